@@ -1,0 +1,3 @@
+//! Credentials.
+
+pub(crate) mod token;

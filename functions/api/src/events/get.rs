@@ -1,0 +1,32 @@
+//! `GET /v1/events/{id}`: one event of the log.
+
+use axum::Json;
+use axum::extract::State;
+use sluice::engine::deliver::find_event;
+use sluice::http::auth::{EventsRead, Needs};
+use sluice::http::problem::{ErrorBody, Problem};
+use sluice::http::query::PathParams;
+use sluice::store::claims::Claims;
+use sluice::store::log::EventLog;
+
+use super::EventView;
+
+/// Get an event
+#[utoipa::path(
+    get, path = "/v1/events/{id}", operation_id = "events.get", tag = "events",
+    params(("id" = String, Path, description = "The event's id")),
+    responses(
+        (status = 200, description = "The event", body = EventView),
+        (status = 404, description = "There is no such event", body = ErrorBody),
+    ),
+    security(("oauth2" = ["events:read"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn get(
+    Needs { caller, .. }: Needs<EventsRead>,
+    State(log): State<EventLog>,
+    State(claims): State<Claims>,
+    PathParams(id): PathParams<String>,
+) -> Result<Json<EventView>, Problem> {
+    let event = find_event(&log, &claims, &caller.scope, &id).await?;
+    event.map(|event| Json(event.into())).ok_or_else(Problem::not_found)
+}

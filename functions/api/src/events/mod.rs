@@ -1,0 +1,52 @@
+//! Events: publishing, and reading the log.
+
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod publish;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sluice::domain::event::Event;
+use sluice::domain::time::Millis;
+
+/// An event of the log.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Event)]
+pub(crate) struct EventView {
+    /// Unique within the tenant and environment.
+    id: String,
+    /// `entity.event`
+    #[schema(example = "order.created")]
+    name: String,
+    /// When it happened, as its publisher says; else when it was logged.
+    published_at: Millis,
+    /// When it was logged: ranges and replay go by it.
+    logged_at: Millis,
+    /// A JSON object.
+    #[schema(value_type = Object)]
+    payload: Box<RawValue>,
+    /// The partner it concerns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partner_id: Option<String>,
+    /// The kind of business document it carries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document_type: Option<String>,
+    /// What it is ordered by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ordering_key: Option<String>,
+}
+
+impl From<Event> for EventView {
+    fn from(event: Event) -> Self {
+        Self {
+            id: event.id,
+            name: event.name,
+            published_at: event.published_at,
+            logged_at: event.logged_at,
+            payload: event.payload,
+            partner_id: event.partner_id,
+            document_type: event.document_type,
+            ordering_key: event.ordering_key,
+        }
+    }
+}

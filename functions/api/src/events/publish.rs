@@ -1,0 +1,224 @@
+//! `POST /v1/events`: takes events in; answers once they are durable.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use http::{HeaderMap, header};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sluice::domain::event::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, compact, is_event_id, is_event_name};
+use sluice::domain::time::Millis;
+use sluice::engine::publish::{Acceptance, NewEvent, Publisher};
+use sluice::http::auth::{EventsWrite, Needs};
+use sluice::http::body::{self, expect_json, too_large};
+use sluice::http::problem::{ErrorBody, FieldError, Problem};
+
+/// An event to publish.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewEvent)]
+pub(crate) struct EventInput<'a> {
+    /// `entity.event`: 1 to 128 of `[A-Za-z0-9_.-]`.
+    #[schema(example = "order.created")]
+    name: String,
+    /// Any JSON object; the event may take 256 KiB.
+    #[serde(borrow)]
+    #[schema(value_type = Object)]
+    payload: &'a RawValue,
+    /// Yours, to make repetitions harmless: 1 to 128 visible ASCII characters but `/`. Costs one write more.
+    #[serde(default)]
+    id: Option<String>,
+    /// When it happened; default now.
+    #[serde(default)]
+    published_at: Option<Millis>,
+    /// The partner it concerns.
+    #[serde(default)]
+    partner_id: Option<String>,
+    /// The kind of business document it carries.
+    #[serde(default)]
+    document_type: Option<String>,
+    /// Events of one key keep their order on routes that ask for it.
+    #[serde(default)]
+    ordering_key: Option<String>,
+}
+
+/// Several events to publish.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventBatch<'a> {
+    /// Up to 1,000, together up to 5 MiB.
+    #[serde(borrow)]
+    #[schema(value_type = Vec<EventInput>)]
+    events: Vec<&'a RawValue>,
+}
+
+/// One or several events.
+#[derive(utoipa::ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes the body in the OpenAPI document")]
+pub(crate) enum PublishRequest<'a> {
+    One(EventInput<'a>),
+    Batch(EventBatch<'a>),
+}
+
+/// What became of the events.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct PublishAnswer {
+    /// Logged, and on their way.
+    accepted: usize,
+    /// Published before within 24 hours, by their id.
+    duplicates: usize,
+    /// Each of them, in the order of the request.
+    events: Vec<PublishedEvent>,
+}
+
+/// What became of one event.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct PublishedEvent {
+    id: String,
+    name: String,
+    status: EventStatus,
+}
+
+/// Whether an event was taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum EventStatus {
+    Accepted,
+    Duplicate,
+}
+
+/// Publish events
+///
+/// One event, or `{"events": [...]}`. The answer comes once they are durable. One bad event rejects the whole batch.
+#[utoipa::path(
+    post, path = "/v1/events", operation_id = "events.publish", tag = "events",
+    request_body = PublishRequest,
+    responses(
+        (status = 202, description = "Durable, and on their way", body = PublishAnswer),
+        (status = 400, description = "Which events are bad, each with a pointer", body = ErrorBody),
+        (status = 413, description = "Larger than 5 MiB, or one event larger than 256 KiB", body = ErrorBody),
+        (status = 503, description = "Not taken; try again", body = ErrorBody),
+    ),
+    security(("oauth2" = ["events:write"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn publish(
+    Needs { caller, .. }: Needs<EventsWrite>,
+    State(publisher): State<Publisher>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<PublishAnswer>), Problem> {
+    expect_json(&headers)?;
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+    let _room = publisher.admit(declared.unwrap_or(MAX_BATCH_BYTES).min(MAX_BATCH_BYTES)).await;
+    let bytes = body::read(&headers, body, MAX_BATCH_BYTES).await?;
+    let events = parse(&bytes)?;
+    drop(bytes);
+    let names: Vec<String> = events.iter().map(|event| event.name.clone()).collect();
+    let receipts = publisher.publish(&caller.scope, events).await.map_err(|error| Problem::unavailable(&error))?;
+    let count = |wanted| receipts.iter().filter(|(_, acceptance)| *acceptance == wanted).count();
+    let (accepted, duplicates) = (count(Acceptance::Accepted), count(Acceptance::Duplicate));
+    let answer = |((id, acceptance), name)| {
+        let status = match acceptance {
+            Acceptance::Accepted => EventStatus::Accepted,
+            Acceptance::Duplicate => EventStatus::Duplicate,
+        };
+        PublishedEvent { id, name, status }
+    };
+    let events = receipts.into_iter().zip(names).map(answer).collect();
+    Ok((StatusCode::ACCEPTED, Json(PublishAnswer { accepted, duplicates, events })))
+}
+
+/// The events of a body: all of them good, or an error that points to each bad one.
+fn parse(bytes: &[u8]) -> Result<Vec<NewEvent>, Problem> {
+    /// Tells the two forms apart without taking the events in.
+    #[derive(Deserialize)]
+    struct Form<'a> {
+        #[serde(default, borrow)]
+        events: Option<&'a RawValue>,
+    }
+    let form: Form<'_> = body::parse(bytes)?;
+    if form.events.is_none() {
+        let input: EventInput<'_> = body::parse(bytes)?;
+        if input.payload.get().len() > MAX_EVENT_BYTES {
+            return Err(too_large(MAX_EVENT_BYTES));
+        }
+        let mut faults = Vec::new();
+        let event = check(input, "", &mut faults);
+        return if faults.is_empty() { Ok(vec![event]) } else { Err(Problem::invalid(faults)) };
+    }
+    let batch: EventBatch<'_> = body::parse(bytes)?;
+    if batch.events.is_empty() || batch.events.len() > MAX_BATCH_EVENTS {
+        return Err(Problem::field("/events", format!("must have 1 to {MAX_BATCH_EVENTS} events")));
+    }
+    let (mut events, mut faults) = (Vec::with_capacity(batch.events.len()), Vec::new());
+    for (index, item) in batch.events.iter().enumerate() {
+        let place = format!("/events/{index}");
+        match body::parse::<EventInput<'_>>(item.get().as_bytes()) {
+            Ok(input) => events.push(check(input, &place, &mut faults)),
+            Err(problem) => faults.extend(problem.details.iter().map(|detail| below(&place, detail))),
+        }
+    }
+    if faults.is_empty() { Ok(events) } else { Err(Problem::invalid(faults)) }
+}
+
+/// A fault of one item, as seen from the whole body.
+fn below(place: &str, detail: &serde_json::Value) -> FieldError {
+    let text = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
+    FieldError::new(format!("{place}{}", text("pointer")), text("message"))
+}
+
+fn check(input: EventInput<'_>, place: &str, faults: &mut Vec<FieldError>) -> NewEvent {
+    let mut fault = |field: &str, message: &str| faults.push(FieldError::new(format!("{place}/{field}"), message));
+    if !is_event_name(&input.name) {
+        fault("name", "must be 1 to 128 of [A-Za-z0-9_.-]");
+    }
+    if !input.payload.get().starts_with('{') {
+        fault("payload", "must be a JSON object");
+    }
+    if input.payload.get().len() > MAX_EVENT_BYTES {
+        fault("payload", "an event may take 256 KiB");
+    }
+    if input.id.as_deref().is_some_and(|id| !is_event_id(id)) {
+        fault("id", "must be 1 to 128 visible ASCII characters but /");
+    }
+    let short = [("partner_id", &input.partner_id), ("document_type", &input.document_type), ("ordering_key", &input.ordering_key)];
+    for (field, _) in short.into_iter().filter(|(_, value)| value.as_ref().is_some_and(|v| v.is_empty() || v.len() > 256)) {
+        fault(field, "must be 1 to 256 bytes");
+    }
+    NewEvent {
+        id: input.id,
+        name: input.name,
+        payload: compact(input.payload),
+        published_at: input.published_at,
+        partner_id: input.partner_id,
+        document_type: input.document_type,
+        ordering_key: input.ordering_key,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_event_and_a_batch_are_read() {
+        assert_eq!(parse(br#"{"name":"a.b","payload":{}}"#).expect("one").len(), 1);
+        let batch = br#"{"events":[{"name":"a","payload":{"x": [1, 2]}},{"name":"b","payload":{},"id":"7"}]}"#;
+        let events = parse(batch).expect("two");
+        assert_eq!(events[0].payload.get(), r#"{"x":[1,2]}"#);
+        assert_eq!(events[1].id.as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn every_bad_item_is_pointed_at() {
+        let batch = br#"{"events":[{"name":"ok","payload":{}},{"name":"not ok","payload":[]},{"name":"x","payload":{},"more":1},7]}"#;
+        let problem = parse(batch).expect_err("bad");
+        let pointers: Vec<&str> = problem.details.iter().filter_map(|d| d["pointer"].as_str()).collect();
+        assert_eq!(pointers, ["/events/1/name", "/events/1/payload", "/events/2/more", "/events/3"]);
+        for bad in [&b"{}"[..], b"[]", b"{\"events\":[]}", b"{\"events\":{}}", b"{\"events\":[],\"name\":\"x\"}"] {
+            assert_eq!(parse(bad).expect_err("bad").status, StatusCode::BAD_REQUEST);
+        }
+    }
+}

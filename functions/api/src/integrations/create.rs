@@ -1,0 +1,146 @@
+//! `POST /v1/integrations`: registers an integration; it runs at once.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+use sluice::app::App;
+use sluice::domain::filter::FilterConditions;
+use sluice::domain::ids::unique;
+use sluice::domain::integration::{IntegrationFace, IntegrationType, check_dates, is_integration_id};
+use sluice::domain::route::{Destination, RetryKind, Route, RouteKind, RouteStatus};
+use sluice::domain::scope::Scope;
+use sluice::domain::time::Millis;
+use sluice::engine::lifecycle::{self, LifeError};
+use sluice::http::auth::{IntegrationsWrite, Needs};
+use sluice::http::body::JsonBody;
+use sluice::http::problem::{ErrorBody, FieldError, Problem};
+use sluice::store::routes::CreateError;
+
+use super::Integration;
+use super::parameters::{CallbackParameters, S3Parameters};
+
+/// An integration to register: exactly one of the two kinds of parameters.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateIntegration {
+    /// 1 to 50 of `[a-z0-9-]`.
+    #[schema(example = "erp-orders")]
+    id: String,
+    integration_type: IntegrationType,
+    /// For webhooks.
+    #[serde(default)]
+    callback_parameters: Option<CallbackParameters>,
+    /// For files.
+    #[serde(default)]
+    s3_parameters: Option<S3Parameters>,
+    /// The log time of its first event; not in the future for a permanent one; default now.
+    #[serde(default)]
+    starts_at: Option<Millis>,
+    /// The log time from which a temporary one gets nothing more.
+    #[serde(default)]
+    ends_at: Option<Millis>,
+    /// What it asks for; everything where missing.
+    #[serde(default)]
+    filter_conditions: Option<FilterConditions>,
+}
+
+/// Register an integration
+///
+/// It is running when the answer comes: what is published from then on reaches it.
+#[utoipa::path(
+    post, path = "/v1/integrations", operation_id = "integrations.create", tag = "integrations",
+    request_body = CreateIntegration,
+    responses(
+        (status = 200, description = "The integration, running", body = Integration),
+        (status = 400, description = "`validation_failed`, `insecure_url`, `forbidden_address`, `integration_limit_exceeded`", body = ErrorBody),
+        (status = 409, description = "`integration_already_exists`", body = ErrorBody),
+    ),
+    security(("oauth2" = ["integrations:write"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn create(
+    Needs { caller, .. }: Needs<IntegrationsWrite>,
+    State(app): State<App>,
+    JsonBody(request): JsonBody<CreateIntegration>,
+) -> Result<Json<Integration>, Problem> {
+    let faults = request.faults(app.ports.now());
+    if !faults.is_empty() {
+        return Err(Problem::invalid(faults));
+    }
+    let starts_at = request.starts_at;
+    let (route, made) = request.route(&app, &caller.scope).await?;
+    let route = lifecycle::create(&app, &caller.scope, route, starts_at).await.map_err(problem)?;
+    let mut integration = Integration::from(route);
+    if let (Some(view), Some(secret)) = (&mut integration.callback_parameters, made) {
+        view.signing_secret = secret; // The only time it is shown.
+    }
+    Ok(Json(integration))
+}
+
+impl CreateIntegration {
+    fn faults(&self, now: Millis) -> Vec<FieldError> {
+        let mut faults = Vec::new();
+        if !is_integration_id(&self.id) {
+            faults.push(FieldError::new("/id", "must be 1 to 50 of [a-z0-9-]"));
+        }
+        if self.callback_parameters.is_some() == self.s3_parameters.is_some() {
+            faults.push(FieldError::new("", "exactly one of callback_parameters and s3_parameters is needed"));
+        }
+        faults.extend(self.callback_parameters.iter().flat_map(CallbackParameters::faults));
+        faults.extend(self.s3_parameters.iter().flat_map(S3Parameters::faults));
+        if let Err(problem) = check_dates(self.integration_type, self.starts_at, self.ends_at, now) {
+            faults.push(FieldError::new(problem.pointer(), problem.to_string()));
+        }
+        let filter = self.filter_conditions.iter().flat_map(FilterConditions::problems);
+        faults.extend(filter.map(|(at, message)| FieldError::new(format!("/filter_conditions{at}"), message)));
+        faults
+    }
+
+    /// The route to make, and the signing secret where one was made for it.
+    async fn route(self, app: &App, scope: &Scope) -> Result<(Route, Option<String>), Problem> {
+        let (destination, made) = match (self.callback_parameters, self.s3_parameters) {
+            (Some(callback), _) => {
+                let (target, made) = callback.target(app, scope).await?;
+                (Destination::Webhook(target), made)
+            }
+            (None, Some(s3)) => (Destination::S3(s3.target(app, scope).await?), None),
+            (None, None) => return Err(Problem::field("", "one of callback_parameters and s3_parameters is needed")),
+        };
+        let now = app.ports.now();
+        let route = Route {
+            uid: unique("rt"),
+            kind: RouteKind::Integration,
+            id: self.id,
+            filter: self.filter_conditions.unwrap_or_default(),
+            destination,
+            retry: RetryKind::Stream,
+            status: RouteStatus::Running,
+            live_from: now,
+            live_until: None,
+            backlog: Vec::new(),
+            integration: IntegrationFace {
+                integration_type: self.integration_type,
+                starts_at: self.starts_at.unwrap_or(now),
+                ends_at: self.ends_at,
+            },
+            created_at: now,
+            updated_at: now,
+            revision: 1,
+        };
+        Ok((route, made))
+    }
+}
+
+fn problem(error: LifeError) -> Problem {
+    match error {
+        LifeError::Create(CreateError::Exists) => {
+            let message = "There is an integration of this id already.";
+            Problem::new(StatusCode::CONFLICT, "integration_already_exists", message)
+        }
+        LifeError::Create(CreateError::LimitReached) => {
+            Problem::bad_request("integration_limit_exceeded", "There are 25 integrations already, the most there can be.")
+        }
+        LifeError::Create(CreateError::Store(error)) => error.into(),
+        LifeError::Engine(error) => error.into(),
+    }
+}

@@ -1,0 +1,31 @@
+//! `DELETE /v1/integrations/{id}`: an integration and all that belongs to it.
+
+use axum::extract::State;
+use http::StatusCode;
+use sluice::app::App;
+use sluice::domain::route::RouteKind;
+use sluice::engine::lifecycle;
+use sluice::http::auth::{IntegrationsWrite, Needs};
+use sluice::http::problem::{ErrorBody, Problem};
+use sluice::http::query::PathParams;
+
+/// Delete an integration
+///
+/// Its log and its rejected events go with it.
+#[utoipa::path(
+    delete, path = "/v1/integrations/{id}", operation_id = "integrations.delete", tag = "integrations",
+    params(("id" = String, Path, description = "The integration")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 404, description = "There is no such integration", body = ErrorBody),
+    ),
+    security(("oauth2" = ["integrations:write"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn delete(
+    Needs { caller, .. }: Needs<IntegrationsWrite>,
+    State(app): State<App>,
+    PathParams(id): PathParams<String>,
+) -> Result<StatusCode, Problem> {
+    let deleted = lifecycle::delete(&app, &caller.scope, RouteKind::Integration, &id).await?;
+    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
+}

@@ -1,0 +1,32 @@
+//! `GET /v1/integrations`: every integration.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use sluice::domain::route::RouteKind;
+use sluice::http::auth::{IntegrationsRead, Needs};
+use sluice::http::problem::Problem;
+use sluice::store::routes::Routes;
+
+use super::Integration;
+
+/// Every integration, stopped and temporary ones too.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct IntegrationList {
+    integrations: Vec<Integration>,
+}
+
+/// List integrations
+#[utoipa::path(
+    get, path = "/v1/integrations", operation_id = "integrations.list", tag = "integrations",
+    responses((status = 200, description = "Every integration, by id", body = IntegrationList)),
+    security(("oauth2" = ["integrations:read"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn list(
+    Needs { caller, .. }: Needs<IntegrationsRead>,
+    State(routes): State<Routes>,
+) -> Result<Json<IntegrationList>, Problem> {
+    let routes = routes.list(&caller.scope).await?;
+    let integrations = routes.into_iter().filter(|route| route.kind == RouteKind::Integration);
+    Ok(Json(IntegrationList { integrations: integrations.map(Integration::from).collect() }))
+}

@@ -1,0 +1,39 @@
+//! `GET /v1/integrations/{id}/log`: what happened to an integration.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use sluice::http::auth::{IntegrationsRead, Needs};
+use sluice::http::problem::{ErrorBody, Problem};
+use sluice::http::query::PathParams;
+use sluice::store::journal::{Journal, LogEntry};
+use sluice::store::routes::Routes;
+
+use super::find;
+
+/// The last 50 entries.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct IntegrationLog {
+    /// Newest first.
+    log: Vec<LogEntry>,
+}
+
+/// Get an integration's log
+#[utoipa::path(
+    get, path = "/v1/integrations/{id}/log", operation_id = "integrations.log", tag = "integrations",
+    params(("id" = String, Path, description = "The integration")),
+    responses(
+        (status = 200, description = "The last 50 entries, newest first", body = IntegrationLog),
+        (status = 404, description = "There is no such integration", body = ErrorBody),
+    ),
+    security(("oauth2" = ["integrations:read"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn log(
+    Needs { caller, .. }: Needs<IntegrationsRead>,
+    State(routes): State<Routes>,
+    State(journal): State<Journal>,
+    PathParams(id): PathParams<String>,
+) -> Result<Json<IntegrationLog>, Problem> {
+    let route = find(&routes, &caller.scope, &id).await?;
+    Ok(Json(IntegrationLog { log: journal.entries(&caller.scope, &route.uid).await? }))
+}

@@ -1,0 +1,74 @@
+//! Integrations: who gets which events, and how.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod log;
+pub(crate) mod parameters;
+pub(crate) mod start;
+pub(crate) mod stop;
+
+use serde::Serialize;
+use sluice::domain::filter::FilterConditions;
+use sluice::domain::integration::IntegrationType;
+use sluice::domain::route::{Destination, Route, RouteKind, RouteStatus};
+use sluice::domain::scope::Scope;
+use sluice::domain::time::Millis;
+use sluice::http::problem::Problem;
+use sluice::store::routes::Routes;
+
+use parameters::{CallbackView, S3View};
+
+/// An integration.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct Integration {
+    /// Chosen by its user.
+    #[schema(example = "erp-orders")]
+    id: String,
+    /// Whether it carries events.
+    status: RouteStatus,
+    /// For ever, or over a window.
+    integration_type: IntegrationType,
+    /// Where its webhooks go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callback_parameters: Option<CallbackView>,
+    /// Where its files go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    s3_parameters: Option<S3View>,
+    /// The log time of its first event.
+    starts_at: Millis,
+    /// The log time from which it gets nothing more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_at: Option<Millis>,
+    /// What it asks for.
+    filter_conditions: FilterConditions,
+    created_at: Millis,
+    updated_at: Millis,
+}
+
+impl From<Route> for Integration {
+    fn from(route: Route) -> Self {
+        let (callback_parameters, s3_parameters) = match &route.destination {
+            Destination::Webhook(target) => (Some(CallbackView::from(target)), None),
+            Destination::S3(target) => (None, Some(S3View::from(target))),
+        };
+        Self {
+            id: route.id,
+            status: route.status,
+            integration_type: route.integration.integration_type,
+            callback_parameters,
+            s3_parameters,
+            starts_at: route.integration.starts_at,
+            ends_at: route.integration.ends_at,
+            filter_conditions: route.filter,
+            created_at: route.created_at,
+            updated_at: route.updated_at,
+        }
+    }
+}
+
+/// The route behind an integration's id.
+pub(crate) async fn find(routes: &Routes, scope: &Scope, id: &str) -> Result<Route, Problem> {
+    routes.get(scope, RouteKind::Integration, id).await?.ok_or_else(Problem::not_found)
+}

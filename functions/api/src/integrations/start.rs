@@ -1,0 +1,35 @@
+//! `POST /v1/integrations/{id}/_start`: the integration carries events again; what it missed within 30 days arrives too.
+
+use axum::Json;
+use axum::extract::State;
+use sluice::app::App;
+use sluice::domain::route::RouteKind;
+use sluice::engine::lifecycle;
+use sluice::http::auth::{IntegrationsWrite, Needs};
+use sluice::http::body::EmptyBody;
+use sluice::http::problem::{ErrorBody, Problem};
+use sluice::http::query::PathParams;
+
+use super::Integration;
+
+/// Start an integration
+///
+/// What it missed since it was stopped, up to 30 days, arrives too. Starting a running one changes nothing.
+#[utoipa::path(
+    post, path = "/v1/integrations/{id}/_start", operation_id = "integrations.start", tag = "integrations",
+    params(("id" = String, Path, description = "The integration")),
+    responses(
+        (status = 200, description = "The integration", body = Integration),
+        (status = 404, description = "There is no such integration", body = ErrorBody),
+    ),
+    security(("oauth2" = ["integrations:write"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn start(
+    Needs { caller, .. }: Needs<IntegrationsWrite>,
+    State(app): State<App>,
+    PathParams(id): PathParams<String>,
+    EmptyBody: EmptyBody,
+) -> Result<Json<Integration>, Problem> {
+    let route = lifecycle::start(&app, &caller.scope, RouteKind::Integration, &id).await?;
+    route.map(|route| Json(route.into())).ok_or_else(Problem::not_found)
+}

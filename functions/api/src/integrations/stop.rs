@@ -1,0 +1,35 @@
+//! `POST /v1/integrations/{id}/_stop`: the integration emits nothing until it is started.
+
+use axum::Json;
+use axum::extract::State;
+use sluice::app::App;
+use sluice::domain::route::RouteKind;
+use sluice::engine::lifecycle;
+use sluice::http::auth::{IntegrationsWrite, Needs};
+use sluice::http::body::EmptyBody;
+use sluice::http::problem::{ErrorBody, Problem};
+use sluice::http::query::PathParams;
+
+use super::Integration;
+
+/// Stop an integration
+///
+/// Nothing is emitted until it is started; what comes meanwhile waits in the log. Stopping a stopped one changes nothing.
+#[utoipa::path(
+    post, path = "/v1/integrations/{id}/_stop", operation_id = "integrations.stop", tag = "integrations",
+    params(("id" = String, Path, description = "The integration")),
+    responses(
+        (status = 200, description = "The integration", body = Integration),
+        (status = 404, description = "There is no such integration", body = ErrorBody),
+    ),
+    security(("oauth2" = ["integrations:write"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn stop(
+    Needs { caller, .. }: Needs<IntegrationsWrite>,
+    State(app): State<App>,
+    PathParams(id): PathParams<String>,
+    EmptyBody: EmptyBody,
+) -> Result<Json<Integration>, Problem> {
+    let route = lifecycle::stop(&app, &caller.scope, RouteKind::Integration, &id).await?;
+    route.map(|route| Json(route.into())).ok_or_else(Problem::not_found)
+}

@@ -1,0 +1,91 @@
+//! The HTTP endpoints: one file an endpoint, one Lambda function each.
+//!
+//! An endpoint has one name everywhere: `integrations.create` is the file `integrations/create.rs`, the `Handler`
+//! in `template.yaml`, the `operationId` in `openapi.json`.
+
+mod auth;
+mod events;
+mod integrations;
+mod meta;
+mod openapi;
+mod rejected_events;
+
+use axum::Router;
+use sluice::app::App;
+use sluice::http::layers;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use openapi::{document, document_text};
+
+/// An endpoint: its name and how it is mounted.
+#[derive(Clone, Copy)]
+pub struct Endpoint {
+    /// `resource.verb`.
+    pub name: &'static str,
+    /// Whether it speaks of a tenant's data, and so exists for the sandbox too.
+    pub scoped: bool,
+    mount: fn() -> OpenApiRouter<App>,
+}
+
+macro_rules! endpoints {
+    ($($name:literal $kind:ident $($handler:path),+;)+) => {
+        /// Every endpoint, in the order of the contract.
+        pub const ENDPOINTS: &[Endpoint] = &[$(
+            Endpoint { name: $name, scoped: endpoints!(@ $kind), mount: || OpenApiRouter::new()$(.routes(routes!($handler)))+ }
+        ),+];
+    };
+    (@ scoped) => { true };
+    (@ global) => { false };
+}
+
+endpoints! {
+    "auth.token" global auth::token::token;
+    "events.publish" scoped events::publish::publish;
+    "events.list" scoped events::list::list;
+    "events.get" scoped events::get::get;
+    "integrations.list" scoped integrations::list::list;
+    "integrations.create" scoped integrations::create::create;
+    "integrations.get" scoped integrations::get::get;
+    "integrations.delete" scoped integrations::delete::delete;
+    "integrations.start" scoped integrations::start::start;
+    "integrations.stop" scoped integrations::stop::stop;
+    "integrations.log" scoped integrations::log::log;
+    "rejected_events.list" scoped rejected_events::list::list;
+    "rejected_events.get" scoped rejected_events::get::get;
+    "rejected_events.delete" scoped rejected_events::delete::delete;
+    "rejected_events.retry" scoped rejected_events::retry::retry;
+    "meta.health" global meta::health::health;
+    "meta.openapi" global meta::openapi::openapi;
+    "meta.docs" global meta::docs::docs, meta::docs::asset;
+}
+
+/// The name of the function that answers what no endpoint takes: 404 and 405, in the one shape of errors.
+pub const FALLBACK: &str = "fallback";
+
+/// The router of one Lambda function: one endpoint, or all of them for [`FALLBACK`]. `None` for an unknown name.
+#[must_use]
+pub fn function(name: &str, app: App) -> Option<Router> {
+    if name == FALLBACK {
+        return Some(router(app));
+    }
+    let endpoint = ENDPOINTS.iter().find(|endpoint| endpoint.name == name)?;
+    Some(layers::finish(mount(std::slice::from_ref(endpoint))).with_state(app))
+}
+
+/// Every endpoint in one router, as the local run serves it.
+pub fn router(app: App) -> Router {
+    layers::finish(mount(ENDPOINTS)).with_state(app)
+}
+
+fn mount(endpoints: &[Endpoint]) -> Router<App> {
+    let mut router = Router::new();
+    for endpoint in endpoints {
+        let (routes, _) = (endpoint.mount)().split_for_parts();
+        if endpoint.scoped {
+            router = router.nest("/sandbox", routes.clone());
+        }
+        router = router.merge(routes);
+    }
+    router
+}

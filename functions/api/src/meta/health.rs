@@ -1,0 +1,22 @@
+//! `GET /healthz`: whether this process answers.
+
+use axum::Json;
+use serde::Serialize;
+
+/// How the service is.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct Health {
+    /// Always `ok`.
+    status: &'static str,
+    /// Sluice's version.
+    version: &'static str,
+}
+
+/// Is it up?
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "meta.health", tag = "meta",
+    responses((status = 200, description = "It is", body = Health)),
+)]
+pub(crate) async fn health() -> Json<Health> {
+    Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}

@@ -1,0 +1,59 @@
+//! The OpenAPI document, made from the handlers themselves.
+
+use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+
+use sluice::app::App;
+use sluice::domain::credentials::Permission;
+use sluice::http::problem::{ErrorBody, FieldError};
+
+use crate::ENDPOINTS;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Sluice",
+        description = "An event gateway in your own AWS account: signed webhooks in real time, newline-JSON files in \
+                       S3, nothing lost. Every path under `/v1` exists again under `/sandbox/v1`, over separate data. \
+                       Every error has the shape of `Error`; with `Accept: application/problem+json` it is RFC 9457's.",
+        license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT"),
+    ),
+    servers(
+        (url = "/", description = "production"),
+        (url = "/sandbox", description = "sandbox: the same API over separate data, but for the token endpoint and the documents"),
+    ),
+    components(schemas(ErrorBody<'_>, FieldError)),
+    tags(
+        (name = "auth", description = "Access tokens"),
+        (name = "events", description = "Publishing, and reading the log"),
+        (name = "integrations", description = "The event stream: who gets which events, and how"),
+        (name = "rejected_events", description = "Events that a target answered with 400"),
+        (name = "meta", description = "Health and documents"),
+    ),
+)]
+struct Base;
+
+/// The document.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    let mut router: OpenApiRouter<App> = OpenApiRouter::with_openapi(Base::openapi());
+    for endpoint in ENDPOINTS {
+        router = router.merge((endpoint.mount)());
+    }
+    let (_, mut document) = router.split_for_parts();
+    let scopes = Scopes::from_iter(Permission::ALL.iter().map(|p| (p.as_str(), p.as_str())));
+    let oauth = OAuth2::new([Flow::ClientCredentials(ClientCredentials::new("/v1/auth/token", scopes))]);
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("oauth2", SecurityScheme::OAuth2(oauth));
+    components.add_security_scheme("bearer", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()));
+    let key = ApiKeyValue::with_description("Authorization", "`ApiKey slc_...`");
+    components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
+    document
+}
+
+/// The document as it stands in `openapi.json`.
+#[must_use]
+pub fn document_text() -> String {
+    document().to_pretty_json().map(|text| text + "\n").unwrap_or_default()
+}

@@ -1,0 +1,33 @@
+//! `DELETE /v1/integrations/{id}/rejected_events/{event_id}`: forgets a rejected event.
+
+use axum::extract::State;
+use http::StatusCode;
+use sluice::http::auth::{IntegrationsWrite, Needs};
+use sluice::http::problem::{ErrorBody, Problem};
+use sluice::http::query::PathParams;
+use sluice::store::letters::{Fate, Letters};
+use sluice::store::routes::Routes;
+
+use super::{Place, find};
+
+/// Delete a rejected event
+#[utoipa::path(
+    delete, path = "/v1/integrations/{id}/rejected_events/{event_id}", operation_id = "rejected_events.delete",
+    tag = "rejected_events",
+    params(("id" = String, Path, description = "The integration"), ("event_id" = String, Path, description = "The event")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 404, description = "There is no such rejected event", body = ErrorBody),
+    ),
+    security(("oauth2" = ["integrations:write"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn delete(
+    Needs { caller, .. }: Needs<IntegrationsWrite>,
+    State(routes): State<Routes>,
+    State(letters): State<Letters>,
+    PathParams(place): PathParams<Place>,
+) -> Result<StatusCode, Problem> {
+    let (_, letter) = find(&routes, &letters, &caller.scope, &place).await?;
+    let deleted = letters.discard(&caller.scope, Fate::Rejected, &letter).await?;
+    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
+}

@@ -1,0 +1,48 @@
+//! `GET /v1/integrations/{id}/rejected_events/{event_id}`: the envelope that the target rejected.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header;
+use serde::Serialize;
+use sluice::domain::time::Millis;
+use sluice::http::auth::{IntegrationsRead, Needs};
+use sluice::http::problem::{ErrorBody, Problem};
+use sluice::http::query::PathParams;
+use sluice::store::letters::Letters;
+use sluice::store::routes::Routes;
+
+use super::{Place, find};
+
+/// What a target receives.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = EventEnvelope)]
+#[expect(dead_code, reason = "describes the answer in the OpenAPI document; the bytes are those that were sent")]
+pub(crate) struct EnvelopeView {
+    tenant: String,
+    name: String,
+    published_at: Millis,
+    #[schema(value_type = Object)]
+    payload: (),
+}
+
+/// Get a rejected event
+#[utoipa::path(
+    get, path = "/v1/integrations/{id}/rejected_events/{event_id}", operation_id = "rejected_events.get",
+    tag = "rejected_events",
+    params(("id" = String, Path, description = "The integration"), ("event_id" = String, Path, description = "The event")),
+    responses(
+        (status = 200, description = "The envelope as it was sent", body = EnvelopeView),
+        (status = 404, description = "There is no such rejected event", body = ErrorBody),
+    ),
+    security(("oauth2" = ["integrations:read"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn get(
+    Needs { caller, .. }: Needs<IntegrationsRead>,
+    State(routes): State<Routes>,
+    State(letters): State<Letters>,
+    PathParams(place): PathParams<Place>,
+) -> Result<Response, Problem> {
+    let (_, letter) = find(&routes, &letters, &caller.scope, &place).await?;
+    let envelope = letter.event.envelope(&caller.scope.tenant);
+    Ok(([(header::CONTENT_TYPE, "application/json")], envelope).into_response())
+}

@@ -1,0 +1,76 @@
+//! The workers: each takes the messages of one queue, or the schedule's tick, and hands them to the engine.
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use sluice::app::App;
+use sluice::engine::{EngineError, dispatch, tick};
+use sluice::lambda::{bodies, failures};
+use sluice::queue::Queue;
+
+/// A worker that takes SQS batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worker {
+    /// Matches chunks against routes.
+    Dispatch,
+    /// Posts events to targets.
+    Deliver,
+    /// Writes export files.
+    Export,
+    /// Sends stretches of the log.
+    Replay,
+}
+
+impl Worker {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Dispatch, Self::Deliver, Self::Export, Self::Replay];
+
+    /// The worker of that name: the `Handler` of its function.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|worker| worker.name() == name)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dispatch => "dispatch",
+            Self::Deliver => "deliver",
+            Self::Export => "export",
+            Self::Replay => "replay",
+        }
+    }
+
+    /// The queue it takes its messages from.
+    #[must_use]
+    pub const fn queue(self) -> Queue {
+        match self {
+            Self::Dispatch => Queue::Dispatch,
+            Self::Deliver => Queue::Deliver,
+            Self::Export => Queue::Export,
+            Self::Replay => Queue::Replay,
+        }
+    }
+
+    /// Works on a batch; the answer names the messages that are to come again.
+    pub async fn run(self, app: &App, event: &SqsEvent) -> SqsBatchResponse {
+        let messages = bodies(event);
+        let failed = match self {
+            Self::Dispatch => dispatch::run(app, &messages).await,
+            Self::Deliver => app.deliverer.run(&messages).await,
+            Self::Export => app.exporter.run(&messages).await,
+            Self::Replay => app.replayer.run(&messages).await,
+        };
+        failures(event, &failed)
+    }
+}
+
+/// The name of the worker that the schedule calls.
+pub const TICK: &str = "tick";
+
+/// What is done once a minute.
+///
+/// # Errors
+/// [`EngineError`]; the next tick tries again.
+pub async fn tick(app: &App) -> Result<(), EngineError> {
+    tick::run(app).await
+}

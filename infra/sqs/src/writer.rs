@@ -1,0 +1,235 @@
+//! The writer: the one thread that owns the database, and the group commit.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Error;
+use crate::clock::now_ms;
+use crate::fault::{Fault, Outcome};
+use crate::messages::Received;
+use crate::tables::{self, Cache, Tables};
+use crate::waiters::{Receive, Waiters, settle};
+
+/// How many commands wait for the writer before their askers do.
+const CHANNEL: usize = 256;
+/// How many commands share one commit.
+const GROUP: usize = 256;
+/// How often messages past their time are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// The pause between two slices while there is more to clear away.
+const SWEEP_PAUSE: Duration = Duration::from_millis(20);
+/// How many messages one slice removes: a few milliseconds, for requests wait meanwhile.
+const SWEEP_SLICE: usize = 200;
+
+/// The pause after a transaction that failed.
+const FAILURE_PAUSE: Duration = Duration::from_millis(50);
+
+/// An answer, given after the commit.
+pub(crate) type Reply = Box<dyn FnOnce() + Send>;
+type Job = Box<dyn FnOnce(&mut Tables<'_>) -> rusqlite::Result<Reply> + Send>;
+
+enum Command {
+    Run(Job),
+    Receive(Receive),
+    Drain,
+    Stop,
+}
+
+/// The way to the writer.
+#[derive(Clone)]
+pub(crate) struct Store {
+    commands: mpsc::Sender<Command>,
+}
+
+impl Store {
+    /// Runs `work` in the next transaction, and answers once that is on disk. It must refuse before
+    /// its first write: a fault does not undo what was written before it.
+    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tables<'_>) -> Outcome<T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |tables| {
+            let result = settle(work(tables))?;
+            // The asker may have gone.
+            Ok(Box::new(move || drop(answer.send(result))))
+        });
+        self.command(Command::Run(job)).await?;
+        // A transaction that was rolled back drops its answers.
+        answered.await.map_err(|_| Fault::internal())?
+    }
+
+    /// Receives, and waits for messages where that is asked for.
+    pub(crate) async fn receive(
+        &self,
+        queue: String,
+        most: usize,
+        visibility: Option<i64>,
+        wait: Option<i64>,
+    ) -> Result<Vec<Received>, Fault> {
+        let (answer, answered) = oneshot::channel();
+        let receive = Receive {
+            queue,
+            most,
+            visibility,
+            wait,
+            answer,
+        };
+        self.command(Command::Receive(receive)).await?;
+        answered.await.map_err(|_| Fault::internal())?
+    }
+
+    /// Ends all long polls, now and from now on.
+    pub(crate) async fn drain(&self) {
+        // Fails only where the writer has already ended.
+        let _ = self.command(Command::Drain).await;
+    }
+
+    async fn command(&self, command: Command) -> Result<(), Fault> {
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| Fault::internal())
+    }
+}
+
+/// The writer's thread, for the one who stops it.
+pub(crate) struct Writer {
+    commands: mpsc::Sender<Command>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Writer {
+    /// Lets the writer finish what it was asked before, and waits until the database is closed.
+    pub(crate) async fn stop(self) -> Result<(), Error> {
+        // Fails only where the writer has already ended.
+        let _ = self.commands.send(Command::Stop).await;
+        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        match joined {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Error::Writer),
+        }
+    }
+}
+
+/// Opens the database and starts its thread.
+pub(crate) async fn start(path: PathBuf) -> Result<(Store, Writer), Error> {
+    let (commands, received) = mpsc::channel(CHANNEL);
+    let (opened, open) = oneshot::channel();
+    let thread = std::thread::Builder::new()
+        .name("sluice-sqs".to_owned())
+        .spawn(move || match Loop::open(&path, received) {
+            Ok((writer, runtime)) => {
+                if opened.send(Ok(())).is_ok() {
+                    runtime.block_on(writer.run());
+                }
+            }
+            Err(error) => drop(opened.send(Err(error))),
+        })?;
+    open.await.map_err(|_| Error::Writer)??;
+    Ok((
+        Store {
+            commands: commands.clone(),
+        },
+        Writer { commands, thread },
+    ))
+}
+
+struct Loop {
+    connection: Connection,
+    cache: Cache,
+    waiters: Waiters,
+    commands: mpsc::Receiver<Command>,
+    next_sweep: Instant,
+}
+
+impl Loop {
+    /// The runtime of its own gives the thread a receive with a timeout, whatever becomes of the
+    /// runtime that serves.
+    fn open(
+        path: &Path,
+        commands: mpsc::Receiver<Command>,
+    ) -> Result<(Self, tokio::runtime::Runtime), Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()?;
+        let connection = tables::open(path)?;
+        let cache = Cache::load(&connection)?;
+        let (waiters, next_sweep) = (Waiters::default(), Instant::now());
+        Ok((
+            Self {
+                connection,
+                cache,
+                waiters,
+                commands,
+                next_sweep,
+            },
+            runtime,
+        ))
+    }
+
+    async fn run(mut self) {
+        let mut group = Vec::with_capacity(GROUP);
+        loop {
+            let sweep = self.next_sweep.saturating_duration_since(Instant::now());
+            let sleep = self.waiters.next(now_ms()).unwrap_or(sweep).min(sweep);
+            let received = self.commands.recv_many(&mut group, GROUP);
+            if let Ok(0) = tokio::time::timeout(sleep, received).await {
+                return;
+            }
+            let stop = group.iter().any(|command| matches!(command, Command::Stop));
+            if let Err(error) = self.turn(&mut group) {
+                // The askers of this group see their answers dropped, and are told of a failure.
+                tracing::error!(%error, "a queue transaction was rolled back");
+                group.clear();
+                self.reload();
+                // What failed is due again at once, and a full disk is no reason to spin.
+                tokio::time::sleep(FAILURE_PAUSE).await;
+            }
+            if stop {
+                return;
+            }
+        }
+    }
+
+    /// One transaction: what was asked, the long polls it can feed, a slice of clearing away.
+    fn turn(&mut self, group: &mut Vec<Command>) -> rusqlite::Result<()> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut tables = Tables::new(&transaction, &mut self.cache);
+        let mut replies = Vec::with_capacity(group.len());
+        for command in group.drain(..) {
+            match command {
+                Command::Run(job) => replies.push(job(&mut tables)?),
+                Command::Receive(receive) => {
+                    replies.extend(self.waiters.receive(&mut tables, receive)?);
+                }
+                Command::Drain => self.waiters.drain(&mut replies),
+                Command::Stop => {}
+            }
+        }
+        self.waiters.serve(&mut tables, &mut replies)?;
+        if tables.has_doomed || self.next_sweep <= Instant::now() {
+            let more = tables.sweep(SWEEP_SLICE)?;
+            self.next_sweep = Instant::now() + if more { SWEEP_PAUSE } else { SWEEP_INTERVAL };
+        }
+        transaction.commit()?;
+        for reply in replies {
+            reply();
+        }
+        Ok(())
+    }
+
+    /// After a rollback the memory may hold what the database does not.
+    fn reload(&mut self) {
+        match Cache::load(&self.connection) {
+            Ok(cache) => self.cache = cache,
+            Err(error) => tracing::error!(%error, "the queues could not be read again"),
+        }
+    }
+}

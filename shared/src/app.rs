@@ -1,0 +1,230 @@
+//! Everything put together once a process: what handlers and workers are given.
+
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
+use axum::extract::FromRef;
+
+use crate::engine::deliver::Deliverer;
+use crate::engine::export::Exporter;
+use crate::engine::publish::Publisher;
+use crate::engine::replay::Replayer;
+use crate::engine::sender::Sender;
+use crate::http::auth::Authenticator;
+use crate::outbound::{ClientOptions, WebhookClient};
+use crate::ports::Ports;
+use crate::queue::{QueueUrls, Queues};
+use crate::secrets::Keyring;
+use crate::settings::Settings;
+use crate::store::claims::Claims;
+use crate::store::credentials::Credentials;
+use crate::store::exports::Exports;
+use crate::store::journal::Journal;
+use crate::store::letters::Letters;
+use crate::store::log::EventLog;
+use crate::store::outcomes::Outcomes;
+use crate::store::parked::ParkingLot;
+use crate::store::routes::Routes;
+use crate::store::{Db, Tables};
+
+/// Where the records and messages of this deployment are.
+#[derive(Clone, Debug)]
+pub struct Resources {
+    /// The three tables.
+    pub tables: Tables,
+    /// The queues.
+    pub queues: QueueUrls,
+}
+
+/// A variable of the deployment is missing.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable {0} is missing: template.yaml sets it")]
+pub struct MissingVariable(&'static str);
+
+impl Resources {
+    /// Reads the names that `template.yaml` hands to every function.
+    ///
+    /// # Errors
+    /// The first variable that is missing.
+    pub fn from_env() -> Result<Self, MissingVariable> {
+        let variable = |name| std::env::var(name).map_err(|_| MissingVariable(name));
+        Ok(Self {
+            tables: Tables {
+                events: variable("SLUICE_TABLE_EVENTS")?,
+                config: variable("SLUICE_TABLE_CONFIG")?,
+                activity: variable("SLUICE_TABLE_ACTIVITY")?,
+            },
+            queues: QueueUrls {
+                dispatch: variable("SLUICE_QUEUE_DISPATCH")?,
+                deliver: variable("SLUICE_QUEUE_DELIVER")?,
+                deliver_dlq: variable("SLUICE_QUEUE_DELIVER_DLQ")?,
+                export: variable("SLUICE_QUEUE_EXPORT")?,
+                replay: variable("SLUICE_QUEUE_REPLAY")?,
+            },
+        })
+    }
+}
+
+/// The parts, each cheap to clone. A handler takes the ones it names, no more.
+#[derive(Clone)]
+pub struct App {
+    /// Time and randomness.
+    pub ports: Ports,
+    /// What the operator set.
+    pub settings: Settings,
+    /// The master keys.
+    pub keys: Keyring,
+    /// The event log.
+    pub log: EventLog,
+    /// Claims on publishers' ids.
+    pub claims: Claims,
+    /// Routes.
+    pub routes: Routes,
+    /// Credentials.
+    pub credentials: Credentials,
+    /// Export cursors.
+    pub exports: Exports,
+    /// Integration logs.
+    pub journal: Journal,
+    /// Rejected events and dead letters.
+    pub letters: Letters,
+    /// Parked deliveries.
+    pub parked: ParkingLot,
+    /// The queues.
+    pub queues: Queues,
+    /// Who a caller is.
+    pub authenticator: Authenticator,
+    /// Takes events in.
+    pub publisher: Publisher,
+    /// Sends one event to one target.
+    pub sender: Sender,
+    /// Makes deliveries.
+    pub deliverer: Deliverer,
+    /// Sends stretches of the log.
+    pub replayer: Replayer,
+    /// Writes export files.
+    pub exporter: Exporter,
+}
+
+/// The process's AWS clients.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
+}
+
+impl Clients {
+    /// Clients over one configuration; `observer` sees every call, to count it.
+    #[must_use]
+    pub fn new(config: &SdkConfig, observer: Option<SharedInterceptor>) -> Self {
+        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(config);
+        let mut sqs = aws_sdk_sqs::config::Builder::from(config);
+        if let Some(observer) = observer {
+            dynamodb.push_interceptor(observer.clone());
+            sqs.push_interceptor(observer);
+        }
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+        }
+    }
+}
+
+impl App {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// Where the HTTP client cannot be made.
+    pub fn new(
+        clients: &Clients,
+        resources: Resources,
+        settings: Settings,
+        keys: Keyring,
+        ports: Ports,
+    ) -> Result<Self, reqwest::Error> {
+        let db = Db::new(clients.dynamodb.clone(), resources.tables);
+        let queues = Queues::new(clients.sqs.clone(), resources.queues);
+        let retention = settings.log_retention;
+        let (log, claims) = (EventLog::new(db.clone(), retention), Claims::new(db.clone(), retention));
+        let (routes, credentials) = (Routes::new(db.clone()), Credentials::new(db.clone()));
+        let (exports, journal) = (Exports::new(db.clone()), Journal::new(db.clone()));
+        let (letters, parked) = (Letters::new(db.clone()), ParkingLot::new(db.clone()));
+        let client = WebhookClient::new(settings.target_policy, ClientOptions::default())?;
+        let sender = Sender::new(client, keys.clone(), ports.clone(), settings.request_timeout);
+        Ok(Self {
+            authenticator: Authenticator::new(credentials.clone(), keys.clone(), ports.clone()),
+            publisher: Publisher::new(log.clone(), claims.clone(), queues.clone(), ports.clone()),
+            deliverer: Deliverer {
+                sender: sender.clone(),
+                routes: routes.clone(),
+                log: log.clone(),
+                claims: claims.clone(),
+                letters: letters.clone(),
+                parked: parked.clone(),
+                journal: journal.clone(),
+                outcomes: Outcomes::new(db),
+                queues: queues.clone(),
+                stream: settings.retry_stream.clone(),
+                webhook: settings.retry_webhook.clone(),
+                ports: ports.clone(),
+            },
+            replayer: Replayer {
+                routes: routes.clone(),
+                log: log.clone(),
+                parked: parked.clone(),
+                queues: queues.clone(),
+                grace: settings.log_grace,
+                ports: ports.clone(),
+            },
+            exporter: Exporter {
+                routes: routes.clone(),
+                log: log.clone(),
+                exports: exports.clone(),
+                journal: journal.clone(),
+                queues: queues.clone(),
+                keys: keys.clone(),
+                settings: settings.clone(),
+                ports: ports.clone(),
+            },
+            ports,
+            settings,
+            keys,
+            log,
+            claims,
+            routes,
+            credentials,
+            exports,
+            journal,
+            letters,
+            parked,
+            queues,
+            sender,
+        })
+    }
+}
+
+/// Lets a handler name just the parts it uses, as `State<EventLog>`.
+macro_rules! parts {
+    ($($field:ident: $part:ty),+ $(,)?) => {
+        $(impl FromRef<App> for $part {
+            fn from_ref(app: &App) -> Self {
+                app.$field.clone()
+            }
+        })+
+    };
+}
+
+parts! {
+    ports: Ports,
+    settings: Settings,
+    keys: Keyring,
+    log: EventLog,
+    claims: Claims,
+    routes: Routes,
+    journal: Journal,
+    letters: Letters,
+    authenticator: Authenticator,
+    publisher: Publisher,
+    sender: Sender,
+}

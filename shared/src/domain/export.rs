@@ -1,0 +1,117 @@
+//! When an export file is closed, what it is called, and where the next one begins.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::ChunkId;
+use super::scope::{Scope, TenantId};
+use super::time::Millis;
+
+/// A place in the log: a chunk, and an event in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    /// The chunk.
+    pub chunk: ChunkId,
+    /// How many of its events are passed already.
+    pub index: usize,
+}
+
+impl Position {
+    /// Before every event of that time.
+    #[must_use]
+    pub fn at(time: Millis) -> Self {
+        Self { chunk: ChunkId::floor(time), index: 0 }
+    }
+}
+
+/// A file decided on: fixed before the first byte is sent, so that a crash writes the same one again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The object's key.
+    pub key: String,
+    /// The log time where it ends at the latest, exclusive; the size may end it sooner.
+    pub to: Millis,
+    /// Decided on for its size, before its time: it is written only if it gets that large.
+    pub by_size: bool,
+}
+
+/// How far the export of one route has come.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Whose.
+    pub scope: Scope,
+    /// The route's uid.
+    pub route: String,
+    /// The route's id within its kind.
+    pub route_id: String,
+    /// The first event not yet in a file.
+    pub from: Position,
+    /// When the last file was closed: the interval counts from here.
+    pub closed_at: Millis,
+    /// Where the route's window ends, for a temporary one.
+    pub ends_at: Option<Millis>,
+    /// The file being written.
+    pub plan: Option<Plan>,
+    /// Goes up with each write; a write names the one it read.
+    pub revision: u64,
+}
+
+impl Cursor {
+    /// Whether it is time to close a file; `interval` counts from the last one, or the window is over.
+    #[must_use]
+    pub fn is_due(&self, now: Millis, interval: Duration, grace: Duration) -> bool {
+        let window_over = self.ends_at.is_some_and(|end| now >= end.plus(grace));
+        self.plan.is_some() || window_over || now.since(self.closed_at) >= interval
+    }
+
+    /// Where a file decided on now ends: only what can no longer change is read.
+    #[must_use]
+    pub fn limit(&self, now: Millis, grace: Duration) -> Millis {
+        let settled = now.minus(grace);
+        self.ends_at.map_or(settled, |end| end.min(settled))
+    }
+}
+
+/// The key of a new file: `{key_prefix}/{tenant}/{epoch millis}-data-{random}.export`.
+#[must_use]
+pub fn file_key(prefix: &str, tenant: &TenantId, now: Millis, random: [u8; 8]) -> String {
+    let prefix = prefix.trim_matches('/');
+    let separator = if prefix.is_empty() { "" } else { "/" };
+    format!("{prefix}{separator}{tenant}/{}-data-{}.export", now.0, hex::encode(random))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_the_contracts() {
+        let tenant = "acme".parse().expect("tenant");
+        let key = file_key("/a/b/", &tenant, Millis(17), [0xab; 8]);
+        assert_eq!(key, "a/b/acme/17-data-abababababababab.export");
+        assert_eq!(file_key("", &tenant, Millis(1), [0; 8]), "acme/1-data-0000000000000000.export");
+    }
+
+    #[test]
+    fn a_file_is_due_by_interval_or_at_the_windows_end() {
+        let mut cursor = Cursor {
+            scope: Scope { tenant: "acme".parse().expect("tenant"), environment: crate::domain::scope::Environment::Production },
+            route: "rt_1".into(),
+            route_id: "one".into(),
+            from: Position::at(Millis(0)),
+            closed_at: Millis(1_000),
+            ends_at: None,
+            plan: None,
+            revision: 0,
+        };
+        let (interval, grace) = (Duration::from_secs(300), Duration::from_secs(5));
+        assert!(!cursor.is_due(Millis(300_999), interval, grace));
+        assert!(cursor.is_due(Millis(301_000), interval, grace));
+        assert_eq!(cursor.limit(Millis(301_000), grace), Millis(296_000));
+        cursor.ends_at = Some(Millis(50_000));
+        assert!(!cursor.is_due(Millis(54_999), interval, grace));
+        assert!(cursor.is_due(Millis(55_000), interval, grace));
+        assert_eq!(cursor.limit(Millis(301_000), grace), Millis(50_000));
+    }
+}

@@ -1,0 +1,170 @@
+//! Which events a route asks for: by entity, by event name, by content.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Event, entity};
+
+/// What a client registers. The two lists match as a union; none or empty sets no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FilterConditions {
+    /// Entities, `*` is a wildcard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["order"]))]
+    pub entity_filter: Vec<String>,
+    /// Event names, `*` is a wildcard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["order.created"]))]
+    pub event_filter: Vec<String>,
+}
+
+/// The most entries of one list.
+pub const MAX_ENTRIES: usize = 1_000;
+
+impl FilterConditions {
+    /// What is wrong with it: a pointer below the filter and words.
+    #[must_use]
+    pub fn problems(&self) -> Vec<(String, String)> {
+        let lists = [("entity_filter", &self.entity_filter), ("event_filter", &self.event_filter)];
+        let mut found = Vec::new();
+        for (name, entries) in lists {
+            if entries.len() > MAX_ENTRIES {
+                found.push((format!("/{name}"), format!("at most {MAX_ENTRIES} entries")));
+                continue;
+            }
+            for (index, entry) in entries.iter().enumerate().filter(|(_, entry)| !is_pattern(entry)) {
+                let shown: String = entry.chars().take(40).collect();
+                found.push((format!("/{name}/{index}"), format!("{shown:?} is not 1 to 128 of [A-Za-z0-9_.*-]")));
+            }
+        }
+        found
+    }
+
+    /// Prepares it for matching many events.
+    #[must_use]
+    pub fn compile(&self) -> Filter {
+        Filter { entities: Patterns::new(&self.entity_filter), events: Patterns::new(&self.event_filter) }
+    }
+}
+
+fn is_pattern(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-*".contains(&b))
+}
+
+/// A filter ready to match.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    entities: Patterns,
+    events: Patterns,
+}
+
+impl Filter {
+    /// Whether the route asks for this event.
+    #[must_use]
+    pub fn matches(&self, event: &Event) -> bool {
+        self.matches_name(&event.name)
+    }
+
+    /// Whether the two lists let this event name through.
+    #[must_use]
+    pub fn matches_name(&self, name: &str) -> bool {
+        let no_limit = self.entities.is_empty() && self.events.is_empty();
+        no_limit || self.entities.contain(entity(name)) || self.events.contain(name)
+    }
+}
+
+/// A list of names and wildcards: names are looked up, wildcards are tried.
+#[derive(Clone, Debug)]
+struct Patterns {
+    exact: std::collections::HashSet<Box<str>>,
+    wild: Vec<Box<str>>,
+}
+
+impl Patterns {
+    fn new(entries: &[String]) -> Self {
+        let (wild, exact): (Vec<&String>, Vec<&String>) = entries.iter().partition(|entry| entry.contains('*'));
+        Self {
+            exact: exact.into_iter().map(|entry| entry.as_str().into()).collect(),
+            wild: wild.into_iter().map(|entry| entry.as_str().into()).collect(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.wild.is_empty()
+    }
+
+    fn contain(&self, name: &str) -> bool {
+        self.exact.contains(name) || self.wild.iter().any(|pattern| wildcard(pattern.as_bytes(), name.as_bytes()))
+    }
+}
+
+/// Matches `*` as any run of bytes; linear in the common case and never worse than the product of the lengths.
+fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        if p < pattern.len() && pattern[p] == b'*' {
+            star = Some((p, t));
+            p += 1;
+        } else if p < pattern.len() && pattern[p] == text[t] {
+            p += 1;
+            t += 1;
+        } else if let Some((star_p, star_t)) = star {
+            // Let the last star take one byte more and try again from there.
+            p = star_p + 1;
+            t = star_t + 1;
+            star = Some((star_p, t));
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|b| *b == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn filter(entities: &[&str], events: &[&str]) -> Filter {
+        let own = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
+        FilterConditions { entity_filter: own(entities), event_filter: own(events) }.compile()
+    }
+
+    #[test]
+    fn the_lists_are_a_union() {
+        let both = filter(&["order"], &["return.created"]);
+        assert!(both.matches_name("order.cancelled") && both.matches_name("return.created"));
+        assert!(!both.matches_name("return.closed") && !both.matches_name("orders.created"));
+        assert!(filter(&[], &[]).matches_name("anything"));
+        assert!(filter(&["*"], &[]).matches_name("anything.at.all"));
+        assert!(filter(&[], &["order.*"]).matches_name("order.created"));
+        assert!(!filter(&[], &["order.*"]).matches_name("orders.created"));
+        assert!(filter(&["pull_*"], &[]).matches_name("pull_request.opened"));
+    }
+
+    #[test]
+    fn bad_entries_are_pointed_at() {
+        let conditions: FilterConditions =
+            serde_json::from_str(r#"{"entity_filter":["ok","not ok"],"event_filter":[""]}"#).expect("parses");
+        let pointers: Vec<String> = conditions.problems().into_iter().map(|(pointer, _)| pointer).collect();
+        assert_eq!(pointers, ["/entity_filter/1", "/event_filter/0"]);
+    }
+
+    proptest! {
+        #[test]
+        fn wildcards_agree_with_a_plain_definition(pattern in "[ab*]{0,8}", text in "[ab]{0,10}") {
+            fn plain(p: &[u8], t: &[u8]) -> bool {
+                match (p.split_first(), t.split_first()) {
+                    (None, None) => true,
+                    (Some((b'*', rest)), None) => plain(rest, t),
+                    (Some((b'*', rest)), Some((_, tail))) => plain(rest, t) || plain(p, tail),
+                    (Some((a, rest)), Some((b, tail))) => a == b && plain(rest, tail),
+                    _ => false,
+                }
+            }
+            prop_assert_eq!(wildcard(pattern.as_bytes(), text.as_bytes()), plain(pattern.as_bytes(), text.as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The domain: plain data and pure rules. No AWS, no HTTP, no clock.
+
+pub mod chunk;
+pub mod credentials;
+pub mod event;
+pub mod export;
+pub mod filter;
+pub mod ids;
+pub mod integration;
+pub mod retry;
+pub mod route;
+pub mod scope;
+pub mod time;

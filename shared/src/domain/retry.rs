@@ -1,0 +1,158 @@
+//! What comes after an attempt: done, again later, rejected, dead, or the end of the route.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The delays before each retry of one kind of route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryProfile(Vec<Duration>);
+
+impl RetryProfile {
+    /// Integrations and partner callbacks: 10 retries, 5 s doubling to 60 s.
+    pub const STREAM: &'static str = "5s,10s,20s,40s,60s,60s,60s,60s,60s,60s";
+    /// Webhook subscriptions: a day and more.
+    pub const WEBHOOK: &'static str = "0s,5s,5m,30m,2h,5h,10h,14h,20h,24h";
+
+    /// How many retries it allows.
+    #[must_use]
+    pub fn retries(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Not a list of delays.
+#[derive(Debug, thiserror::Error)]
+#[error("a retry profile is a list of delays such as 5s,10s,5m,2h, at most 50")]
+pub struct NotAProfile;
+
+impl FromStr for RetryProfile {
+    type Err = NotAProfile;
+
+    fn from_str(text: &str) -> Result<Self, NotAProfile> {
+        let delays = parse_delays(text).ok_or(NotAProfile)?;
+        if delays.len() <= 50 { Ok(Self(delays)) } else { Err(NotAProfile) }
+    }
+}
+
+/// Reads `5s,10m,…` ; `None` where an entry is not a number with the unit `ms`, `s`, `m`, `h` or `d`.
+#[must_use]
+pub fn parse_delays(text: &str) -> Option<Vec<Duration>> {
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(parse_delay).collect()
+}
+
+fn parse_delay(entry: &str) -> Option<Duration> {
+    let digits = entry.find(|c: char| !c.is_ascii_digit()).unwrap_or(entry.len());
+    let number: u64 = entry[..digits].parse().ok()?;
+    let unit = match &entry[digits..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        "" if number == 0 => 1,
+        _ => return None,
+    };
+    number.checked_mul(unit).filter(|ms| *ms <= 30 * 86_400_000).map(Duration::from_millis)
+}
+
+/// How a target answered, as far as retrying goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// 2xx.
+    Delivered,
+    /// 400: this event will never be taken; the stream goes on.
+    Rejected,
+    /// 410: the target wants nothing any more.
+    Gone,
+    /// Anything else; the target may have said when to come back.
+    Failed {
+        /// From `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// What to do with a delivery after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: it arrived.
+    Done,
+    /// Keep it among the rejected.
+    Reject,
+    /// Stop the route; the event waits in the log.
+    StopRoute,
+    /// Try again after this delay.
+    RetryIn(Duration),
+    /// Out of retries: a dead letter.
+    Dead,
+}
+
+/// The longest that a target may make us wait by `Retry-After`.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
+
+/// Decides what follows attempt number `attempt` (from 1); `jitter` is uniform in `[0, 1)`.
+#[must_use]
+pub fn after_attempt(answer: Answer, attempt: u32, profile: &RetryProfile, jitter: f64) -> Next {
+    let retry_after = match answer {
+        Answer::Delivered => return Next::Done,
+        Answer::Rejected => return Next::Reject,
+        Answer::Gone => return Next::StopRoute,
+        Answer::Failed { retry_after } => retry_after,
+    };
+    let index = attempt.saturating_sub(1) as usize;
+    let Some(base) = profile.0.get(index) else { return Next::Dead };
+    // A fifth to either side: clients that failed together do not come back together.
+    let jittered = base.mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0));
+    Next::RetryIn(jittered.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FAILED: Answer = Answer::Failed { retry_after: None };
+
+    #[test]
+    fn the_profiles_are_the_contracts() {
+        let stream: RetryProfile = RetryProfile::STREAM.parse().expect("profile");
+        let webhook: RetryProfile = RetryProfile::WEBHOOK.parse().expect("profile");
+        assert_eq!((stream.retries(), webhook.retries()), (10, 10));
+        assert_eq!(stream.0[4], Duration::from_secs(60));
+        assert_eq!(webhook.0[9], Duration::from_secs(86_400));
+        for bad in ["5", "5x", "s", "-1s", "5s,,x", "99999999999999999999s", "40d"] {
+            assert!(bad.parse::<RetryProfile>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn answers_lead_where_the_contract_says() {
+        let profile: RetryProfile = "10s".parse().expect("profile");
+        assert_eq!(after_attempt(Answer::Delivered, 1, &profile, 0.5), Next::Done);
+        assert_eq!(after_attempt(Answer::Rejected, 1, &profile, 0.5), Next::Reject);
+        assert_eq!(after_attempt(Answer::Gone, 1, &profile, 0.5), Next::StopRoute);
+        assert_eq!(after_attempt(FAILED, 1, &profile, 0.5), Next::RetryIn(Duration::from_secs(10)));
+        assert_eq!(after_attempt(FAILED, 2, &profile, 0.5), Next::Dead);
+        let asked = Answer::Failed { retry_after: Some(Duration::from_secs(30)) };
+        assert_eq!(after_attempt(asked, 1, &profile, 0.5), Next::RetryIn(Duration::from_secs(30)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_failing_delivery_ends_and_waits_within_bounds(jitter in 0.0_f64..1.0, attempt in 1_u32..40) {
+            let profile: RetryProfile = RetryProfile::STREAM.parse().expect("profile");
+            match after_attempt(FAILED, attempt, &profile, jitter) {
+                Next::RetryIn(delay) => {
+                    prop_assert!(attempt <= 10);
+                    prop_assert!(delay >= Duration::from_secs(4) && delay <= Duration::from_secs(72));
+                }
+                next => prop_assert_eq!((next, attempt > 10), (Next::Dead, true)),
+            }
+        }
+
+        #[test]
+        fn any_text_is_read_without_panic(text: String) {
+            let _ = text.parse::<RetryProfile>();
+        }
+    }
+}

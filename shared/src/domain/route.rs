@@ -1,0 +1,270 @@
+//! The one thing the engine matches events against: filter + destination + retry profile + state.
+//!
+//! Integrations, webhook subscriptions and partner callbacks are faces of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::filter::FilterConditions;
+use super::ids::ChunkId;
+use super::integration::IntegrationFace;
+use super::time::Millis;
+use crate::secrets::Sealed;
+
+/// Which face a route shows; with its id it is unique within a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteKind {
+    /// `/v1/integrations`
+    Integration,
+}
+
+impl RouteKind {
+    /// The word that stands for it in keys.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Integration => "integration",
+        }
+    }
+}
+
+/// Whether a route is carrying events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteStatus {
+    /// Events go to the target.
+    Running,
+    /// Nothing is emitted; what comes meanwhile waits in the log.
+    Stopped,
+}
+
+/// Which retry profile a route follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryKind {
+    /// Integrations and callbacks.
+    Stream,
+    /// Subscriptions.
+    Webhook,
+}
+
+/// Where a route's events go.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Destination {
+    /// Signed HTTP requests, one an event.
+    Webhook(WebhookTarget),
+    /// Newline-JSON files in the customer's bucket.
+    S3(S3Target),
+}
+
+/// An HTTP target.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WebhookTarget {
+    /// Checked against the address rules when registered, and again at each attempt.
+    pub url: url::Url,
+    /// Sent as `Authorization: Bearer`.
+    pub api_key: Option<Sealed>,
+    /// What requests are signed with, newest first.
+    pub signing_secrets: Vec<Sealed>,
+    /// Further headers of each request.
+    pub headers: Vec<(String, String)>,
+    /// The target's time to answer, where it is not the default.
+    pub timeout_seconds: Option<u32>,
+    /// The most requests in a second.
+    pub max_per_second: Option<u32>,
+}
+
+/// A customer's bucket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct S3Target {
+    /// The customer's access key id.
+    pub access_key_id: Sealed,
+    /// The customer's secret access key.
+    pub secret_access_key: Sealed,
+    /// Such as `eu-central-1`.
+    pub region: String,
+    /// The bucket's name.
+    pub bucket: String,
+    /// What keys begin with.
+    pub key_prefix: String,
+    /// An S3 other than AWS's.
+    pub endpoint_url: Option<url::Url>,
+}
+
+/// A stretch of the log that a route has still to get, apart from its live events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// The first chunk not yet sent.
+    pub from: ChunkId,
+    /// Where it ends, exclusive.
+    pub to: Millis,
+}
+
+impl Span {
+    /// The stretch `[from, to)`; `None` where it is empty.
+    #[must_use]
+    pub fn between(from: Millis, to: Millis) -> Option<Self> {
+        (from < to).then(|| Self { from: ChunkId::floor(from), to })
+    }
+}
+
+/// A route.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Route {
+    /// Never used twice, unlike the id: what belongs to a deleted route is never taken for a new one's.
+    pub uid: String,
+    /// Its face.
+    pub kind: RouteKind,
+    /// The id its user knows.
+    pub id: String,
+    /// What it asks for.
+    pub filter: FilterConditions,
+    /// Where it goes.
+    pub destination: Destination,
+    /// How it is retried.
+    pub retry: RetryKind,
+    /// Whether it runs.
+    pub status: RouteStatus,
+    /// Events logged from here on come live; earlier ones by replay.
+    pub live_from: Millis,
+    /// Events logged from here on do not come live; set while the route is not running.
+    pub live_until: Option<Millis>,
+    /// What replay has still to send, oldest first.
+    #[serde(default)]
+    pub backlog: Vec<Span>,
+    /// What only integrations have.
+    pub integration: IntegrationFace,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it was last changed by its user.
+    pub updated_at: Millis,
+    /// Goes up with each write; a write names the one it read.
+    pub revision: u64,
+}
+
+/// How long a stopped route's gap stays on offer.
+pub const MAX_GAP: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
+
+impl Route {
+    /// Whether an event logged at `at` comes live to this route: it is the only way it comes, or it comes by replay.
+    #[must_use]
+    pub fn takes_live(&self, at: Millis) -> bool {
+        at >= self.live_from
+            && self.live_until.is_none_or(|until| at < until)
+            && self.integration.ends_at.is_none_or(|end| at < end)
+    }
+
+    /// Stops it as of `now`; `false` where it was stopped already.
+    pub fn stop(&mut self, now: Millis) -> bool {
+        if self.status == RouteStatus::Stopped {
+            return false;
+        }
+        self.status = RouteStatus::Stopped;
+        self.live_until = Some(now.max(self.live_from));
+        self.updated_at = now;
+        true
+    }
+
+    /// Starts it, live from `live_from`; the gap since the stop comes by replay, where it is not too old.
+    /// `false` where it was running already.
+    pub fn start(&mut self, now: Millis, live_from: Millis) -> bool {
+        if self.status == RouteStatus::Running {
+            return false;
+        }
+        let stopped_at = self.live_until.unwrap_or(live_from);
+        if now.since(stopped_at) > MAX_GAP {
+            self.backlog.clear();
+        } else {
+            let end = self.integration.ends_at.map_or(live_from, |end| end.min(live_from));
+            self.backlog.extend(Span::between(stopped_at, end));
+        }
+        self.status = RouteStatus::Running;
+        self.live_from = live_from;
+        self.live_until = None;
+        self.updated_at = now;
+        true
+    }
+
+    /// The HTTP target, where it has one.
+    #[must_use]
+    pub fn webhook(&self) -> Option<&WebhookTarget> {
+        match &self.destination {
+            Destination::Webhook(target) => Some(target),
+            Destination::S3(_) => None,
+        }
+    }
+
+    /// The bucket, where it has one.
+    #[must_use]
+    pub fn s3(&self) -> Option<&S3Target> {
+        match &self.destination {
+            Destination::S3(target) => Some(target),
+            Destination::Webhook(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::super::integration::IntegrationType;
+    use super::*;
+
+    pub(crate) fn route(live_from: i64) -> Route {
+        Route {
+            uid: "rt_1".into(),
+            kind: RouteKind::Integration,
+            id: "one".into(),
+            filter: FilterConditions::default(),
+            destination: Destination::Webhook(WebhookTarget {
+                url: "https://example.com/".parse().expect("url"),
+                api_key: None,
+                signing_secrets: Vec::new(),
+                headers: Vec::new(),
+                timeout_seconds: None,
+                max_per_second: None,
+            }),
+            retry: RetryKind::Stream,
+            status: RouteStatus::Running,
+            live_from: Millis(live_from),
+            live_until: None,
+            backlog: Vec::new(),
+            integration: IntegrationFace {
+                integration_type: IntegrationType::Permanent,
+                starts_at: Millis(live_from),
+                ends_at: None,
+            },
+            created_at: Millis(live_from),
+            updated_at: Millis(live_from),
+            revision: 1,
+        }
+    }
+
+    proptest! {
+        /// Whatever is started and stopped when: each event after creation has exactly one way, live or replay.
+        #[test]
+        fn every_event_has_exactly_one_way(steps in prop::collection::vec((1_i64..50, any::<bool>()), 0..30)) {
+            let mut route = route(0);
+            let mut live = vec![0_u32; 2_000];
+            let mut now = 0;
+            for (wait, start) in steps {
+                for t in now..now + wait {
+                    live[t as usize] += u32::from(route.takes_live(Millis(t)));
+                }
+                now += wait;
+                // A start takes effect a little later than it is asked for, as in the real thing.
+                if start { route.start(Millis(now), Millis(now + 2)); } else { route.stop(Millis(now)); }
+            }
+            let end = now + 10;
+            for t in now..end { live[t as usize] += u32::from(route.takes_live(Millis(t))); }
+            route.stop(Millis(end));
+            route.start(Millis(end), Millis(end));
+            for t in 0..end {
+                let replayed = route.backlog.iter().filter(|s| s.from.at() <= Millis(t) && Millis(t) < s.to).count();
+                prop_assert_eq!(live[t as usize] as usize + replayed, 1, "event at {}", t);
+            }
+        }
+    }
+}

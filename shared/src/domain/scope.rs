@@ -1,0 +1,125 @@
+//! The boundary of isolation: a tenant and an environment inside it.
+//!
+//! Every key in the database, every queue message and every cache entry begins with a [`Scope`]; nothing else
+//! in the code builds a tenant into a key.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A tenant's identifier: 1–40 of `[a-z0-9-]`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TenantId(Arc<str>);
+
+impl TenantId {
+    /// The identifier as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Not a tenant identifier.
+#[derive(Debug, thiserror::Error)]
+#[error("a tenant is 1 to 40 of [a-z0-9-]")]
+pub struct NotATenant;
+
+impl FromStr for TenantId {
+    type Err = NotATenant;
+
+    fn from_str(text: &str) -> Result<Self, NotATenant> {
+        let fits = (1..=40).contains(&text.len());
+        let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if fits && plain { Ok(Self(text.into())) } else { Err(NotATenant) }
+    }
+}
+
+impl TryFrom<String> for TenantId {
+    type Error = NotATenant;
+
+    fn try_from(text: String) -> Result<Self, NotATenant> {
+        text.parse()
+    }
+}
+
+impl From<TenantId> for String {
+    fn from(id: TenantId) -> Self {
+        id.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The two halves of a tenant: separate data under the same credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environment {
+    /// `/v1/...`
+    Production,
+    /// `/sandbox/v1/...`
+    Sandbox,
+}
+
+impl Environment {
+    /// Which environment a request path speaks of.
+    #[must_use]
+    pub fn of_path(path: &str) -> Self {
+        if path.starts_with("/sandbox/") { Self::Sandbox } else { Self::Production }
+    }
+
+    /// The letter that stands for it in keys.
+    const fn letter(self) -> char {
+        match self {
+            Self::Production => 'p',
+            Self::Sandbox => 's',
+        }
+    }
+}
+
+/// A tenant's environment.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Scope {
+    /// Whose data.
+    pub tenant: TenantId,
+    /// Which half of it.
+    pub environment: Environment,
+}
+
+impl Scope {
+    /// The partition key of one family of records of this scope.
+    ///
+    /// `#` cannot stand in a tenant's identifier, so no two scopes share a prefix.
+    #[must_use]
+    pub fn partition(&self, family: impl fmt::Display) -> String {
+        format!("{self}#{family}")
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.tenant, self.environment.letter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_begins_with_tenant_and_environment() {
+        let scope = Scope { tenant: "acme".parse().expect("valid"), environment: Environment::Sandbox };
+        assert_eq!(scope.partition("routes"), "acme#s#routes");
+        for bad in ["", "Acme", "a#b", "a/b", &"a".repeat(41)] {
+            assert!(bad.parse::<TenantId>().is_err(), "{bad}");
+        }
+        assert_eq!(Environment::of_path("/sandbox/v1/events"), Environment::Sandbox);
+        assert_eq!(Environment::of_path("/v1/events"), Environment::Production);
+    }
+}

@@ -1,0 +1,180 @@
+//! One commit: ids claimed, chunks logged, messages sent, in an order that a crash cannot turn into a loss.
+//!
+//! 1. Claim the ids that publishers gave. An id held by a publish that came to its end is a duplicate.
+//! 2. Log the chunks. 3. Send their messages. 4. Where ids were claimed, note that the publish is settled.
+//!
+//! A publish that dies between 1 and 4 was never answered. Whoever repeats one of its ids finds it unsettled: if
+//! its chunks are in the log they are sent (again), else the id is taken over.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use super::EngineError;
+use super::publish::{Acceptance, NewEvent, Receipt, Waiting};
+use crate::domain::chunk::{self, Chunk, MAX_CHUNK_BYTES};
+use crate::domain::event::{Event, MAX_BATCH_EVENTS};
+use crate::domain::ids::{ChunkId, event_id};
+use crate::domain::scope::Scope;
+use crate::ports::Ports;
+use crate::queue::{DispatchMessage, MAX_INLINE_BYTES, Outgoing, Packed, Queue, Queues};
+use crate::store::claims::{Claim, Claims};
+use crate::store::log::EventLog;
+
+const PARALLEL_CLAIMS: usize = 16;
+/// How often a publish that holds an id is looked at while it may still be under way.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What to do with an event that has its publisher's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Ours to log.
+    Granted,
+    /// Logged before, and on its way.
+    Duplicate,
+    /// Held by a publish that may still be under way.
+    InFlight,
+}
+
+/// What a commit may touch.
+#[derive(Clone)]
+pub(super) struct Committer {
+    pub(super) log: EventLog,
+    pub(super) claims: Claims,
+    pub(super) queues: Queues,
+    pub(super) ports: Ports,
+}
+
+impl Committer {
+    /// Commits the requests of one scope together, and answers each.
+    pub(super) async fn commit(&self, mut group: Vec<Waiting>) {
+        let Some(scope) = group.first().map(|first| first.scope.clone()) else { return };
+        let lengths: Vec<usize> = group.iter().map(|waiting| waiting.events.len()).collect();
+        let events = group.iter_mut().flat_map(|waiting| std::mem::take(&mut waiting.events)).collect();
+        let mut outcome = self.commit_events(&scope, events).await.map_err(Arc::new);
+        for (waiting, length) in group.into_iter().zip(lengths) {
+            let answer = match &mut outcome {
+                Ok(receipts) => Ok(receipts.drain(..length).collect()),
+                Err(error) => Err(Arc::clone(error)),
+            };
+            // A caller who has gone away does not need the answer.
+            let _ = waiting.answer.send(answer);
+        }
+    }
+
+    async fn commit_events(&self, scope: &Scope, events: Vec<NewEvent>) -> Result<Vec<Receipt>, EngineError> {
+        let mut receipts: Vec<Option<Receipt>> = vec![None; events.len()];
+        let mut left: Vec<(usize, NewEvent)> = Vec::with_capacity(events.len());
+        let mut seen: HashSet<String> = HashSet::new();
+        for (index, event) in events.into_iter().enumerate() {
+            match &event.id {
+                Some(id) if !seen.insert(id.clone()) => receipts[index] = Some((id.clone(), Acceptance::Duplicate)),
+                _ => left.push((index, event)),
+            }
+        }
+        while !left.is_empty() {
+            let first = ChunkId::new(self.ports.now(), self.ports.bytes());
+            let verdicts = self.claim(scope, first, &left).await?;
+            let (mut accepted, mut waiting) = (Vec::with_capacity(left.len()), Vec::new());
+            for (index, event) in left {
+                let verdict = event.id.as_ref().and_then(|id| verdicts.get(id)).copied().unwrap_or(Verdict::Granted);
+                let id = event.id.clone().unwrap_or_else(|| event_id(first, index));
+                match verdict {
+                    Verdict::Granted => {
+                        receipts[index] = Some((id.clone(), Acceptance::Accepted));
+                        accepted.push(logged(event, id, first));
+                    }
+                    Verdict::Duplicate => receipts[index] = Some((id, Acceptance::Duplicate)),
+                    Verdict::InFlight => waiting.push((index, event)),
+                }
+            }
+            self.write(scope, first, accepted).await?;
+            if verdicts.values().any(|verdict| *verdict == Verdict::Granted) {
+                self.claims.settle(scope, first).await?;
+            }
+            left = waiting;
+            // Waiting only now, with nothing claimed and unsettled: two publishes never wait for each other.
+            if !left.is_empty() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }
+        Ok(receipts.into_iter().flatten().collect())
+    }
+
+    /// Logs the events and sends their messages.
+    async fn write(&self, scope: &Scope, first: ChunkId, events: Vec<Event>) -> Result<(), EngineError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let packed = chunk::pack(events, MAX_BATCH_EVENTS, MAX_CHUNK_BYTES)?;
+        let chunk = |((_, body), n): ((Vec<Event>, Vec<u8>), u8)| Chunk { id: first.nth(n), body };
+        let chunks: Vec<Chunk> = packed.into_iter().zip(0_u8..=u8::MAX).map(chunk).collect();
+        self.log.append(scope, &chunks).await?;
+        let messages: Result<Vec<Outgoing>, _> = chunks.into_iter().map(|chunk| hint(scope, chunk)).collect();
+        Ok(self.queues.send(Queue::Dispatch, messages?).await?)
+    }
+
+    /// Claims the publishers' ids.
+    async fn claim(
+        &self,
+        scope: &Scope,
+        first: ChunkId,
+        events: &[(usize, NewEvent)],
+    ) -> Result<HashMap<String, Verdict>, EngineError> {
+        let ids: Vec<String> = events.iter().filter_map(|(_, event)| event.id.clone()).collect();
+        let verdicts = ids.into_iter().map(|id| async move { Ok((self.verdict(scope, first, &id).await?, id)) });
+        let verdicts = stream::iter(verdicts).buffer_unordered(PARALLEL_CLAIMS);
+        verdicts.map_ok(|(verdict, id)| (id, verdict)).try_collect().await
+    }
+
+    async fn verdict(&self, scope: &Scope, first: ChunkId, id: &str) -> Result<Verdict, EngineError> {
+        let Claim::Held(holder) = self.claims.claim(scope, id, first, None).await? else { return Ok(Verdict::Granted) };
+        if self.claims.is_settled(scope, holder).await? {
+            return Ok(Verdict::Duplicate);
+        }
+        if !Claims::is_stale(holder, self.ports.now()) {
+            return Ok(Verdict::InFlight);
+        }
+        if self.resend(scope, holder).await? {
+            return Ok(Verdict::Duplicate);
+        }
+        match self.claims.claim(scope, id, first, Some(holder)).await? {
+            Claim::Granted => Ok(Verdict::Granted),
+            Claim::Held(_) => Ok(Verdict::InFlight),
+        }
+    }
+
+    /// Sends the chunks of a publish that died before it could; `false` where it never reached the log.
+    async fn resend(&self, scope: &Scope, holder: ChunkId) -> Result<bool, EngineError> {
+        let chunks = self.log.publish_of(scope, holder).await?;
+        if chunks.is_empty() {
+            return Ok(false);
+        }
+        let hint = |(id, _)| Outgoing::json(&DispatchMessage { scope: scope.clone(), chunk: id, body: None }, Duration::ZERO);
+        let messages: Result<Vec<Outgoing>, _> = chunks.into_iter().map(hint).collect();
+        self.queues.send(Queue::Dispatch, messages?).await?;
+        self.claims.settle(scope, holder).await?;
+        Ok(true)
+    }
+}
+
+fn logged(event: NewEvent, id: String, first: ChunkId) -> Event {
+    Event {
+        id,
+        name: event.name,
+        published_at: event.published_at.unwrap_or(first.at()),
+        logged_at: first.at(),
+        payload: event.payload,
+        partner_id: event.partner_id,
+        document_type: event.document_type,
+        ordering_key: event.ordering_key,
+    }
+}
+
+/// The message of a chunk: the chunk itself where it is small, for that is cheaper than reading the log.
+fn hint(scope: &Scope, chunk: Chunk) -> Result<Outgoing, crate::queue::QueueError> {
+    let body = (chunk.body.len() <= MAX_INLINE_BYTES).then_some(Packed(chunk.body));
+    Outgoing::json(&DispatchMessage { scope: scope.clone(), chunk: chunk.id, body }, Duration::ZERO)
+}

@@ -1,0 +1,116 @@
+//! Dispatch: matches chunks against their scope's routes and packs what matches into few messages.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::EngineError;
+use crate::app::App;
+use crate::domain::chunk;
+use crate::domain::event::Event;
+use crate::domain::route::Destination;
+use crate::domain::scope::Scope;
+use crate::queue::{DeliverMessage, DispatchMessage, Events, MAX_INLINE_BYTES, Outgoing, Packed, Queue, QueueError};
+use crate::store::log::EventLog;
+use crate::store::routes::Compiled;
+
+/// The most events of one delivery message: what one worker can try within its time.
+pub const MAX_PACK_EVENTS: usize = 250;
+
+/// Dispatches the messages of one worker call; gives back which of them failed, by place.
+pub async fn run(app: &App, messages: &[String]) -> Vec<usize> {
+    let mut by_scope: HashMap<Scope, Vec<(usize, DispatchMessage)>> = HashMap::new();
+    let mut failed = Vec::new();
+    for (place, text) in messages.iter().enumerate() {
+        match serde_json::from_str::<DispatchMessage>(text) {
+            Ok(message) => by_scope.entry(message.scope.clone()).or_default().push((place, message)),
+            Err(error) => {
+                tracing::error!(%error, "a dispatch message cannot be read");
+                failed.push(place);
+            }
+        }
+    }
+    for (scope, group) in by_scope {
+        let places: Vec<usize> = group.iter().map(|(place, _)| *place).collect();
+        if let Err(error) = dispatch(app, &scope, group).await {
+            tracing::error!(%scope, %error, "dispatch failed");
+            failed.extend(places);
+        }
+    }
+    failed
+}
+
+async fn dispatch(app: &App, scope: &Scope, group: Vec<(usize, DispatchMessage)>) -> Result<(), EngineError> {
+    let matched = matches(app, scope, group).await?;
+    let mut messages = Vec::new();
+    for (route, events) in matched.deliveries {
+        messages.extend(deliver_messages(scope, &route, events, 1, Duration::ZERO)?);
+    }
+    app.queues.send(Queue::Deliver, messages).await?;
+    for (route, bytes) in matched.export_bytes {
+        app.exporter.weigh(scope, &route, bytes).await?;
+    }
+    Ok(())
+}
+
+/// What a group of chunks holds for the scope's routes.
+#[derive(Default)]
+struct Matched {
+    /// Events to deliver now, by the uid of an HTTP route.
+    deliveries: HashMap<String, Vec<Event>>,
+    /// What an export file will grow by, by the uid of an S3 route.
+    export_bytes: HashMap<String, u64>,
+}
+
+async fn matches(app: &App, scope: &Scope, group: Vec<(usize, DispatchMessage)>) -> Result<Matched, EngineError> {
+    let snapshot = app.routes.snapshot(scope).await?;
+    let mut matched = Matched::default();
+    for (_, message) in group {
+        let at = message.chunk.at();
+        let live: Vec<_> = snapshot.routes.iter().filter(|compiled| compiled.route.takes_live(at)).collect();
+        if live.is_empty() {
+            continue;
+        }
+        for event in events(&app.log, scope, message).await? {
+            for Compiled { route, .. } in live.iter().map(|c| &***c).filter(|c| c.filter.matches(&event)) {
+                match route.destination {
+                    Destination::Webhook(_) => matched.deliveries.entry(route.uid.clone()).or_default().push(event.clone()),
+                    Destination::S3(_) => {
+                        *matched.export_bytes.entry(route.uid.clone()).or_default() += event.payload.get().len() as u64;
+                    }
+                }
+            }
+        }
+    }
+    Ok(matched)
+}
+
+async fn events(log: &EventLog, scope: &Scope, message: DispatchMessage) -> Result<Vec<Event>, EngineError> {
+    if let Some(Packed(body)) = message.body {
+        return Ok(chunk::decode(&body)?);
+    }
+    // The message is sent only after the chunk is in the log: one that is not there has outlived its retention.
+    Ok(log.chunk(scope, message.chunk).await?.unwrap_or_default())
+}
+
+/// Messages that carry these events to a route, in order.
+///
+/// # Errors
+/// [`EngineError`] where they cannot be encoded.
+pub fn deliver_messages(
+    scope: &Scope,
+    route: &str,
+    events: Vec<Event>,
+    attempt: u32,
+    delay: Duration,
+) -> Result<Vec<Outgoing>, EngineError> {
+    let packs = chunk::pack(events, MAX_PACK_EVENTS, MAX_INLINE_BYTES)?;
+    let message = |(events, body): (Vec<Event>, Vec<u8>)| -> Result<Outgoing, QueueError> {
+        let events = match &events[..] {
+            [event] if body.len() > MAX_INLINE_BYTES => Events::Logged { id: event.id.clone() },
+            _ => Events::Inline(Packed(body)),
+        };
+        let content = DeliverMessage { scope: scope.clone(), route: route.to_owned(), attempt, not_before: None, events };
+        Outgoing::json(&content, delay)
+    };
+    packs.into_iter().map(|pack| message(pack).map_err(EngineError::from)).collect()
+}

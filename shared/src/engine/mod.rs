@@ -1,0 +1,46 @@
+//! The way of an event: published, logged, matched, delivered or exported.
+
+pub mod commit;
+pub mod deliver;
+pub mod dispatch;
+pub mod export;
+pub mod lifecycle;
+pub mod publish;
+pub mod replay;
+pub mod sender;
+mod settle;
+pub mod tick;
+
+use crate::outbound::HeaderError;
+use crate::queue::QueueError;
+use crate::secrets::KeyError;
+use crate::store::StoreError;
+
+/// Why the engine could not do what it was asked. Its text is for the operator's log, never for a caller.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A queue.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// A stored secret.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A chunk.
+    #[error(transparent)]
+    Chunk(#[from] crate::domain::chunk::Unreadable),
+    /// A stored webhook secret.
+    #[error("a stored webhook secret is not usable: {0}")]
+    Signing(#[from] crate::outbound::KeyError),
+    /// A stored header.
+    #[error("a stored header is not usable: {0}")]
+    Header(#[from] HeaderError),
+    /// Another part of the process went away in the middle.
+    #[error("interrupted")]
+    Interrupted,
+    /// A message that is not what the worker expects.
+    #[error("malformed message: {0}")]
+    Message(#[from] serde_json::Error),
+}

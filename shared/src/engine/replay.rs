@@ -1,0 +1,143 @@
+//! Replay: sends a route what it did not get live: what was parked, and stretches of the log.
+
+use std::time::Duration;
+
+use super::EngineError;
+use super::dispatch::deliver_messages;
+use crate::domain::event::Event;
+use crate::domain::ids::ChunkId;
+use crate::domain::route::{RouteStatus, Span};
+use crate::domain::scope::Scope;
+use crate::ports::Ports;
+use crate::queue::{Outgoing, Queue, Queues, ReplayMessage};
+use crate::store::StoreError;
+use crate::store::log::EventLog;
+use crate::store::parked::ParkingLot;
+use crate::store::reader::Direction;
+use crate::store::routes::{Compiled, Routes};
+
+/// Events sent before progress is written down.
+const STEP_EVENTS: usize = 1_000;
+/// Chunks read before progress is written down, whatever matches.
+const STEP_CHUNKS: usize = 500;
+/// Steps of one worker call; the rest goes to the next.
+const STEPS: usize = 20;
+
+/// Sends stretches of the log.
+#[derive(Clone)]
+pub struct Replayer {
+    pub(crate) routes: Routes,
+    pub(crate) log: EventLog,
+    pub(crate) parked: ParkingLot,
+    pub(crate) queues: Queues,
+    pub(crate) grace: Duration,
+    pub(crate) ports: Ports,
+}
+
+/// How a step ended.
+enum Step {
+    /// There is more, and it can be sent now.
+    More,
+    /// There is more, but the log may still change there.
+    Later,
+    /// Nothing is left, or the route does not run.
+    Done,
+}
+
+impl Replayer {
+    /// Works on the routes of one worker call; gives back which messages failed, by place.
+    pub async fn run(&self, messages: &[String]) -> Vec<usize> {
+        let mut failed = Vec::new();
+        for (place, text) in messages.iter().enumerate() {
+            if let Err(error) = self.message(text).await {
+                tracing::error!(%error, "replay failed");
+                failed.push(place);
+            }
+        }
+        failed
+    }
+
+    async fn message(&self, text: &str) -> Result<(), EngineError> {
+        let message: ReplayMessage = serde_json::from_str(text)?;
+        let mut step = Step::More;
+        for _ in 0..STEPS {
+            step = self.step(&message.scope, &message.route).await?;
+            if !matches!(step, Step::More) {
+                break;
+            }
+        }
+        let delay = match step {
+            Step::More => Duration::ZERO,
+            Step::Later => self.grace,
+            Step::Done => return Ok(()),
+        };
+        Ok(self.queues.send(Queue::Replay, vec![Outgoing::json(&message, delay)?]).await?)
+    }
+
+    async fn step(&self, scope: &Scope, uid: &str) -> Result<Step, EngineError> {
+        let snapshot = self.routes.snapshot(scope).await?;
+        let Some(compiled) = snapshot.by_uid(uid) else { return Ok(Step::Done) };
+        if compiled.route.status != RouteStatus::Running {
+            return Ok(Step::Done);
+        }
+        if self.unpark(scope, uid).await? {
+            return Ok(Step::More);
+        }
+        let Some(span) = compiled.route.backlog.first() else { return Ok(Step::Done) };
+        let limit = span.to.min(self.ports.now().minus(self.grace));
+        let (events, next) = self.read(scope, compiled, span, limit).await?;
+        let messages = deliver_messages(scope, uid, events, 1, Duration::ZERO)?;
+        self.queues.send(Queue::Deliver, messages).await?;
+        self.advance(scope, compiled, span, next.unwrap_or(ChunkId::floor(limit))).await?;
+        Ok(if next.is_some() || limit == span.to { Step::More } else { Step::Later })
+    }
+
+    /// Puts some parked messages back on their way; `false` where none is left.
+    async fn unpark(&self, scope: &Scope, uid: &str) -> Result<bool, EngineError> {
+        let parked = self.parked.oldest(scope, uid).await?;
+        for one in &parked {
+            let message = Outgoing { body: one.message.clone(), delay: Duration::ZERO };
+            self.queues.send(Queue::Deliver, vec![message]).await?;
+            self.parked.forget(scope, uid, one).await?;
+        }
+        Ok(!parked.is_empty())
+    }
+
+    /// The next events of a span that the route asks for, and where to go on if that is before `limit`.
+    async fn read(
+        &self,
+        scope: &Scope,
+        compiled: &Compiled,
+        span: &Span,
+        limit: crate::domain::time::Millis,
+    ) -> Result<(Vec<Event>, Option<ChunkId>), EngineError> {
+        let mut reader = self.log.read(scope, span.from, ChunkId::floor(limit), Direction::OldestFirst);
+        let (mut events, mut chunks) = (Vec::new(), 0);
+        while let Some((chunk, content)) = reader.next().await? {
+            if events.len() >= STEP_EVENTS || chunks >= STEP_CHUNKS {
+                return Ok((events, Some(chunk)));
+            }
+            chunks += 1;
+            events.extend(content.into_iter().filter(|event| compiled.filter.matches(event)));
+        }
+        Ok((events, None))
+    }
+
+    /// Writes down how far the first span has come. Where somebody changed the route meanwhile, what was just sent
+    /// is sent again: at least once, never less.
+    async fn advance(&self, scope: &Scope, compiled: &Compiled, span: &Span, next: ChunkId) -> Result<(), EngineError> {
+        let mut route = compiled.route.clone();
+        if route.backlog.first() != Some(span) {
+            return Ok(());
+        }
+        if next >= ChunkId::floor(span.to) {
+            route.backlog.remove(0);
+        } else {
+            route.backlog[0].from = next.max(span.from);
+        }
+        match self.routes.update(scope, &mut route).await {
+            Err(StoreError::Conflict) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Request bodies: JSON of a known shape, or an error that says where it is wrong.
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+
+/// The most a body may take, but where an endpoint says otherwise.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// How long a body may take to arrive: a client that drips must not hold memory for ever.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A body parsed from JSON, of at most `LIMIT` bytes.
+#[derive(Clone, Debug)]
+pub struct JsonBody<T, const LIMIT: usize = MAX_BODY_BYTES>(pub T);
+
+impl<S, T, const LIMIT: usize> FromRequest<S> for JsonBody<T, LIMIT>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        expect_json(&parts.headers)?;
+        parse(&read(&parts.headers, body, LIMIT).await?).map(Self)
+    }
+}
+
+/// A body that is empty or `{}`.
+#[derive(Clone, Copy, Debug)]
+pub struct EmptyBody;
+
+impl<S: Send + Sync> FromRequest<S> for EmptyBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(&parts.headers, body, 1_024).await?;
+        if bytes.is_empty() {
+            return Ok(Self);
+        }
+        let fields: serde_json::Map<String, serde_json::Value> = parse(&bytes)?;
+        match fields.keys().next() {
+            None => Ok(Self),
+            Some(name) => Err(Problem::field(pointer([name.as_str()]), "unknown field: the body is empty or {}")),
+        }
+    }
+}
+
+/// Reads a body of at most `limit` bytes.
+///
+/// # Errors
+/// 413 where it is larger, 400 where the client hung up.
+pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > limit) {
+        return Err(too_large(limit));
+    }
+    let Ok(bytes) = tokio::time::timeout(READ_TIMEOUT, to_bytes(body, limit)).await else {
+        let message = "The body did not arrive in time.";
+        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message));
+    };
+    bytes.map_err(|error| {
+        let source = std::error::Error::source(&error);
+        if source.is_some_and(|e| e.is::<http_body_util::LengthLimitError>()) {
+            too_large(limit)
+        } else {
+            Problem::bad_request("incomplete_body", "The body ended before it was complete.")
+        }
+    })
+}
+
+/// 413 with the limit.
+#[must_use]
+pub fn too_large(limit: usize) -> Problem {
+    let message = format!("The body is larger than {limit} bytes.");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", message)
+}
+
+/// Whether the content type says JSON.
+///
+/// # Errors
+/// 415.
+pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
+        return Ok(());
+    }
+    let message = "Send the body as application/json.";
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message))
+}
+
+/// Parses JSON; an error names the place.
+///
+/// # Errors
+/// 400 `malformed_json` where it is no JSON, `validation_failed` where it has another shape.
+pub fn parse<'de, T: serde::Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| problem_of(&error))?;
+    deserializer.end().map_err(|error| malformed(&error))?;
+    Ok(value)
+}
+
+fn problem_of(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let inner = error.inner();
+    if !inner.is_data() {
+        return malformed(inner);
+    }
+    let segments: Vec<String> = error.path().iter().map(ToString::to_string).filter(|s| s != "?").collect();
+    // Serde says where in the text as well; the pointer says it better.
+    let text = inner.to_string();
+    let words = text.split(" at line ").next().unwrap_or_default();
+    Problem::field(pointer(segments.iter().map(String::as_str)), words)
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    Problem::bad_request("malformed_json", format!("The body is not JSON: {error}."))
+}
+
+/// A JSON Pointer (RFC 6901) of these segments.
+#[must_use]
+pub fn pointer<'a>(segments: impl IntoIterator<Item = &'a str>) -> String {
+    let escape = |segment: &str| format!("/{}", segment.replace('~', "~0").replace('/', "~1"));
+    segments.into_iter().map(|segment| escape(segment.trim_matches(['[', ']']))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only parsed")]
+    struct Shape {
+        list: Vec<u8>,
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        let problem = parse::<Shape>(br#"{"list":[1,"x"]}"#).expect_err("wrong type");
+        assert_eq!(problem.details[0]["pointer"], "/list/1");
+        let problem = parse::<Shape>(br#"{"list":[],"more":1}"#).expect_err("unknown field");
+        assert_eq!((problem.code, &problem.details[0]["pointer"]), ("validation_failed", &"/more".into()));
+        for broken in [&b"{"[..], b"", b"{}x", b"\xff", b"[1,]"] {
+            assert_eq!(parse::<Shape>(broken).expect_err("broken").status, StatusCode::BAD_REQUEST);
+        }
+        assert_eq!(pointer(["a/b", "m~n"]), "/a~1b/m~0n");
+    }
+}

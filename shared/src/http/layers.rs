@@ -1,0 +1,78 @@
+//! The outermost layer: a request id for every answer, one shape for every error.
+
+use std::any::Any;
+use std::convert::Infallible;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::json;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument as _;
+
+use super::problem::{ErrorBody, Problem};
+use crate::domain::ids::unique;
+
+/// The header that names a request.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Adds what every answer has. Paths and methods nobody serves are answered here too.
+pub fn finish<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || method_not_allowed())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(answer))
+}
+
+fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take that method.")
+}
+
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    Problem::internal(&"a handler panicked").into_response()
+}
+
+async fn answer(request: Request, next: Next) -> Result<Response, Infallible> {
+    let request_id = unique("req");
+    let wants_problem = accepts_problem_json(&request);
+    // The path alone: query strings can carry secrets.
+    let span = tracing::info_span!("request", %request_id, method = %request.method(), path = request.uri().path());
+    let mut response = next.run(request).instrument(span).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let allow = response.headers().get(header::ALLOW).cloned();
+        response = render(&problem, &request_id, wants_problem);
+        response.headers_mut().extend(allow.map(|value| (header::ALLOW, value)));
+    }
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    Ok(response)
+}
+
+fn accepts_problem_json(request: &Request) -> bool {
+    let accept = request.headers().get_all(header::ACCEPT).iter();
+    accept.filter_map(|value| value.to_str().ok()).any(|value| value.contains("application/problem+json"))
+}
+
+fn render(problem: &Problem, request_id: &str, as_problem_json: bool) -> Response {
+    let Problem { status, code, message, details, headers } = problem;
+    let (content_type, body) = if as_problem_json {
+        let title = status.canonical_reason().unwrap_or("Error");
+        let facts = json!({
+            "type": "about:blank", "title": title, "status": status.as_u16(), "detail": message,
+            "error_code": code, "request_id": request_id, "details": details,
+        });
+        ("application/problem+json", serde_json::to_vec(&facts))
+    } else {
+        let facts = ErrorBody { error_code: code, message, request_id, details };
+        ("application/json", serde_json::to_vec(&facts))
+    };
+    let mut response = (*status, Body::from(body.unwrap_or_default())).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().extend(headers.clone());
+    response
+}

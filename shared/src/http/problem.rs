@@ -1,0 +1,156 @@
+//! The one shape of every error answer.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::engine::EngineError;
+use crate::store::StoreError;
+
+/// A bad field: where, and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct FieldError {
+    /// A JSON Pointer into the request's body, or `?name` for a parameter.
+    #[schema(example = "/events/0/name")]
+    pub pointer: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl FieldError {
+    /// At `pointer`, `message`.
+    pub fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), message: message.into() }
+    }
+}
+
+/// The body of an error answer.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Error)]
+pub struct ErrorBody<'a> {
+    /// A stable word to branch on.
+    #[schema(example = "validation_failed")]
+    pub error_code: &'a str,
+    /// What went wrong, for people.
+    pub message: &'a str,
+    /// Also the `x-request-id` header.
+    pub request_id: &'a str,
+    /// Each bad field, and other facts.
+    #[schema(value_type = Vec<Object>)]
+    pub details: &'a [serde_json::Value],
+}
+
+/// An error answer in the making: a handler returns it, the outermost layer writes it.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// A stable word to branch on.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
+    /// Facts, each an object.
+    pub details: Vec<serde_json::Value>,
+    /// Further headers.
+    pub headers: HeaderMap,
+}
+
+impl Problem {
+    /// An error of that status and code.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), details: Vec::new(), headers: HeaderMap::new() }
+    }
+
+    /// 400 of that code.
+    pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// 400 `validation_failed` with each bad field.
+    #[must_use]
+    pub fn invalid(fields: Vec<FieldError>) -> Self {
+        let first = fields.first().map_or_else(String::new, |f| format!(": {} {}", f.pointer, f.message));
+        let details = fields.iter().filter_map(|field| serde_json::to_value(field).ok()).collect();
+        Self { details, ..Self::bad_request("validation_failed", format!("The request is not valid{first}.")) }
+    }
+
+    /// 400 for a single field.
+    pub fn field(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError::new(pointer, message)])
+    }
+
+    /// 404; the same words whatever it is that is not there, or not the caller's.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.")
+    }
+
+    /// 401 with the challenge that RFC 7235 asks for.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        let problem = Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "Send `Authorization: Bearer <access token>` or `Authorization: ApiKey <key>`.",
+        );
+        problem.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"sluice\", ApiKey realm=\"sluice\""))
+    }
+
+    /// With another header.
+    #[must_use]
+    pub fn header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// With one more fact.
+    #[must_use]
+    pub fn detail(mut self, detail: serde_json::Value) -> Self {
+        self.details.push(detail);
+        self
+    }
+
+    /// 500; the cause is for the log alone.
+    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong on our side.")
+    }
+
+    /// 503; the cause is for the log alone.
+    pub fn unavailable(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "request failed for now");
+        let message = "The request could not be carried out now; try again.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+            .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => {
+                Self::new(StatusCode::CONFLICT, "conflict", "Somebody else changed it at the same time; try again.")
+            }
+            StoreError::Malformed(_) => Self::internal(&error),
+            StoreError::Unavailable(_) => Self::unavailable(&error),
+        }
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Store(error) => error.into(),
+            EngineError::Queue(_) | EngineError::Interrupted => Self::unavailable(&error),
+            _ => Self::internal(&error),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

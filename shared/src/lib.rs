@@ -1,0 +1,16 @@
+//! Sluice's common crate: the domain, the engine, and the edges to DynamoDB, SQS, S3 and HTTP.
+//!
+//! `ARCHITECTURE.md` has the map; [`engine`] is the way of an event.
+
+pub mod app;
+pub mod domain;
+pub mod engine;
+pub mod http;
+pub mod lambda;
+pub mod objects;
+pub mod outbound;
+pub mod ports;
+pub mod queue;
+pub mod secrets;
+pub mod settings;
+pub mod store;

@@ -1,0 +1,177 @@
+//! Encryption at rest under a key the database does not hold, and the keys for it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use hmac::{Hmac, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::domain::scope::Scope;
+use crate::ports::Ports;
+
+/// What a secret looks like in an answer; sent back, it keeps the stored value.
+pub const MASK: &str = "••••••••";
+
+/// An encrypted secret: `v1.{key id}.{base64 of nonce and ciphertext}`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(String);
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed(..)")
+    }
+}
+
+/// Why a secret could not be read, or a key ring not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Sealed under a key that is not on the ring, for another scope, or changed.
+    #[error("a stored secret cannot be opened with the keys at hand")]
+    Unopenable,
+    /// Not a key ring.
+    #[error("the key ring must be a JSON object with \"current\" and a key of at least 32 characters under each id")]
+    Malformed,
+}
+
+/// The master keys: the current one seals and signs, the older ones still open and verify.
+#[derive(Clone)]
+pub struct Keyring {
+    current: Arc<str>,
+    keys: Arc<BTreeMap<String, DerivedKeys>>,
+}
+
+struct DerivedKeys {
+    cipher: Aes256Gcm,
+    token: Zeroizing<[u8; 32]>,
+}
+
+impl Keyring {
+    /// Reads `{"current": "k1", "k1": "...", "k0": "..."}`.
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`].
+    pub fn from_json(text: &str) -> Result<Self, KeyError> {
+        let mut entries: BTreeMap<String, Zeroizing<String>> =
+            serde_json::from_str(text).map_err(|_| KeyError::Malformed)?;
+        let current = entries.remove("current").ok_or(KeyError::Malformed)?;
+        let mut keys = BTreeMap::new();
+        for (id, material) in entries {
+            if material.len() < 32 || id.contains('.') {
+                return Err(KeyError::Malformed);
+            }
+            let cipher = Aes256Gcm::new_from_slice(&*derive(&material, "secrets")).map_err(|_| KeyError::Malformed)?;
+            keys.insert(id, DerivedKeys { cipher, token: derive(&material, "tokens") });
+        }
+        if !keys.contains_key(current.as_str()) {
+            return Err(KeyError::Malformed);
+        }
+        Ok(Self { current: current.as_str().into(), keys: Arc::new(keys) })
+    }
+
+    /// The text of a new ring with one key.
+    #[must_use]
+    pub fn generate(ports: &Ports) -> Zeroizing<String> {
+        let material = hex::encode(ports.bytes::<32>());
+        Zeroizing::new(serde_json::json!({"current": "k1", "k1": material}).to_string())
+    }
+
+    /// Encrypts `secret` so that only the same scope can open it.
+    ///
+    /// # Errors
+    /// [`KeyError`] where the cipher refuses, which no input of ours makes it do.
+    pub fn seal(&self, scope: &Scope, secret: &str, ports: &Ports) -> Result<Sealed, KeyError> {
+        let key = self.keys.get(&*self.current).ok_or(KeyError::Unopenable)?;
+        let nonce = ports.bytes::<12>();
+        let aad = scope.to_string();
+        let payload = Payload { msg: secret.as_bytes(), aad: aad.as_bytes() };
+        let mut bytes = nonce.to_vec();
+        bytes.extend(key.cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| KeyError::Unopenable)?);
+        Ok(Sealed(format!("v1.{}.{}", self.current, BASE64.encode(bytes))))
+    }
+
+    /// Decrypts what [`Keyring::seal`] made for the same scope.
+    ///
+    /// # Errors
+    /// [`KeyError::Unopenable`].
+    pub fn open(&self, scope: &Scope, sealed: &Sealed) -> Result<Zeroizing<String>, KeyError> {
+        let mut parts = sealed.0.splitn(3, '.');
+        let (version, id, data) = (parts.next(), parts.next(), parts.next());
+        let (Some("v1"), Some(id), Some(data)) = (version, id, data) else { return Err(KeyError::Unopenable) };
+        let key = self.keys.get(id).ok_or(KeyError::Unopenable)?;
+        let bytes = BASE64.decode(data).map_err(|_| KeyError::Unopenable)?;
+        let (nonce, msg) = bytes.split_first_chunk::<12>().ok_or(KeyError::Unopenable)?;
+        let aad = scope.to_string();
+        let payload = Payload { msg, aad: aad.as_bytes() };
+        let plain = key.cipher.decrypt(&Nonce::from(*nonce), payload).map_err(|_| KeyError::Unopenable)?;
+        String::from_utf8(plain).map(Zeroizing::new).map_err(|_| KeyError::Unopenable)
+    }
+
+    /// The key that new access tokens are signed with, and its id.
+    #[must_use]
+    pub fn token_key(&self) -> Option<(&str, &[u8])> {
+        self.token_key_of(&self.current).map(|key| (&*self.current, key))
+    }
+
+    /// The token key of that id, to verify a token made under it.
+    #[must_use]
+    pub fn token_key_of(&self, id: &str) -> Option<&[u8]> {
+        self.keys.get(id).map(|key| &key.token[..])
+    }
+}
+
+/// One master key makes several: none of them tells another.
+fn derive(material: &str, purpose: &str) -> Zeroizing<[u8; 32]> {
+    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+    let mut mac = Hmac::<Sha256>::new_from_slice(material.as_bytes()).expect("any length is a key");
+    mac.update(b"sluice/");
+    mac.update(purpose.as_bytes());
+    Zeroizing::new(mac.finalize().into_bytes().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::scope::Environment;
+
+    fn scope(tenant: &str) -> Scope {
+        Scope { tenant: tenant.parse().expect("tenant"), environment: Environment::Production }
+    }
+
+    #[test]
+    fn only_the_same_scope_and_a_key_of_the_ring_open_a_secret() {
+        let ports = Ports::system();
+        let ring = Keyring::from_json(&Keyring::generate(&ports)).expect("ring");
+        let sealed = ring.seal(&scope("a"), "s3cret", &ports).expect("seals");
+        assert_eq!(*ring.open(&scope("a"), &sealed).expect("opens"), "s3cret");
+        assert!(ring.open(&scope("b"), &sealed).is_err());
+        let other = Keyring::from_json(&Keyring::generate(&ports)).expect("ring");
+        assert!(other.open(&scope("a"), &sealed).is_err());
+        assert!(!format!("{sealed:?}").contains("k1"));
+    }
+
+    #[test]
+    fn a_rotated_ring_still_opens_old_secrets() {
+        let ports = Ports::system();
+        let (old, new) = ("x".repeat(32), "y".repeat(32));
+        let before = Keyring::from_json(&format!(r#"{{"current":"a","a":"{old}"}}"#)).expect("ring");
+        let after = Keyring::from_json(&format!(r#"{{"current":"b","a":"{old}","b":"{new}"}}"#)).expect("ring");
+        let sealed = before.seal(&scope("a"), "s", &ports).expect("seals");
+        assert_eq!(*after.open(&scope("a"), &sealed).expect("opens"), "s");
+        assert_ne!(before.token_key().map(|k| k.0), after.token_key().map(|k| k.0));
+    }
+
+    #[test]
+    fn a_bad_ring_is_refused() {
+        for bad in ["", "{}", r#"{"current":"a"}"#, r#"{"current":"a","a":"short"}"#] {
+            assert!(Keyring::from_json(bad).is_err(), "{bad}");
+        }
+    }
+}

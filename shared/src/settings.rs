@@ -1,0 +1,134 @@
+//! What an operator can set, by environment variables.
+
+use std::time::Duration;
+
+use crate::domain::retry::RetryProfile;
+use crate::outbound::TargetPolicy;
+
+/// A setting as the documents show it.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The environment variable.
+    pub name: &'static str,
+    /// What it means, with its unit.
+    pub meaning: &'static str,
+    /// Its default.
+    pub default: &'static str,
+}
+
+macro_rules! setting {
+    ($constant:ident, $name:literal, $default:expr, $meaning:literal) => {
+        const $constant: Setting = Setting { name: $name, meaning: $meaning, default: $default };
+    };
+}
+
+setting!(EXPORT_INTERVAL, "SLUICE_EXPORT_INTERVAL_SECONDS", "300", "how long an export file collects events, in seconds (1 to 86400)");
+setting!(EXPORT_MAX_BYTES, "SLUICE_EXPORT_MAX_BYTES", "52428800", "the size at which an export file is closed before its time, in bytes (1024 to 5368709120)");
+setting!(RETRY_STREAM, "SLUICE_RETRY_STREAM", RetryProfile::STREAM, "delays before each retry of an integration or a callback (`ms`, `s`, `m`, `h`, `d`)");
+setting!(RETRY_WEBHOOK, "SLUICE_RETRY_WEBHOOK", RetryProfile::WEBHOOK, "delays before each retry of a webhook subscription");
+setting!(REQUEST_TIMEOUT, "SLUICE_REQUEST_TIMEOUT_SECONDS", "15", "a target's time to answer, in seconds (1 to 60)");
+setting!(INSECURE_TARGETS, "SLUICE_ALLOW_INSECURE_TARGETS", "off", "`http` and loopback targets: `off`, `loopback` (the local run's default) or `all`");
+setting!(LOG_RETENTION, "SLUICE_LOG_RETENTION_DAYS", "31", "how long the event log is kept, in days (1 to 3650)");
+setting!(LOG_GRACE, "SLUICE_LOG_GRACE_MILLISECONDS", "10000", "how long after its time an event may still reach the log; export and replay read no later than that (200 to 60000; 2000 in the local run)");
+
+/// Every setting, in the order of the documents.
+pub const SETTINGS: &[Setting] = &[
+    EXPORT_INTERVAL, EXPORT_MAX_BYTES, RETRY_STREAM, RETRY_WEBHOOK, REQUEST_TIMEOUT, INSECURE_TARGETS, LOG_RETENTION,
+    LOG_GRACE,
+];
+
+/// The settings, read and checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// When an export file is closed.
+    pub export_interval: Duration,
+    /// The size that closes an export file before its time.
+    pub export_max_bytes: u64,
+    /// Integrations' and callbacks' retries.
+    pub retry_stream: RetryProfile,
+    /// Subscriptions' retries.
+    pub retry_webhook: RetryProfile,
+    /// A target's time to answer.
+    pub request_timeout: Duration,
+    /// Which targets are allowed.
+    pub target_policy: TargetPolicy,
+    /// How long the event log is kept.
+    pub log_retention: Duration,
+    /// How long a write to the log may take after its time was read.
+    pub log_grace: Duration,
+}
+
+/// A setting that cannot be read: names it and says what it takes.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: {value:?} is not valid; {meaning}")]
+pub struct BadSetting {
+    name: &'static str,
+    value: String,
+    meaning: String,
+}
+
+impl Settings {
+    /// Reads them from the process's environment.
+    ///
+    /// # Errors
+    /// The first setting that is not valid.
+    pub fn from_env() -> Result<Self, BadSetting> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// Reads them through `lookup`.
+    ///
+    /// # Errors
+    /// The first setting that is not valid.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, BadSetting> {
+        let text = |setting: Setting| lookup(setting.name).unwrap_or_else(|| setting.default.to_owned());
+        let number = |setting, low, high| parse(setting, text(setting), |t| in_range(t, low, high));
+        Ok(Self {
+            export_interval: Duration::from_secs(number(EXPORT_INTERVAL, 1, 86_400)?),
+            export_max_bytes: number(EXPORT_MAX_BYTES, 1_024, 5_368_709_120)?,
+            retry_stream: parse(RETRY_STREAM, text(RETRY_STREAM), |t| t.parse().ok())?,
+            retry_webhook: parse(RETRY_WEBHOOK, text(RETRY_WEBHOOK), |t| t.parse().ok())?,
+            request_timeout: Duration::from_secs(number(REQUEST_TIMEOUT, 1, 60)?),
+            target_policy: parse(INSECURE_TARGETS, text(INSECURE_TARGETS), |t| t.parse().ok())?,
+            log_retention: Duration::from_secs(86_400 * number(LOG_RETENTION, 1, 3_650)?),
+            log_grace: Duration::from_millis(number(LOG_GRACE, 200, 60_000)?),
+        })
+    }
+}
+
+fn in_range(text: &str, low: u64, high: u64) -> Option<u64> {
+    text.trim().parse().ok().filter(|n| (low..=high).contains(n))
+}
+
+fn parse<T>(setting: Setting, value: String, read: impl Fn(&str) -> Option<T>) -> Result<T, BadSetting> {
+    read(&value).ok_or_else(|| BadSetting { name: setting.name, value, meaning: setting.meaning.to_owned() })
+}
+
+/// The settings as a Markdown document.
+#[must_use]
+pub fn markdown() -> String {
+    let mut page = String::from(
+        "# Configuration\n\nEnvironment variables, read when a process starts. This page is generated by \
+         `cargo run -p sluice-local -- settings`.\n\n| setting | meaning | default |\n| --- | --- | --- |\n",
+    );
+    for Setting { name, meaning, default } in SETTINGS {
+        page.push_str(&format!("| `{name}` | {meaning} | `{default}` |\n"));
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_bad_values_are_named() {
+        let settings = Settings::read(|_| None).expect("defaults");
+        assert_eq!(settings.export_interval, Duration::from_secs(300));
+        assert_eq!(settings.retry_stream.retries(), 10);
+        for name in SETTINGS.iter().map(|s| s.name) {
+            let error = Settings::read(|n| (n == name).then(|| "nonsense".to_owned())).expect_err(name);
+            assert!(error.to_string().starts_with(name), "{error}");
+        }
+    }
+}

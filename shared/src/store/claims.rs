@@ -1,0 +1,125 @@
+//! Claims on the ids that publishers give: who logged an id first, and whether that publish came to its end.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
+use serde::{Deserialize, Serialize};
+
+use super::{Db, Key, StoreError, read};
+use crate::domain::ids::ChunkId;
+use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
+
+/// How long a repeated id counts as a duplicate.
+const WINDOW: Duration = Duration::from_secs(86_400);
+
+/// Who holds an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The caller: it was free.
+    Granted,
+    /// An earlier publish, whose first chunk this is.
+    Held(ChunkId),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    chunk: ChunkId,
+    /// Seconds since the epoch until which a repetition is a duplicate.
+    held_until: i64,
+    expires_at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Receipt {
+    expires_at: i64,
+}
+
+/// The claims of every scope.
+#[derive(Clone, Debug)]
+pub struct Claims {
+    db: Db,
+    retention: Duration,
+}
+
+impl Claims {
+    /// Claims are kept as long as the log: they are also how an event is found by its publisher's id.
+    #[must_use]
+    pub fn new(db: Db, retention: Duration) -> Self {
+        Self { db, retention }
+    }
+
+    /// Claims `id` for the publish that begins with `chunk`, if nobody holds it, or `from` does.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim(&self, scope: &Scope, id: &str, chunk: ChunkId, from: Option<ChunkId>) -> Result<Claim, StoreError> {
+        let now = chunk.at();
+        let record = Record {
+            chunk,
+            held_until: now.plus(WINDOW).as_secs(),
+            expires_at: now.plus(self.retention.max(WINDOW)).as_secs(),
+        };
+        let put = self.db.client.put_item().table_name(&self.db.tables.activity);
+        let put = put.set_item(Some(claim_key(scope, id).item(&record)?));
+        let condition = "attribute_not_exists(pk) OR held_until < :now OR chunk = :from";
+        let answer = put
+            .condition_expression(condition)
+            .expression_attribute_values(":now", AttributeValue::N(now.as_secs().to_string()))
+            .expression_attribute_values(":from", AttributeValue::S(from.unwrap_or(chunk).to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let Err(error) = answer else { return Ok(Claim::Granted) };
+        let holder = error.as_service_error().and_then(|e| match e {
+            aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(e) => e.item().cloned(),
+            _ => None,
+        });
+        match holder {
+            Some(item) => Ok(Claim::Held(read::<Record>(item)?.chunk)),
+            None => Err(error.into()),
+        }
+    }
+
+    /// Which publish logged the event with this id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn holder(&self, scope: &Scope, id: &str) -> Result<Option<ChunkId>, StoreError> {
+        let record: Option<Record> = self.db.get(&self.db.tables.activity, &claim_key(scope, id)).await?;
+        Ok(record.map(|record| record.chunk))
+    }
+
+    /// Notes that the publish beginning with `chunk` is logged and on its way: repetitions need not be sent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn settle(&self, scope: &Scope, chunk: ChunkId) -> Result<(), StoreError> {
+        let receipt = Receipt { expires_at: chunk.at().plus(WINDOW * 2).as_secs() };
+        self.db.put(&self.db.tables.activity, &receipt_key(scope, chunk), &receipt).await
+    }
+
+    /// Whether [`Claims::settle`] was reached for that publish.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_settled(&self, scope: &Scope, chunk: ChunkId) -> Result<bool, StoreError> {
+        let receipt: Option<Receipt> = self.db.get(&self.db.tables.activity, &receipt_key(scope, chunk)).await?;
+        Ok(receipt.is_some())
+    }
+
+    /// How long a publish may take before others may doubt that it goes on.
+    #[must_use]
+    pub fn is_stale(chunk: ChunkId, now: Millis) -> bool {
+        now.since(chunk.at()) > Duration::from_secs(10)
+    }
+}
+
+fn claim_key(scope: &Scope, id: &str) -> Key {
+    Key::new(scope.partition(format_args!("claim#{id}")), "claim")
+}
+
+fn receipt_key(scope: &Scope, chunk: ChunkId) -> Key {
+    Key::new(scope.partition(format_args!("receipt#{chunk}")), "receipt")
+}

@@ -1,0 +1,107 @@
+//! How far each S3 route's export has come. One partition for all, so that the tick finds what is due in one query.
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
+use serde::Deserialize;
+
+use super::{Db, Key, StoreError};
+use crate::domain::export::Cursor;
+use crate::domain::scope::Scope;
+
+/// The export cursors of every scope.
+#[derive(Clone, Debug)]
+pub struct Exports {
+    db: Db,
+}
+
+const PARTITION: &str = "exports";
+
+fn key(scope: &Scope, route: &str) -> Key {
+    Key::new(PARTITION.to_owned(), format!("{scope}#{route}"))
+}
+
+fn waiting_key(scope: &Scope, route: &str) -> Key {
+    Key::new(scope.partition(format_args!("export#{route}")), "waiting")
+}
+
+#[derive(Deserialize)]
+struct Waiting {
+    waiting: i64,
+}
+
+impl Exports {
+    /// Over the configuration table.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Makes a route's cursor.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where it has one.
+    pub async fn create(&self, cursor: &Cursor) -> Result<(), StoreError> {
+        self.db.create(&self.db.tables.config, &key(&cursor.scope, &cursor.route), cursor).await
+    }
+
+    /// A route's cursor.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get(&self, scope: &Scope, route: &str) -> Result<Option<Cursor>, StoreError> {
+        self.db.get(&self.db.tables.config, &key(scope, route)).await
+    }
+
+    /// Every cursor.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn all(&self) -> Result<Vec<Cursor>, StoreError> {
+        self.db.all(&self.db.tables.config, PARTITION).await
+    }
+
+    /// Writes a cursor over the revision it was read at, and raises that revision.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where somebody else wrote it in between.
+    pub async fn update(&self, cursor: &mut Cursor) -> Result<(), StoreError> {
+        let read = cursor.revision;
+        cursor.revision += 1;
+        self.db.replace(&self.db.tables.config, &key(&cursor.scope, &cursor.route), cursor, read).await
+    }
+
+    /// Adds to what waits to be exported for a route; gives the new total of bytes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn add_waiting(&self, scope: &Scope, route: &str, bytes: i64) -> Result<i64, StoreError> {
+        let update = self.db.client.update_item().table_name(&self.db.tables.config);
+        let answer = update
+            .set_key(Some(waiting_key(scope, route).attributes()))
+            .update_expression("ADD waiting :bytes")
+            .expression_attribute_values(":bytes", AttributeValue::N(bytes.to_string()))
+            .return_values(ReturnValue::UpdatedNew)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await?;
+        let total = answer.attributes.and_then(|item| item.get("waiting")?.as_n().ok()?.parse().ok());
+        total.ok_or_else(|| StoreError::Malformed("waiting bytes".to_owned()))
+    }
+
+    /// How many bytes wait to be exported for a route; a hint, for redelivered messages count twice.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn waiting(&self, scope: &Scope, route: &str) -> Result<i64, StoreError> {
+        let record: Option<Waiting> = self.db.get(&self.db.tables.config, &waiting_key(scope, route)).await?;
+        Ok(record.map_or(0, |record| record.waiting))
+    }
+
+    /// Deletes a route's cursor.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete(&self, scope: &Scope, route: &str) -> Result<(), StoreError> {
+        self.db.delete(&self.db.tables.config, &waiting_key(scope, route)).await?;
+        self.db.delete(&self.db.tables.config, &key(scope, route)).await.map(|_| ())
+    }
+}

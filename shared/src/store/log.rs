@@ -1,0 +1,162 @@
+//! The event log: append-only chunks, partitioned by scope, day and shard.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnConsumedCapacity, TransactWriteItem};
+
+use super::reader::{Direction, LogReader};
+use super::{Db, Item, Key, StoreError, binary};
+use crate::domain::chunk::{self, Chunk};
+use crate::domain::event::Event;
+use crate::domain::ids::ChunkId;
+use crate::domain::scope::Scope;
+
+/// The most one transaction may hold, with room for keys.
+const MAX_TRANSACTION_BYTES: usize = 3_900_000;
+/// The most items one transaction may hold.
+const MAX_TRANSACTION_ITEMS: usize = 100;
+
+/// The event log.
+#[derive(Clone, Debug)]
+pub struct EventLog {
+    db: Db,
+    retention: Duration,
+}
+
+pub(super) fn partition(scope: &Scope, day: i64, shard: u8) -> String {
+    scope.partition(format_args!("log#{day}#{shard}"))
+}
+
+impl EventLog {
+    /// The log, kept for `retention`.
+    #[must_use]
+    pub fn new(db: Db, retention: Duration) -> Self {
+        Self { db, retention }
+    }
+
+    /// How long events stay.
+    #[must_use]
+    pub fn retention(&self) -> Duration {
+        self.retention
+    }
+
+    /// Makes the chunks durable: one by a plain write, several by a transaction, so that a publish is logged
+    /// whole or not at all.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; then it is not known whether they are in the log.
+    pub async fn append(&self, scope: &Scope, chunks: &[Chunk]) -> Result<(), StoreError> {
+        if let [chunk] = chunks {
+            let put = self.db.client.put_item().table_name(&self.db.tables.events);
+            put.set_item(Some(self.item(scope, chunk)))
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await?;
+            return Ok(());
+        }
+        let mut rest = chunks;
+        while !rest.is_empty() {
+            let (group, tail) = rest.split_at(transaction_len(rest));
+            self.append_group(scope, group).await?;
+            rest = tail;
+        }
+        Ok(())
+    }
+
+    async fn append_group(&self, scope: &Scope, group: &[Chunk]) -> Result<(), StoreError> {
+        let mut items = Vec::with_capacity(group.len());
+        for chunk in group {
+            let put = Put::builder().table_name(&self.db.tables.events).set_item(Some(self.item(scope, chunk)));
+            let put = put.build().map_err(|e| StoreError::Malformed(e.to_string()))?;
+            items.push(TransactWriteItem::builder().put(put).build());
+        }
+        let write = self.db.client.transact_write_items().set_transact_items(Some(items));
+        write.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await?;
+        Ok(())
+    }
+
+    fn item(&self, scope: &Scope, chunk: &Chunk) -> Item {
+        let at = chunk.id.at();
+        let mut item = Key::new(partition(scope, at.day(), chunk.id.shard()), chunk.id.to_string()).attributes();
+        item.insert("body".to_owned(), binary(chunk.body.clone()));
+        item.insert("expires_at".to_owned(), AttributeValue::N(at.plus(self.retention).as_secs().to_string()));
+        item
+    }
+
+    /// The events of one chunk; `None` where it is not in the log.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn chunk(&self, scope: &Scope, id: ChunkId) -> Result<Option<Vec<Event>>, StoreError> {
+        let key = Key::new(partition(scope, id.at().day(), id.shard()), id.to_string());
+        let get = self.db.client.get_item().table_name(&self.db.tables.events).set_key(Some(key.attributes()));
+        let answer = get.consistent_read(true).return_consumed_capacity(ReturnConsumedCapacity::Total).send().await?;
+        answer.item.as_ref().map(events_of).transpose()
+    }
+
+    /// The chunks of the publish whose first chunk is `first`; empty where it was not logged.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn publish_of(&self, scope: &Scope, first: ChunkId) -> Result<Vec<(ChunkId, Vec<Event>)>, StoreError> {
+        let pk = partition(scope, first.at().day(), first.shard());
+        let query = self.range(&pk, first, first.last_of_publish()).consistent_read(true);
+        let mut pages = query.into_paginator().items().send();
+        let mut chunks = Vec::new();
+        while let Some(item) = pages.try_next().await? {
+            chunks.push((chunk_id_of(&item)?, events_of(&item)?));
+        }
+        Ok(chunks)
+    }
+
+    /// One event of the publish that begins with `first`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn event(&self, scope: &Scope, first: ChunkId, id: &str) -> Result<Option<Event>, StoreError> {
+        let chunks = self.publish_of(scope, first).await?;
+        Ok(chunks.into_iter().flat_map(|(_, events)| events).find(|event| event.id == id))
+    }
+
+    /// Reads `[from, end)` in the order of the log, or from the newest backwards.
+    #[must_use]
+    pub fn read(&self, scope: &Scope, from: ChunkId, end: ChunkId, direction: Direction) -> LogReader {
+        LogReader::new(self.clone(), scope.clone(), from, end, direction)
+    }
+
+    pub(super) fn range(
+        &self,
+        pk: &str,
+        low: ChunkId,
+        high: ChunkId,
+    ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+        let query = self.db.client.query().table_name(&self.db.tables.events);
+        query
+            .key_condition_expression("pk = :pk AND sk BETWEEN :low AND :high")
+            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+            .expression_attribute_values(":low", AttributeValue::S(low.to_string()))
+            .expression_attribute_values(":high", AttributeValue::S(high.to_string()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+    }
+}
+
+/// How many of the first chunks fit one transaction: at least one.
+fn transaction_len(chunks: &[Chunk]) -> usize {
+    let mut bytes = 0;
+    let fits = |chunk: &&Chunk| {
+        bytes += chunk.body.len() + 256;
+        bytes <= MAX_TRANSACTION_BYTES
+    };
+    chunks.iter().take(MAX_TRANSACTION_ITEMS).take_while(fits).count().max(1)
+}
+
+pub(super) fn chunk_id_of(item: &Item) -> Result<ChunkId, StoreError> {
+    let text = item.get("sk").and_then(|v| v.as_s().ok());
+    text.and_then(|t| t.parse().ok()).ok_or_else(|| StoreError::Malformed("chunk id".to_owned()))
+}
+
+pub(super) fn events_of(item: &Item) -> Result<Vec<Event>, StoreError> {
+    let body = item.get("body").and_then(|v| v.as_b().ok());
+    let body = body.ok_or_else(|| StoreError::Malformed("chunk without a body".to_owned()))?;
+    chunk::decode(body.as_ref()).map_err(|e| StoreError::Malformed(e.to_string()))
+}

@@ -1,0 +1,83 @@
+//! Deliveries that were on their way when their route was stopped: kept until it starts again.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Db, Key, StoreError};
+use crate::domain::ids::unique;
+use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
+
+const KEPT: Duration = Duration::from_secs(31 * 86_400);
+
+/// A parked message.
+#[derive(Clone, Debug)]
+pub struct Parked {
+    sk: String,
+    /// The message as it stood in the queue.
+    pub message: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    sk: String,
+    message: String,
+    expires_at: i64,
+}
+
+/// The parked messages of every route.
+#[derive(Clone, Debug)]
+pub struct ParkingLot {
+    db: Db,
+}
+
+fn partition(scope: &Scope, route: &str) -> String {
+    scope.partition(format_args!("parked#{route}"))
+}
+
+impl ParkingLot {
+    /// Over the activity table.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Parks a message of the route of that uid.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn park(&self, scope: &Scope, route: &str, message: String, now: Millis) -> Result<(), StoreError> {
+        let sk = format!("{:013}#{}", now.0, unique("park"));
+        let record = Record { sk: sk.clone(), message, expires_at: now.plus(KEPT).as_secs() };
+        self.db.put(&self.db.tables.activity, &Key::new(partition(scope, route), sk), &record).await
+    }
+
+    /// The oldest parked messages of a route, some at a time.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn oldest(&self, scope: &Scope, route: &str) -> Result<Vec<Parked>, StoreError> {
+        let query = self.db.query(&self.db.tables.activity, &partition(scope, route)).limit(10).consistent_read(true);
+        let items = query.send().await?.items.unwrap_or_default();
+        let parked = |item| super::read::<Record>(item).map(|r| Parked { sk: r.sk, message: r.message });
+        items.into_iter().map(parked).collect()
+    }
+
+    /// Forgets a message that is on its way again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget(&self, scope: &Scope, route: &str, parked: &Parked) -> Result<(), StoreError> {
+        let key = Key::new(partition(scope, route), parked.sk.clone());
+        self.db.delete(&self.db.tables.activity, &key).await.map(|_| ())
+    }
+
+    /// Forgets everything that is parked for a route.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clear(&self, scope: &Scope, route: &str) -> Result<(), StoreError> {
+        self.db.clear(&self.db.tables.activity, &partition(scope, route)).await
+    }
+}

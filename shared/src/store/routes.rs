@@ -1,0 +1,219 @@
+//! Routes: one partition a scope, with a version that goes up with each write, so that a cache is never stale.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::types::{AttributeValue, Put, Delete, ReturnConsumedCapacity, TransactWriteItem, Update};
+use serde::Deserialize;
+
+use super::{Db, Item, Key, StoreError, read};
+use crate::domain::filter::Filter;
+use crate::domain::route::{Route, RouteKind};
+use crate::domain::scope::Scope;
+
+/// The routes of a scope as of one version, ready to match.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    version: u64,
+    /// The routes with their compiled filters.
+    pub routes: Vec<Arc<Compiled>>,
+}
+
+impl Snapshot {
+    /// The route of that uid.
+    #[must_use]
+    pub fn by_uid(&self, uid: &str) -> Option<&Arc<Compiled>> {
+        self.routes.iter().find(|compiled| compiled.route.uid == uid)
+    }
+}
+
+/// A route and its compiled filter.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The route.
+    pub route: Route,
+    /// Its filter, compiled.
+    pub filter: Filter,
+}
+
+/// The most scopes kept in memory; past that the cache starts anew.
+const MAX_CACHED_SCOPES: usize = 10_000;
+
+/// The routes of every scope.
+#[derive(Clone, Debug)]
+pub struct Routes {
+    db: Db,
+    cache: Arc<Mutex<HashMap<Scope, Arc<Snapshot>>>>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
+const VERSION: &str = "version";
+
+fn key(scope: &Scope, kind: RouteKind, id: &str) -> Key {
+    Key::new(scope.partition("routes"), format!("{}#{id}", kind.as_str()))
+}
+
+impl Routes {
+    /// Over the configuration table.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self { db, cache: Arc::default() }
+    }
+
+    /// The routes as they are now: one small read where nothing has changed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn snapshot(&self, scope: &Scope) -> Result<Arc<Snapshot>, StoreError> {
+        let version_key = Key::new(scope.partition("routes"), VERSION);
+        let version: Option<Version> = self.db.get(&self.db.tables.config, &version_key).await?;
+        let Some(Version { version }) = version else { return Ok(Arc::default()) };
+        if let Some(cached) = self.cached(scope).filter(|cached| cached.version == version) {
+            return Ok(cached);
+        }
+        // The version was read first: what is read after it is at least as new.
+        let routes = self.list(scope).await?;
+        let compile = |route: Route| Arc::new(Compiled { filter: route.filter.compile(), route });
+        let snapshot = Arc::new(Snapshot { version, routes: routes.into_iter().map(compile).collect() });
+        let mut cache = self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if cache.len() >= MAX_CACHED_SCOPES {
+            cache.clear();
+        }
+        cache.insert(scope.clone(), Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+
+    fn cached(&self, scope: &Scope) -> Option<Arc<Snapshot>> {
+        self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(scope).cloned()
+    }
+
+    /// Every route of the scope, by kind and id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list(&self, scope: &Scope) -> Result<Vec<Route>, StoreError> {
+        let query = self.db.query(&self.db.tables.config, &scope.partition("routes")).consistent_read(true);
+        let mut items = query.into_paginator().items().send();
+        let mut routes = Vec::new();
+        while let Some(item) = items.try_next().await? {
+            let is_version = item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|s| s == VERSION));
+            if !is_version {
+                routes.push(read(item)?);
+            }
+        }
+        Ok(routes)
+    }
+
+    /// One route.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get(&self, scope: &Scope, kind: RouteKind, id: &str) -> Result<Option<Route>, StoreError> {
+        self.db.get(&self.db.tables.config, &key(scope, kind, id)).await
+    }
+
+    /// Makes a route; with `limit`, only where the scope has fewer of its kind.
+    ///
+    /// # Errors
+    /// [`CreateError`].
+    pub async fn create(&self, scope: &Scope, route: &Route, limit: usize) -> Result<(), CreateError> {
+        let key = key(scope, route.kind, &route.id);
+        let put = Put::builder().table_name(&self.db.tables.config).set_item(Some(key.item(route)?));
+        let put = put.condition_expression("attribute_not_exists(pk)").build().map_err(malformed)?;
+        let count = self
+            .bump(scope)
+            .update_expression("ADD version :one, #count :one")
+            .expression_attribute_names("#count", count_attribute(route.kind))
+            .condition_expression("attribute_not_exists(#count) OR #count < :limit")
+            .expression_attribute_values(":limit", AttributeValue::N(limit.to_string()))
+            .build()
+            .map_err(malformed)?;
+        match self.transact(TransactWriteItem::builder().put(put).build(), count).await {
+            Err(StoreError::Conflict) if self.get(scope, route.kind, &route.id).await?.is_some() => Err(CreateError::Exists),
+            Err(StoreError::Conflict) => Err(CreateError::LimitReached),
+            other => Ok(other?),
+        }
+    }
+
+    /// Writes a route over the revision it was read at, and raises that revision.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where somebody else wrote it in between.
+    pub async fn update(&self, scope: &Scope, route: &mut Route) -> Result<(), StoreError> {
+        let read = route.revision;
+        route.revision += 1;
+        let item = key(scope, route.kind, &route.id).item(route)?;
+        let put = Put::builder().table_name(&self.db.tables.config).set_item(Some(item));
+        let put = put
+            .condition_expression("revision = :read AND uid = :uid")
+            .expression_attribute_values(":read", AttributeValue::N(read.to_string()))
+            .expression_attribute_values(":uid", AttributeValue::S(route.uid.clone()))
+            .build()
+            .map_err(malformed)?;
+        let bump = self.bump(scope).update_expression("ADD version :one").build().map_err(malformed)?;
+        self.transact(TransactWriteItem::builder().put(put).build(), bump).await
+    }
+
+    /// Deletes a route as it was read.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where somebody else wrote it in between.
+    pub async fn delete(&self, scope: &Scope, route: &Route) -> Result<(), StoreError> {
+        let delete = Delete::builder().table_name(&self.db.tables.config);
+        let delete = delete
+            .set_key(Some(key(scope, route.kind, &route.id).attributes()))
+            .condition_expression("revision = :read AND uid = :uid")
+            .expression_attribute_values(":read", AttributeValue::N(route.revision.to_string()))
+            .expression_attribute_values(":uid", AttributeValue::S(route.uid.clone()))
+            .build()
+            .map_err(malformed)?;
+        let bump = self
+            .bump(scope)
+            .update_expression("ADD version :one, #count :less")
+            .expression_attribute_names("#count", count_attribute(route.kind))
+            .expression_attribute_values(":less", AttributeValue::N("-1".to_owned()))
+            .build()
+            .map_err(malformed)?;
+        self.transact(TransactWriteItem::builder().delete(delete).build(), bump).await
+    }
+
+    fn bump(&self, scope: &Scope) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
+        let key: Item = Key::new(scope.partition("routes"), VERSION).attributes();
+        let one = AttributeValue::N("1".to_owned());
+        Update::builder().table_name(&self.db.tables.config).set_key(Some(key)).expression_attribute_values(":one", one)
+    }
+
+    async fn transact(&self, write: TransactWriteItem, bump: Update) -> Result<(), StoreError> {
+        let bump = TransactWriteItem::builder().update(bump).build();
+        let call = self.db.client.transact_write_items().transact_items(write).transact_items(bump);
+        call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await?;
+        Ok(())
+    }
+}
+
+/// The attribute of the version record that counts the routes of a kind.
+fn count_attribute(kind: RouteKind) -> String {
+    format!("{}_count", kind.as_str())
+}
+
+fn malformed(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
+    StoreError::Malformed(error.to_string())
+}
+
+/// Why a route could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The id is taken.
+    #[error("a route of that id exists already")]
+    Exists,
+    /// The scope has as many as it may.
+    #[error("the scope has as many routes of the kind as it may")]
+    LimitReached,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,190 @@
+//! What only the embedded server promises: it loses nothing it has answered, whatever ends it.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use aws_sdk_sqs::Client;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::sqs_support::{counts, handle, receive, receive_one, receives, send};
+use super::{Embedded, client};
+
+/// Tells the child of [`what_was_answered_survives_kill_9`] where its database is.
+const DATABASE: &str = "SLUICE_TEST_SQS_DATABASE";
+const LISTENING: &str = "listening on ";
+const SENDERS: usize = 8;
+const BEFORE_THE_KILL: usize = 400;
+
+async fn create(client: &Client) -> String {
+    let created = client
+        .create_queue()
+        .queue_name("durable")
+        .send()
+        .await
+        .expect("a queue");
+    created.queue_url.expect("a URL")
+}
+
+/// The server that is killed: this binary again, running this test alone.
+#[tokio::test]
+#[ignore = "the child process of what_was_answered_survives_kill_9"]
+async fn serve_until_killed() {
+    let database = std::env::var(DATABASE).expect("the parent says where");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    println!("{LISTENING}{}", listener.local_addr().expect("an address"));
+    let served = sluice_sqs::serve(listener, Path::new(&database), std::future::pending()).await;
+    panic!("the server ended by itself: {served:?}");
+}
+
+fn spawn_server(database: &Path) -> (Child, String) {
+    let mut child = Command::new(std::env::current_exe().expect("this binary"))
+        .args(["conformance::sqs_durability::serve_until_killed", "--exact"])
+        .args(["--ignored", "--nocapture"])
+        .env(DATABASE, database)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a child process");
+    let output = BufReader::new(child.stdout.take().expect("its output"));
+    let address = output
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| Some(line.split_once(LISTENING)?.1.to_owned()))
+        .expect("the child listens");
+    (child, format!("http://{address}"))
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_kill_9() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut child, endpoint) = spawn_server(&folder.path().join("sqs.sqlite3"));
+    let sender = client(&endpoint);
+    let url = create(&sender).await;
+    let (answered, mut answers) = tokio::sync::mpsc::unbounded_channel();
+    let mut senders = JoinSet::new();
+    for _ in 0..SENDERS {
+        let (sender, url, answered) = (sender.clone(), url.clone(), answered.clone());
+        senders.spawn(async move {
+            // Until the server is gone.
+            while let Ok(sent) = sender
+                .send_message()
+                .queue_url(&url)
+                .message_body("x")
+                .send()
+                .await
+            {
+                answered
+                    .send(sent.message_id.expect("an id"))
+                    .expect("the test listens");
+            }
+        });
+    }
+    drop(answered);
+    let mut promised = BTreeSet::new();
+    while let Some(id) = answers.recv().await {
+        promised.insert(id);
+        if promised.len() == BEFORE_THE_KILL {
+            // SIGKILL, in the middle of the senders' traffic.
+            child.kill().expect("killed");
+        }
+    }
+    assert!(promised.len() >= BEFORE_THE_KILL, "{}", promised.len());
+    child.wait().expect("the child has ended");
+
+    let server = Embedded::start_in(folder).await;
+    let mut kept = BTreeSet::new();
+    loop {
+        let messages = receive(&server.client, &url, 600, 0).await;
+        if messages.is_empty() {
+            break;
+        }
+        kept.extend(
+            messages
+                .into_iter()
+                .filter_map(|message| message.message_id),
+        );
+    }
+    assert_eq!(
+        promised.difference(&kept).count(),
+        0,
+        "lost after {} answers",
+        promised.len()
+    );
+    // A send may be committed and never answered; but each sender had only one under way.
+    assert!(
+        kept.len() <= promised.len() + SENDERS,
+        "{} of {}",
+        kept.len(),
+        promised.len()
+    );
+}
+
+#[tokio::test]
+async fn a_restart_keeps_what_is_in_flight() {
+    let server = Embedded::start().await;
+    let url = create(&server.client).await;
+    send(&server.client, &url, "first").await;
+    let first = receive_one(&server.client, &url, 600, 0).await;
+    send(&server.client, &url, "second").await;
+    let folder = server.stop().await;
+
+    let server = Embedded::start_in(folder).await;
+    assert_eq!(
+        counts(&server.client, &url).await,
+        [1, 1, 0],
+        "the first is still hidden"
+    );
+    let second = receive_one(&server.client, &url, 600, 0).await;
+    assert_eq!(
+        (second.body(), receives(&second)),
+        (Some("second"), "1".to_owned())
+    );
+    let delete = server
+        .client
+        .delete_message()
+        .queue_url(&url)
+        .receipt_handle(handle(&first));
+    delete.send().await.expect("the old handle still fits");
+    assert_eq!(counts(&server.client, &url).await, [0, 1, 0]);
+}
+
+#[tokio::test]
+async fn stopping_ends_long_polls() {
+    let server = Embedded::start().await;
+    let url = create(&server.client).await;
+    let poller = {
+        let (client, url) = (server.client.clone(), url.clone());
+        tokio::spawn(async move { receive(&client, &url, 30, 20).await })
+    };
+    // Once this shorter poll has ended, the longer one has long begun.
+    assert_eq!(receive(&server.client, &url, 30, 1).await, []);
+    let start = Instant::now();
+    server.stop().await;
+    assert_eq!(poller.await.expect("it ends"), []);
+    assert!(
+        start.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_poller_that_has_gone_takes_no_message() {
+    let server = Embedded::start().await;
+    let url = create(&server.client).await;
+    // The client gives up after a second and closes its connection.
+    let poll = receive(&server.client, &url, 600, 20);
+    let gone = tokio::time::timeout(Duration::from_secs(1), poll).await;
+    assert!(gone.is_err(), "{gone:?}");
+    // And the server has heard of it by the end of another second.
+    assert_eq!(receive(&server.client, &url, 600, 1).await, []);
+    send(&server.client, &url, "hello").await;
+    let message = receive_one(&server.client, &url, 600, 0).await;
+    assert_eq!(
+        (message.body(), receives(&message)),
+        (Some("hello"), "1".to_owned())
+    );
+}
