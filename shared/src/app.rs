@@ -10,6 +10,7 @@ use crate::engine::publish::Publisher;
 use crate::engine::replay::Replayer;
 use crate::engine::sender::Sender;
 use crate::http::auth::Authenticator;
+use crate::objects::Buckets;
 use crate::outbound::{ClientOptions, WebhookClient};
 use crate::ports::Ports;
 use crate::queue::{QueueUrls, Queues};
@@ -112,21 +113,24 @@ pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// SQS.
     pub sqs: aws_sdk_sqs::Client,
+    /// Sees every call, to count it: these clients' own, and those to customers' buckets.
+    pub observer: Option<SharedInterceptor>,
 }
 
 impl Clients {
-    /// Clients over one configuration; `observer` sees every call, to count it.
+    /// Clients over a configuration for each service.
     #[must_use]
-    pub fn new(config: &SdkConfig, observer: Option<SharedInterceptor>) -> Self {
-        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(config);
-        let mut sqs = aws_sdk_sqs::config::Builder::from(config);
-        if let Some(observer) = observer {
+    pub fn new(dynamodb: &SdkConfig, sqs: &SdkConfig, observer: Option<SharedInterceptor>) -> Self {
+        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(dynamodb);
+        let mut sqs = aws_sdk_sqs::config::Builder::from(sqs);
+        if let Some(observer) = &observer {
             dynamodb.push_interceptor(observer.clone());
-            sqs.push_interceptor(observer);
+            sqs.push_interceptor(observer.clone());
         }
         Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+            observer,
         }
     }
 }
@@ -154,7 +158,7 @@ impl App {
         let sender = Sender::new(client, keys.clone(), ports.clone(), settings.request_timeout);
         Ok(Self {
             authenticator: Authenticator::new(credentials.clone(), keys.clone(), ports.clone()),
-            publisher: Publisher::new(log.clone(), claims.clone(), queues.clone(), ports.clone()),
+            publisher: Publisher::new(log.clone(), claims.clone(), queues.clone(), ports.clone(), settings.log_grace),
             deliverer: Deliverer {
                 sender: sender.clone(),
                 routes: routes.clone(),
@@ -183,7 +187,7 @@ impl App {
                 exports: exports.clone(),
                 journal: journal.clone(),
                 queues: queues.clone(),
-                keys: keys.clone(),
+                buckets: Buckets::new(keys.clone(), settings.target_policy, clients.observer.clone()),
                 settings: settings.clone(),
                 ports: ports.clone(),
             },

@@ -33,7 +33,7 @@ pub async fn app() -> Result<App, Error> {
     let resources = Resources::from_env()?;
     let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
     let keys = Keyring::from_json(&master_keys(&config).await?)?;
-    Ok(App::new(&Clients::new(&config, None), resources, settings, keys, Ports::system())?)
+    Ok(App::new(&Clients::new(&config, &config, None), resources, settings, keys, Ports::system())?)
 }
 
 /// The master keys, from Secrets Manager.

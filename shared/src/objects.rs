@@ -1,10 +1,11 @@
 //! Writing one object into a customer's bucket, in parts, with bounded memory.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation, StalledStreamProtectionConfig};
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation, SharedHttpClient};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 
 use crate::domain::route::S3Target;
 use crate::domain::scope::Scope;
@@ -43,25 +44,43 @@ where
     }
 }
 
-/// A client for a customer's bucket, through the same address rules as webhooks.
-///
-/// # Errors
-/// [`ObjectError::Keys`].
-pub fn client(scope: &Scope, target: &S3Target, keys: &Keyring, policy: TargetPolicy) -> Result<Client, ObjectError> {
-    let id = keys.open(scope, &target.access_key_id)?;
-    let secret = keys.open(scope, &target.secret_access_key)?;
-    let mut config = aws_sdk_s3::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(s3_http_client(policy))
-        .region(Region::new(target.region.clone()))
-        .credentials_provider(Credentials::new(id.as_str(), secret.as_str(), None, None, "customer"))
-        // Services that imitate S3 often know neither trailing checksums nor virtual-hosted names.
-        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-        .stalled_stream_protection(StalledStreamProtectionConfig::enabled().build());
-    if let Some(endpoint) = &target.endpoint_url {
-        config = config.endpoint_url(endpoint.as_str()).force_path_style(true);
+/// Makes clients for customers' buckets, through the same address rules as webhooks.
+#[derive(Clone)]
+pub struct Buckets {
+    keys: Keyring,
+    http: SharedHttpClient,
+    observer: Option<SharedInterceptor>,
+}
+
+impl Buckets {
+    /// `observer` sees every call, to count it.
+    #[must_use]
+    pub fn new(keys: Keyring, policy: TargetPolicy, observer: Option<SharedInterceptor>) -> Self {
+        Self { keys, http: s3_http_client(policy), observer }
     }
-    Ok(Client::from_conf(config.build()))
+
+    /// A client for one customer's bucket.
+    ///
+    /// # Errors
+    /// [`ObjectError::Keys`].
+    pub fn client(&self, scope: &Scope, target: &S3Target) -> Result<Client, ObjectError> {
+        let id = self.keys.open(scope, &target.access_key_id)?;
+        let secret = self.keys.open(scope, &target.secret_access_key)?;
+        let mut config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(self.http.clone())
+            .region(Region::new(target.region.clone()))
+            .credentials_provider(Credentials::new(id.as_str(), secret.as_str(), None, None, "customer"))
+            // Services that imitate S3 often know neither trailing checksums nor virtual-hosted names.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+        if let Some(endpoint) = &target.endpoint_url {
+            config = config.endpoint_url(endpoint.as_str()).force_path_style(true);
+        }
+        if let Some(observer) = &self.observer {
+            config.push_interceptor(observer.clone());
+        }
+        Ok(Client::from_conf(config.build()))
+    }
 }
 
 /// An object being written: small ones in one request, large ones in parts.

@@ -29,7 +29,7 @@ setting!(RETRY_WEBHOOK, "SLUICE_RETRY_WEBHOOK", RetryProfile::WEBHOOK, "delays b
 setting!(REQUEST_TIMEOUT, "SLUICE_REQUEST_TIMEOUT_SECONDS", "15", "a target's time to answer, in seconds (1 to 60)");
 setting!(INSECURE_TARGETS, "SLUICE_ALLOW_INSECURE_TARGETS", "off", "`http` and loopback targets: `off`, `loopback` (the local run's default) or `all`");
 setting!(LOG_RETENTION, "SLUICE_LOG_RETENTION_DAYS", "31", "how long the event log is kept, in days (1 to 3650)");
-setting!(LOG_GRACE, "SLUICE_LOG_GRACE_MILLISECONDS", "10000", "how long after its time an event may still reach the log; export and replay read no later than that (200 to 60000; 2000 in the local run)");
+setting!(LOG_GRACE, "SLUICE_LOG_GRACE_MILLISECONDS", "10000", "how long after its time an event may still reach the log; export and replay read no later than that (200 to 60000; 3000 in the local run)");
 
 /// Every setting, in the order of the documents.
 pub const SETTINGS: &[Setting] = &[

@@ -1,1 +1,22 @@
-//! stub
+//! The whole of Sluice in one process: the same handlers and workers as on AWS, over embedded servers.
+
+pub mod demo;
+pub mod embedded;
+pub mod folder;
+pub mod pollers;
+pub mod provision;
+pub mod receiver;
+pub mod system;
+pub mod usage;
+
+/// Why the local run could not start: one clear line, and exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(pub String);
+
+impl StartError {
+    /// What was being done, and what went wrong.
+    pub fn new(doing: impl std::fmt::Display, error: impl std::fmt::Display) -> Self {
+        Self(format!("{doing}: {error}"))
+    }
+}

@@ -1,2 +1,110 @@
-//! stub
-fn main() {}
+//! `sluice`: the local run's command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use sluice_local::demo;
+use sluice_local::system::{Options, System, local_settings};
+use sluice_local::StartError;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// The event gateway you run yourself: signed webhooks and S3 files, replayed, retried, never lost.
+#[derive(Parser)]
+#[command(name = "sluice", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the whole of Sluice once over real events, checks every delivery, and prints what went where
+    Demo {
+        /// Events, one `{"name", "payload"}` a line; without it a small built-in set
+        file: Option<PathBuf>,
+    },
+    /// Serves the API, the workers and the schedule until Ctrl-C or SIGTERM
+    Serve {
+        /// Where the API listens
+        #[arg(long, default_value = "127.0.0.1:3000")]
+        listen: SocketAddr,
+        /// The data folder
+        #[arg(long, default_value = ".sluice")]
+        data: PathBuf,
+    },
+    /// Prints the OpenAPI document
+    Openapi,
+    /// Prints the settings as a Markdown page
+    Settings,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let quiet = matches!(cli.command, Command::Demo { .. });
+    init_logs(if quiet { "error" } else { "info" });
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&StartError::new("runtime", error)),
+    };
+    match cli.command {
+        Command::Demo { file } => runtime.block_on(demo(file)),
+        Command::Serve { listen, data } => runtime.block_on(serve(listen, data)),
+        Command::Openapi => {
+            print!("{}", sluice_api::document_text());
+            ExitCode::SUCCESS
+        }
+        Command::Settings => {
+            print!("{}", sluice::settings::markdown());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn init_logs(default: &str) {
+    let filter = EnvFilter::try_from_env("SLUICE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+/// One clear line, and the exit code for a start that was refused.
+fn refuse(error: &StartError) -> ExitCode {
+    eprintln!("sluice: {error}");
+    ExitCode::from(2)
+}
+
+async fn demo(file: Option<PathBuf>) -> ExitCode {
+    match demo::run(file.as_deref()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(demo::DemoError::Start(error)) => refuse(&error),
+        Err(demo::DemoError::Failed(words)) => {
+            eprintln!("sluice: the demo failed: {words}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(listen: SocketAddr, data: PathBuf) -> ExitCode {
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
+        return refuse(&StartError("signals cannot be caught".to_owned()));
+    };
+    let system = match local_settings(&[]) {
+        Ok(settings) => System::start(Options { listen, data: data.clone(), settings }).await,
+        Err(error) => Err(error),
+    };
+    let system = match system {
+        Ok(system) => system,
+        Err(error) => return refuse(&error),
+    };
+    println!("Sluice is listening on {}", system.credentials.base_url);
+    println!("Explore the API at {}/docs; credentials are in {}", system.credentials.base_url, data.join("credentials.json").display());
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    println!("Stopping: finishing what is under way.");
+    system.stop().await;
+    ExitCode::SUCCESS
+}

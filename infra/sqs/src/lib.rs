@@ -50,6 +50,23 @@ pub enum Error {
     Writer,
 }
 
+/// Makes every message that was received and not deleted visible again, before the server is started.
+///
+/// For a consumer that runs in the same process as the server: when the server starts, whoever had received
+/// those messages is gone, and waiting out their visibility timeout helps nobody. Gives their number.
+///
+/// # Errors
+/// When the database exists and cannot be opened.
+pub fn release_in_flight(db_path: &Path) -> Result<usize, Error> {
+    if !db_path.exists() {
+        return Ok(0);
+    }
+    let connection = rusqlite::Connection::open(db_path)?;
+    let now = clock::now_ms();
+    let release = "UPDATE messages SET visible_at = ?1 WHERE receives > 0 AND visible_at > ?1";
+    Ok(connection.execute(release, [now])?)
+}
+
 /// Serves SQS on `listener` from the database at `db_path` until `shutdown` resolves.
 ///
 /// Long polls are answered empty at shutdown, other requests are finished, and the database is closed

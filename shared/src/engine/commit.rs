@@ -45,6 +45,7 @@ pub(super) struct Committer {
     pub(super) claims: Claims,
     pub(super) queues: Queues,
     pub(super) ports: Ports,
+    pub(super) grace: Duration,
 }
 
 impl Committer {
@@ -111,7 +112,9 @@ impl Committer {
         let packed = chunk::pack(events, MAX_BATCH_EVENTS, MAX_CHUNK_BYTES)?;
         let chunk = |((_, body), n): ((Vec<Event>, Vec<u8>), u8)| Chunk { id: first.nth(n), body };
         let chunks: Vec<Chunk> = packed.into_iter().zip(0_u8..=u8::MAX).map(chunk).collect();
-        self.log.append(scope, &chunks).await?;
+        // Readers take the log for settled once the grace is over: a write that takes longer is given up before.
+        let left = first.at().plus(self.grace.mul_f64(0.8)).since(self.ports.now());
+        tokio::time::timeout(left, self.log.append(scope, &chunks)).await.map_err(|_| EngineError::TooSlow)??;
         let messages: Result<Vec<Outgoing>, _> = chunks.into_iter().map(|chunk| hint(scope, chunk)).collect();
         Ok(self.queues.send(Queue::Dispatch, messages?).await?)
     }

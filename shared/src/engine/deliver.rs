@@ -1,7 +1,7 @@
 //! Deliver: posts the events of a message, many at once, and sees to each that did not arrive.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use futures::stream::{self, StreamExt};
@@ -30,6 +30,9 @@ use crate::store::routes::Routes;
 const PARALLEL_REQUESTS: usize = 32;
 /// A message whose first attempts all fail is given up for now: a dead target must not hold the worker.
 const PATIENCE: u32 = 20;
+
+/// After this long no further attempt begins: the worker's own time ends at 120 s, and a target may take 60.
+const BEGIN_WITHIN: Duration = Duration::from_secs(50);
 
 /// Makes deliveries.
 #[derive(Clone)]
@@ -111,11 +114,11 @@ impl Deliverer {
     }
 
     async fn attempt_all(&self, scope: &Scope, target: &Prepared, events: Vec<Event>) -> Result<Vec<Tried>, EngineError> {
-        let failures = AtomicU32::new(0);
+        let (failures, begun) = (AtomicU32::new(0), Instant::now());
         let attempts = stream::iter(events).map(|event| {
             let failures = &failures;
             async move {
-                if failures.load(Ordering::Relaxed) >= PATIENCE {
+                if failures.load(Ordering::Relaxed) >= PATIENCE || begun.elapsed() > BEGIN_WITHIN {
                     return Ok(Tried { event, attempt: None });
                 }
                 let attempt = self.sender.send(target, scope, &event).await?;

@@ -12,10 +12,9 @@ use crate::domain::ids::ChunkId;
 use crate::domain::integration::LogAction;
 use crate::domain::route::{Route, RouteStatus, S3Target};
 use crate::domain::scope::Scope;
-use crate::objects::{self, ObjectError, ObjectWriter};
+use crate::objects::{Buckets, ObjectError, ObjectWriter};
 use crate::ports::Ports;
 use crate::queue::{ExportMessage, Outgoing, Queue, Queues};
-use crate::secrets::Keyring;
 use crate::settings::Settings;
 use crate::store::StoreError;
 use crate::store::exports::Exports;
@@ -35,7 +34,7 @@ pub struct Exporter {
     pub(crate) exports: Exports,
     pub(crate) journal: Journal,
     pub(crate) queues: Queues,
-    pub(crate) keys: Keyring,
+    pub(crate) buckets: Buckets,
     pub(crate) settings: Settings,
     pub(crate) ports: Ports,
 }
@@ -164,7 +163,7 @@ impl Exporter {
     }
 
     async fn write(&self, compiled: &Compiled, target: &S3Target, cursor: &Cursor, plan: &Plan) -> Result<Written, WriteError> {
-        let client = objects::client(&cursor.scope, target, &self.keys, self.settings.target_policy)?;
+        let client = self.buckets.client(&cursor.scope, target)?;
         let mut writer = ObjectWriter::new(client, &target.bucket, &plan.key);
         let result = self.fill(compiled, cursor, plan, &mut writer).await;
         let enough = match &result {

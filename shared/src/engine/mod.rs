@@ -37,6 +37,9 @@ pub enum EngineError {
     /// A stored header.
     #[error("a stored header is not usable: {0}")]
     Header(#[from] HeaderError),
+    /// The log was not written in time.
+    #[error("the log was not written in time")]
+    TooSlow,
     /// Another part of the process went away in the middle.
     #[error("interrupted")]
     Interrupted,

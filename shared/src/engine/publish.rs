@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -75,12 +76,12 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// A publisher; the process has one.
+    /// A publisher; the process has one. What is not in the log within `grace` is not promised.
     #[must_use]
-    pub fn new(log: EventLog, claims: Claims, queues: Queues, ports: Ports) -> Self {
+    pub fn new(log: EventLog, claims: Claims, queues: Queues, ports: Ports, grace: Duration) -> Self {
         Self {
             room: Arc::new(Semaphore::new(MAX_BYTES_IN_MEMORY as usize)),
-            committer: Committer { log, claims, queues, ports },
+            committer: Committer { log, claims, queues, ports, grace },
             waiting: Arc::default(),
             turns: Arc::new(Semaphore::new(WRITERS)),
         }

@@ -141,7 +141,7 @@ impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Store(error) => error.into(),
-            EngineError::Queue(_) | EngineError::Interrupted => Self::unavailable(&error),
+            EngineError::Queue(_) | EngineError::Interrupted | EngineError::TooSlow => Self::unavailable(&error),
             _ => Self::internal(&error),
         }
     }

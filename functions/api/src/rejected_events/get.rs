@@ -13,10 +13,9 @@ use sluice::store::routes::Routes;
 
 use super::{Place, find};
 
-/// What a target receives.
+/// What a target receives. Describes the answer; its bytes are those that were sent.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = EventEnvelope)]
-#[expect(dead_code, reason = "describes the answer in the OpenAPI document; the bytes are those that were sent")]
 pub(crate) struct EnvelopeView {
     tenant: String,
     name: String,

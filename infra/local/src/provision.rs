@@ -1,0 +1,177 @@
+//! Makes the tables and queues that `template.yaml` makes on AWS, and the first tenant.
+
+use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::TimeToLiveSpecification;
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde::{Deserialize, Serialize};
+use sluice::app::{App, Clients, Resources};
+use sluice::domain::credentials::{ApiClient, ApiKey, Digest256, Permissions, api_key_text};
+use sluice::domain::ids::unique;
+use sluice::domain::scope::TenantId;
+use sluice::queue::QueueUrls;
+use sluice::store::Tables;
+use sluice::store::credentials::Tenant;
+
+use crate::StartError;
+use crate::folder::Folder;
+
+/// The prefix of tables and queues.
+const PREFIX: &str = "sluice-";
+/// Receives before a message goes to its dead-letter queue.
+const MAX_RECEIVES: u32 = 5;
+
+/// What `DATA/credentials.json` holds: all that a first user needs.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct LocalCredentials {
+    /// Where the API is.
+    pub base_url: String,
+    /// The tenant.
+    pub tenant: String,
+    /// An OAuth 2.0 client with every scope.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+    /// An API key with every scope.
+    pub api_key: String,
+    /// The embedded S3, as a customer's bucket.
+    pub s3: S3Access,
+}
+
+/// A bucket to export to.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct S3Access {
+    /// Where the S3 is.
+    pub endpoint_url: String,
+    /// Its access key id.
+    pub access_key_id: String,
+    /// Its secret access key.
+    pub secret_access_key: String,
+    /// Its region.
+    pub region: String,
+    /// The bucket.
+    pub bucket: String,
+}
+
+/// Makes what is missing of tables and queues; gives where they are.
+///
+/// # Errors
+/// The first that cannot be made.
+pub async fn resources(clients: &Clients) -> Result<Resources, StartError> {
+    let tables = Tables::with_prefix(PREFIX);
+    for name in [&tables.events, &tables.config, &tables.activity] {
+        table(&clients.dynamodb, name).await?;
+    }
+    let (dispatch, _) = queue(clients, "dispatch", 60).await?;
+    let (deliver, deliver_dlq) = queue(clients, "deliver", 130).await?;
+    let (export, _) = queue(clients, "export", 600).await?;
+    let (replay, _) = queue(clients, "replay", 300).await?;
+    Ok(Resources { tables, queues: QueueUrls { dispatch, deliver, deliver_dlq, export, replay } })
+}
+
+async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<(), StartError> {
+    if client.describe_table().table_name(name).send().await.is_ok() {
+        return Ok(());
+    }
+    let fail = |e: &dyn std::error::Error| StartError::new(format!("table {name}"), aws_sdk_dynamodb::error::DisplayErrorContext(e));
+    let mut create = client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+    for (attribute, kind) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
+        let definition = AttributeDefinition::builder().attribute_name(attribute).attribute_type(ScalarAttributeType::S);
+        let element = KeySchemaElement::builder().attribute_name(attribute).key_type(kind);
+        create = create
+            .attribute_definitions(definition.build().map_err(|e| fail(&e))?)
+            .key_schema(element.build().map_err(|e| fail(&e))?);
+    }
+    create.send().await.map_err(|e| fail(&e))?;
+    let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name("expires_at").build().map_err(|e| fail(&e))?;
+    client.update_time_to_live().table_name(name).time_to_live_specification(ttl).send().await.map_err(|e| fail(&e))?;
+    Ok(())
+}
+
+/// A queue and its dead-letter queue.
+async fn queue(clients: &Clients, name: &str, visibility_seconds: u32) -> Result<(String, String), StartError> {
+    let dlq_name = format!("{PREFIX}{name}-dlq");
+    let dlq = create_queue(clients, &dlq_name, [(QueueAttributeName::MessageRetentionPeriod, "1209600".to_owned())]).await?;
+    let arn = clients.sqs.get_queue_attributes().queue_url(&dlq).attribute_names(QueueAttributeName::QueueArn).send().await;
+    let arn = arn.map_err(|e| StartError::new(&dlq_name, aws_sdk_sqs::error::DisplayErrorContext(&e)))?;
+    let arn = arn.attributes().and_then(|all| all.get(&QueueAttributeName::QueueArn)).cloned().unwrap_or_default();
+    let redrive = serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES}).to_string();
+    let attributes = [
+        (QueueAttributeName::VisibilityTimeout, visibility_seconds.to_string()),
+        (QueueAttributeName::MessageRetentionPeriod, "1209600".to_owned()),
+        (QueueAttributeName::RedrivePolicy, redrive),
+    ];
+    Ok((create_queue(clients, &format!("{PREFIX}{name}"), attributes).await?, dlq))
+}
+
+/// Makes a queue, or sets the attributes of the one that is there: its settings may be an older version's.
+async fn create_queue(
+    clients: &Clients,
+    name: &str,
+    attributes: impl IntoIterator<Item = (QueueAttributeName, String)>,
+) -> Result<String, StartError> {
+    let attributes = Some(attributes.into_iter().collect());
+    if let Ok(found) = clients.sqs.get_queue_url().queue_name(name).send().await {
+        let url = found.queue_url.unwrap_or_default();
+        let set = clients.sqs.set_queue_attributes().queue_url(&url).set_attributes(attributes).send().await;
+        return set.map(|_| url).map_err(|e| StartError::new(name, aws_sdk_sqs::error::DisplayErrorContext(&e)));
+    }
+    let created = clients.sqs.create_queue().queue_name(name).set_attributes(attributes).send().await;
+    let created = created.map_err(|e| StartError::new(name, aws_sdk_sqs::error::DisplayErrorContext(&e)))?;
+    created.queue_url.ok_or_else(|| StartError::new(name, "no URL was given"))
+}
+
+/// The tenant `local` and its credentials: made on the first start, read on each later one.
+///
+/// # Errors
+/// Where they cannot be stored.
+pub async fn credentials(folder: &Folder, app: &App, base_url: &str, s3: S3Access) -> Result<LocalCredentials, StartError> {
+    const FILE: &str = "credentials.json";
+    let known: Option<LocalCredentials> = folder.read(FILE)?;
+    let mut credentials = match known {
+        Some(credentials) => credentials,
+        None => first_tenant(app, s3.clone()).await?,
+    };
+    base_url.clone_into(&mut credentials.base_url);
+    credentials.s3 = s3;
+    folder.write(FILE, &credentials)?;
+    Ok(credentials)
+}
+
+async fn first_tenant(app: &App, s3: S3Access) -> Result<LocalCredentials, StartError> {
+    let fail = |e| StartError::new("the first tenant", e);
+    let tenant: TenantId = "local".parse().map_err(|e| StartError::new("the first tenant", e))?;
+    let now = app.ports.now();
+    match app.credentials.create_tenant(&Tenant { id: tenant.clone(), created_at: now }).await {
+        // A first start that ended before the file was written: make new credentials for the tenant.
+        Ok(()) | Err(sluice::store::StoreError::Conflict) => {}
+        Err(error) => return Err(fail(error)),
+    }
+    let client_id = unique("client");
+    let client_secret = format!("sls_{}", hex(&app.ports.bytes::<32>()));
+    let api_key = api_key_text(&tenant, app.ports.bytes());
+    let client = ApiClient {
+        client_id: client_id.clone(),
+        tenant: tenant.clone(),
+        name: "local".to_owned(),
+        scopes: Permissions::all(),
+        secret: Digest256::of(&client_secret),
+        created_at: now,
+    };
+    let key = ApiKey {
+        id: unique("key"),
+        tenant: tenant.clone(),
+        name: "local".to_owned(),
+        scopes: Permissions::all(),
+        digest: Digest256::of(&api_key),
+        created_at: now,
+    };
+    app.credentials.create_client(&client).await.map_err(fail)?;
+    app.credentials.create_key(&key).await.map_err(fail)?;
+    Ok(LocalCredentials { base_url: String::new(), tenant: tenant.to_string(), client_id, client_secret, api_key, s3 })
+}
+
+/// Bytes as lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,226 @@
+//! The running system: embedded servers, API, workers and schedule in one process.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::Credentials;
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+use axum::serve::ListenerExt as _;
+use axum::{Json, Router};
+use sluice::app::{App, Clients};
+use sluice::ports::Ports;
+use sluice::secrets::Keyring;
+use sluice::settings::Settings;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::StartError;
+use crate::embedded::{S3Keys, Servers};
+use crate::folder::Folder;
+use crate::pollers::Pollers;
+use crate::provision::{self, LocalCredentials, S3Access, hex};
+use crate::usage::{Observer, Report, Usage};
+
+/// The region that the embedded servers play.
+const REGION: &str = "us-east-1";
+/// The bucket of the embedded S3.
+const BUCKET: &str = "sluice-exports";
+/// How long requests under way may take once the process is asked to stop.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// How to start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the API listens; port 0 takes any.
+    pub listen: SocketAddr,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The settings.
+    pub settings: Settings,
+}
+
+/// The settings of the local run: the environment's, with loopback targets allowed and a shorter grace, for there
+/// is but one clock.
+///
+/// # Errors
+/// The first setting that is not valid.
+pub fn local_settings(defaults: &[(&str, &str)]) -> Result<Settings, StartError> {
+    const LOCAL: [(&str, &str); 2] = [("SLUICE_ALLOW_INSECURE_TARGETS", "loopback"), ("SLUICE_LOG_GRACE_MILLISECONDS", "3000")];
+    let local = |name: &str| defaults.iter().chain(&LOCAL).find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+    Settings::read(|name| std::env::var(name).ok().or_else(|| local(name))).map_err(|e| StartError(e.to_string()))
+}
+
+/// A running system.
+pub struct System {
+    /// What a first user needs.
+    pub credentials: LocalCredentials,
+    /// The parts, for tests and benches.
+    pub app: App,
+    usage: Arc<Usage>,
+    servers: Option<Servers>,
+    pollers: Pollers,
+    api: JoinHandle<std::io::Result<()>>,
+    stop: CancellationToken,
+    _folder: Folder,
+}
+
+impl System {
+    /// Starts everything; returns once the API answers.
+    ///
+    /// # Errors
+    /// One clear line.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let listener = TcpListener::bind(options.listen).await;
+        let listener = listener.map_err(|e| StartError::new(format!("cannot listen on {}", options.listen), e))?;
+        let address = listener.local_addr().map_err(|e| StartError::new("listener", e))?;
+        let folder = Folder::open(&options.data)?;
+        let ports = Ports::system();
+        let usage = Arc::new(Usage::default());
+        let (s3_keys, keyring) = (s3_keys(&folder, &ports)?, keyring(&folder, &ports)?);
+
+        let outside = std::env::var("AWS_ENDPOINT_URL").ok();
+        let servers = match outside {
+            Some(_) => None,
+            None => Some(Servers::start(&folder, &s3_keys).await?),
+        };
+        let clients = clients(servers.as_ref(), &usage).await;
+        let resources = provision::resources(&clients).await?;
+        let urls = resources.queues.clone();
+        let app = App::new(&clients, resources, options.settings, keyring, ports);
+        let app = app.map_err(|e| StartError::new("HTTP client", e))?;
+        let s3 = bucket(servers.as_ref(), outside, s3_keys).await?;
+        let credentials = provision::credentials(&folder, &app, &format!("http://{address}"), s3).await?;
+
+        let pollers = Pollers::start(&app, &clients.sqs, &urls, &usage);
+        let stop = CancellationToken::new();
+        let api = tokio::spawn(serve(listener, router(app.clone(), &usage), stop.clone()));
+        Ok(Self { credentials, app, usage, servers, pollers, api, stop, _folder: folder })
+    }
+
+    /// What AWS would have billed so far.
+    #[must_use]
+    pub fn usage(&self) -> Report {
+        self.usage.report()
+    }
+
+    /// Finishes what is under way, and closes every file.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if tokio::time::timeout(DRAIN, self.api).await.is_err() {
+            tracing::warn!("some requests did not end in time");
+        }
+        self.pollers.stop().await;
+        drop(self.app);
+        if let Some(servers) = self.servers {
+            servers.stop().await;
+        }
+    }
+}
+
+/// The endpoints, counted, and what only the local run has.
+fn router(app: App, usage: &Arc<Usage>) -> Router {
+    let counted = sluice_api::router(app).layer(middleware::from_fn_with_state(Arc::clone(usage), count));
+    let report = async |State(usage): State<Arc<Usage>>| Json(usage.report());
+    Router::new().route("/_local/usage", get(report)).with_state(Arc::clone(usage)).merge(counted)
+}
+
+async fn count(State(usage): State<Arc<Usage>>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let response = next.run(request).await;
+    usage.request(begun.elapsed());
+    response
+}
+
+async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was not set");
+        }
+    });
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+/// The clients: of the embedded servers, or of what `AWS_ENDPOINT_URL` names.
+async fn clients(servers: Option<&Servers>, usage: &Arc<Usage>) -> Clients {
+    let observer = Some(SharedInterceptor::new(Observer(Arc::clone(usage))));
+    match servers {
+        Some(servers) => Clients::new(&config(&servers.dynamodb).await, &config(&servers.sqs).await, observer),
+        None => {
+            let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+            Clients::new(&config, &config, observer)
+        }
+    }
+}
+
+async fn config(endpoint: &str) -> SdkConfig {
+    let loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::from_static(REGION));
+    let credentials = Credentials::new("local", "local", None, None, "local");
+    loader.credentials_provider(credentials).endpoint_url(endpoint).load().await
+}
+
+/// The embedded bucket, or one of that name in the outside S3.
+async fn bucket(servers: Option<&Servers>, outside: Option<String>, keys: S3Keys) -> Result<S3Access, StartError> {
+    let (endpoint_url, access_key_id, secret_access_key) = match (servers, outside) {
+        (Some(servers), _) => (servers.s3.clone(), keys.access_key_id, keys.secret_access_key),
+        (None, endpoint) => {
+            let variable = |name| std::env::var(name).unwrap_or_default();
+            (endpoint.unwrap_or_default(), variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"))
+        }
+    };
+    let access = S3Access { endpoint_url, access_key_id, secret_access_key, region: REGION.to_owned(), bucket: BUCKET.to_owned() };
+    let client = access.client();
+    if client.head_bucket().bucket(BUCKET).send().await.is_err() {
+        let created = client.create_bucket().bucket(BUCKET).send().await;
+        created.map_err(|e| StartError::new(BUCKET, aws_sdk_s3::error::DisplayErrorContext(&e)))?;
+    }
+    Ok(access)
+}
+
+impl S3Access {
+    /// A client for the bucket, as its owner has one.
+    #[must_use]
+    pub fn client(&self) -> aws_sdk_s3::Client {
+        let credentials = Credentials::new(&self.access_key_id, &self.secret_access_key, None, None, "local");
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(credentials)
+            .endpoint_url(&self.endpoint_url)
+            .force_path_style(true);
+        aws_sdk_s3::Client::from_conf(config.build())
+    }
+}
+
+fn s3_keys(folder: &Folder, ports: &Ports) -> Result<S3Keys, StartError> {
+    const FILE: &str = "s3-keys.json";
+    if let Some(keys) = folder.read(FILE)? {
+        return Ok(keys);
+    }
+    let access_key_id = format!("AKLOCAL{}", hex(&ports.bytes::<6>()).to_ascii_uppercase());
+    let keys = S3Keys { access_key_id, secret_access_key: hex(&ports.bytes::<20>()) };
+    folder.write(FILE, &keys)?;
+    Ok(keys)
+}
+
+/// The master keys, from a file that only its owner may read.
+fn keyring(folder: &Folder, ports: &Ports) -> Result<Keyring, StartError> {
+    const FILE: &str = "keys.json";
+    let known: Option<serde_json::Value> = folder.read(FILE)?;
+    let ring = match known {
+        Some(ring) => ring,
+        None => {
+            let ring = serde_json::from_str(&Keyring::generate(ports)).map_err(|e| StartError::new(FILE, e))?;
+            folder.write(FILE, &ring)?;
+            ring
+        }
+    };
+    Keyring::from_json(&ring.to_string()).map_err(|e| StartError::new(FILE, e))
+}

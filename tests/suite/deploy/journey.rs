@@ -1,0 +1,239 @@
+//! One tenant's way through the deployed system: every endpoint and every worker is called, each under its own role.
+//!
+//! A permission that the template forgets shows here: the function answers 500, or an event does not arrive.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use sluice::domain::credentials::{ApiClient, Digest256, Permissions};
+use sluice::ports::Ports;
+use sluice::store::credentials::{Credentials, Tenant};
+use sluice::store::{Db, Tables};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use super::stack::{Answer, Request, Stack, stack};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const TENANT: &str = "acme";
+
+/// A webhook target: hands on what it gets, and refuses events of some names.
+struct Target {
+    url: String,
+    received: mpsc::UnboundedReceiver<Value>,
+    refused: Refused,
+}
+
+type Refused = Arc<Mutex<HashSet<&'static str>>>;
+
+impl Target {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
+        let (sender, received) = mpsc::unbounded_channel();
+        let refused = Refused::default();
+        let app = Router::new().route("/hook", post(take)).with_state((sender, refused.clone()));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { url, received, refused }
+    }
+
+    fn refuse(&self, names: impl IntoIterator<Item = &'static str>) {
+        *self.refused.lock().expect("the lock") = names.into_iter().collect();
+    }
+
+    /// The next event it takes.
+    async fn next(&mut self) -> Value {
+        let next = tokio::time::timeout(PATIENCE, self.received.recv()).await;
+        next.expect("an event arrives in time").expect("the target runs")
+    }
+}
+
+async fn take(
+    State((sender, refused)): State<(mpsc::UnboundedSender<Value>, Refused)>,
+    Json(event): Json<Value>,
+) -> StatusCode {
+    let name = event["name"].as_str().unwrap_or_default();
+    if refused.lock().expect("the lock").contains(name) {
+        return StatusCode::BAD_REQUEST;
+    }
+    match sender.send(event) {
+        Ok(()) => StatusCode::OK,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// The gateway, with a tenant's access token.
+struct Session {
+    stack: &'static Stack,
+    authorization: String,
+}
+
+impl Session {
+    async fn start(stack: &'static Stack) -> Self {
+        let secret = register(stack).await;
+        let body = json!({"client_id": TENANT, "client_secret": secret});
+        let request = Request { method: "POST", path: "/v1/auth/token", authorization: None, body: Some(body) };
+        let token = expect(stack.call(&request).await, 200);
+        let authorization = format!("Bearer {}", token["access_token"].as_str().expect("a token"));
+        Self { stack, authorization }
+    }
+
+    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        self.stack.call(&Request { method, path, authorization: Some(&self.authorization), body }).await
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        expect(self.call("GET", path, None).await, 200)
+    }
+
+    async fn post(&self, path: &str, body: Value, status: u64) -> Value {
+        expect(self.call("POST", path, Some(body)).await, status)
+    }
+
+    async fn publish(&self, name: &str) -> String {
+        let answer = self.post("/v1/events", json!({"name": name, "payload": {"n": 1}}), 202).await;
+        answer["events"][0]["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Looks until there is something at a path.
+    async fn eventually(&self, path: &str, found: impl Fn(&Value) -> bool) -> Value {
+        let look = async {
+            loop {
+                let answer = self.get(path).await;
+                if found(&answer) {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("{path} shows it in time"))
+    }
+}
+
+fn expect(answer: Answer, status: u64) -> Value {
+    assert_eq!(answer.status, status, "{answer:?}");
+    answer.body
+}
+
+/// Makes the tenant and a client of it, as an operator does; returns the client's secret.
+async fn register(stack: &Stack) -> String {
+    let table = |name: &str| stack.variable("auth.token", name).to_owned();
+    let tables = Tables {
+        events: table("SLUICE_TABLE_EVENTS"),
+        config: table("SLUICE_TABLE_CONFIG"),
+        activity: table("SLUICE_TABLE_ACTIVITY"),
+    };
+    let client = aws_sdk_dynamodb::Client::new(&operator(stack).await);
+    let credentials = Credentials::new(Db::new(client, tables));
+    let (ports, secret) = (Ports::system(), "a secret of the tests".to_owned());
+    let tenant = Tenant { id: TENANT.parse().expect("a tenant's id"), created_at: ports.now() };
+    credentials.create_tenant(&tenant).await.expect("a new tenant");
+    let client = ApiClient {
+        client_id: TENANT.to_owned(),
+        tenant: tenant.id,
+        name: "tests".to_owned(),
+        scopes: Permissions::all(),
+        secret: Digest256::of(&secret),
+        created_at: tenant.created_at,
+    };
+    credentials.create_client(&client).await.expect("a new client");
+    secret
+}
+
+async fn operator(stack: &Stack) -> aws_config::SdkConfig {
+    aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .endpoint_url(&stack.endpoint)
+        .region("us-east-1")
+        .credentials_provider(aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "tests"))
+        .load()
+        .await
+}
+
+#[tokio::test]
+async fn an_event_finds_its_way_through_the_deployed_functions() {
+    let session = Session::start(stack().await).await;
+    let mut target = Target::start().await;
+    let hook = json!({"id": "hook", "integration_type": "permanent", "callback_parameters": {"callback_url": target.url}});
+    session.post("/v1/integrations", hook, 200).await;
+
+    let id = session.publish("order.created").await;
+    assert_eq!(target.next().await["name"], "order.created");
+    assert_eq!(session.get(&format!("/v1/events/{id}")).await["name"], "order.created");
+    assert_eq!(session.get("/v1/events?limit=1").await["events"][0]["id"], id);
+    assert_eq!(session.get("/v1/integrations").await["integrations"][0]["id"], "hook");
+    assert_eq!(session.get("/v1/integrations/hook").await["status"], "running");
+    assert_eq!(session.get("/sandbox/v1/integrations").await["integrations"], json!([]));
+
+    stopping_and_starting(&session, &mut target).await;
+    rejecting(&session, &mut target).await;
+    exporting(&session).await;
+
+    for id in ["hook", "files"] {
+        expect(session.call("DELETE", &format!("/v1/integrations/{id}"), None).await, 204);
+    }
+    assert_eq!(session.get("/v1/integrations").await["integrations"], json!([]));
+}
+
+async fn stopping_and_starting(session: &Session, target: &mut Target) {
+    session.post("/v1/integrations/hook/_stop", json!({}), 200).await;
+    session.publish("order.missed").await;
+    session.post("/v1/integrations/hook/_start", json!({}), 200).await;
+    assert_eq!(target.next().await["name"], "order.missed");
+    let log = session.get("/v1/integrations/hook/log").await.to_string();
+    assert!(log.contains("integration_stopped") && log.contains("integration_started"), "{log}");
+}
+
+async fn rejecting(session: &Session, target: &mut Target) {
+    let list = "/v1/integrations/hook/rejected_events";
+    target.refuse(["order.bad", "order.worse"]);
+    let (bad, worse) = (session.publish("order.bad").await, session.publish("order.worse").await);
+    let both = |answer: &Value| answer["rejected_events"].as_array().is_some_and(|events| events.len() == 2);
+    session.eventually(list, both).await;
+    assert_eq!(session.get(&format!("{list}/{bad}")).await["name"], "order.bad");
+    let refused = session.post(&format!("{list}/{bad}/_retry"), json!({}), 502).await;
+    assert_eq!(refused["error_code"], "delivery_failed");
+    target.refuse([]);
+    session.post(&format!("{list}/{bad}/_retry"), json!({}), 204).await;
+    assert_eq!(target.next().await["name"], "order.bad");
+    expect(session.call("DELETE", &format!("{list}/{worse}"), None).await, 204);
+    assert_eq!(session.get(list).await["rejected_events"], json!([]));
+}
+
+async fn exporting(session: &Session) {
+    let stack = session.stack;
+    let config = aws_sdk_s3::config::Builder::from(&operator(stack).await).force_path_style(true).build();
+    let s3 = aws_sdk_s3::Client::from_conf(config);
+    s3.create_bucket().bucket("files").send().await.expect("a bucket");
+    let files = json!({
+        "id": "files", "integration_type": "permanent",
+        "s3_parameters": {
+            "aws_access_key_id": "test", "aws_secret_access_key": "test", "aws_region": "us-east-1",
+            "bucket": "files", "key_prefix": "out", "endpoint_url": stack.endpoint,
+        },
+    });
+    session.post("/v1/integrations", files, 200).await;
+    session.publish("order.filed").await;
+    let written = async {
+        loop {
+            // The schedule would, once a minute.
+            stack.invoke("tick", &json!({})).await;
+            let found = s3.list_objects_v2().bucket("files").send().await.expect("a list");
+            if let Some(key) = found.contents().first().and_then(|object| object.key()) {
+                return key.to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    };
+    let key = tokio::time::timeout(PATIENCE, written).await.expect("a file is written in time");
+    assert!(key.starts_with("out/acme/") && key.ends_with(".export"), "{key}");
+    let file = s3.get_object().bucket("files").key(key).send().await.expect("the file");
+    let text = file.body.collect().await.expect("its bytes").into_bytes();
+    let lines: Vec<Value> = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).expect("an envelope")).collect();
+    assert_eq!(lines.iter().map(|line| &line["name"]).collect::<Vec<_>>(), ["order.filed"]);
+}

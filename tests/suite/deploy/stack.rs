@@ -1,0 +1,249 @@
+//! `sam deploy` of the real template with the real binaries, once for all tests of this process.
+//!
+//! ministack runs the functions natively, each with the credentials of its own role, and refuses what the role's
+//! policy does not allow. It does not read the routes of an HTTP API, so [`Stack::call`] is the API Gateway: it
+//! finds the function by the template's routes and hands it the event that the gateway would.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Map, Value, json};
+use tokio::sync::OnceCell;
+
+use super::template::{self, Function};
+
+/// Where zips of the packages are already: then they are deployed, as `cargo lambda build` made them.
+const ZIPS: &str = "SLUICE_LAMBDA_ZIPS";
+const PACKAGES: [&str; 2] = ["sluice-api", "sluice-workers"];
+const REGION: &str = "us-east-1";
+
+/// The deployed functions.
+pub(crate) struct Stack {
+    pub(crate) endpoint: String,
+    /// Their names at the emulator and their environment, by handler.
+    deployed: BTreeMap<String, Deployed>,
+    template: Vec<Function>,
+}
+
+struct Deployed {
+    name: String,
+    variables: Map<String, Value>,
+}
+
+/// A request, as a client of the gateway sends it.
+#[derive(Clone, Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) authorization: Option<&'a str>,
+    pub(crate) body: Option<Value>,
+}
+
+/// An answer, as a client of the gateway sees it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u64,
+    pub(crate) headers: Value,
+    /// `null` where there is none, or where it is not JSON.
+    pub(crate) body: Value,
+}
+
+/// The stack; the first caller builds and deploys it.
+pub(crate) async fn stack() -> &'static Stack {
+    static STACK: OnceCell<Stack> = OnceCell::const_new();
+    let start = async || {
+        let endpoint = crate::ministack::endpoint().await;
+        let at = endpoint.clone();
+        let deployed = tokio::task::spawn_blocking(move || deploy(&at)).await.expect("the deployment does not panic");
+        if let Err(error) = deployed {
+            panic!("the stack cannot be deployed: {error:#}");
+        }
+        let deployed = functions(&endpoint).await.expect("the emulator lists the functions");
+        Stack { endpoint, deployed, template: template::functions(&template::load()) }
+    };
+    STACK.get_or_init(start).await
+}
+
+impl Stack {
+    /// Sends a request to the function whose route it matches.
+    pub(crate) async fn call(&self, request: &Request<'_>) -> Answer {
+        let (path, query) = request.path.split_once('?').unwrap_or((request.path, ""));
+        let (handler, route, parameters) = self.route(request.method, path);
+        let mut headers = json!({ "host": "api.example.com" });
+        if let Some(authorization) = request.authorization {
+            headers["authorization"] = authorization.into();
+        }
+        if request.body.is_some() {
+            headers["content-type"] = "application/json".into();
+        }
+        let event = json!({
+            "version": "2.0", "routeKey": route, "rawPath": path, "rawQueryString": query, "headers": headers,
+            "pathParameters": parameters,
+            "requestContext": {
+                "accountId": "000000000000", "apiId": "api", "domainName": "api.example.com", "domainPrefix": "api",
+                "http": {
+                    "method": request.method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1",
+                    "userAgent": "tests",
+                },
+                "requestId": "id", "routeKey": route, "stage": "$default",
+                "time": "21/Nov/2026:09:00:00 +0000", "timeEpoch": 1_795_251_600_000_u64,
+            },
+            "body": request.body.as_ref().map(Value::to_string),
+            "isBase64Encoded": false,
+        });
+        let answer = self.invoke(handler, &event).await;
+        let body = answer["body"].as_str().and_then(|text| serde_json::from_str(text).ok());
+        Answer {
+            status: answer["statusCode"].as_u64().unwrap_or_else(|| panic!("{handler} answers {answer}")),
+            headers: answer["headers"].clone(),
+            body: body.unwrap_or_default(),
+        }
+    }
+
+    /// The most specific route, as API Gateway chooses it.
+    fn route(&self, method: &str, path: &str) -> (&str, String, Map<String, Value>) {
+        let routes = self.template.iter().flat_map(|function| function.routes.iter().map(move |route| (function, route)));
+        let matching = routes.filter_map(|(function, route)| Some((function, route, route.matches(method, path)?)));
+        let best = matching.min_by_key(|(_, route, parameters)| (route.path.contains('+'), parameters.len()));
+        best.map_or(("fallback", "$default".to_owned(), Map::new()), |(function, route, parameters)| {
+            (function.handler.as_str(), format!("{} {}", route.method, route.path), parameters)
+        })
+    }
+
+    /// Invokes a function.
+    ///
+    /// # Panics
+    /// Where the function fails, rather than answers.
+    pub(crate) async fn invoke(&self, handler: &str, event: &Value) -> Value {
+        let name = &self.deployed.get(handler).unwrap_or_else(|| panic!("{handler} is not deployed")).name;
+        let url = format!("{}/2015-03-31/functions/{name}/invocations", self.endpoint);
+        let request = http().post(url).header("authorization", authorization()).body(event.to_string());
+        let answer = request.send().await.expect("the emulator answers");
+        let failed = answer.headers().contains_key("x-amz-function-error");
+        let text = answer.text().await.expect("a text");
+        assert!(!failed, "{handler} failed: {text}");
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{handler} answers {text}"))
+    }
+
+    /// What a function finds in its environment.
+    pub(crate) fn variable(&self, handler: &str, name: &str) -> &str {
+        self.deployed[handler].variables[name].as_str().unwrap_or_else(|| panic!("{handler} has no {name}"))
+    }
+}
+
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().expect("a client")
+}
+
+/// The emulator takes who is calling from here; it does not check the signature of a Lambda call.
+fn authorization() -> String {
+    format!("AWS4-HMAC-SHA256 Credential=test/20261121/{REGION}/lambda/aws4_request, SignedHeaders=host, Signature=0")
+}
+
+async fn functions(endpoint: &str) -> Result<BTreeMap<String, Deployed>> {
+    let (mut found, mut marker) = (BTreeMap::new(), String::new());
+    loop {
+        let url = format!("{endpoint}/2015-03-31/functions?MaxItems=50{marker}");
+        let page = http().get(url).header("authorization", authorization()).send().await?.text().await?;
+        let page: Value = serde_json::from_str(&page)?;
+        for function in page["Functions"].as_array().with_context(|| format!("no functions in {page}"))? {
+            let handler = function["Handler"].as_str().unwrap_or_default().to_owned();
+            let name = function["FunctionName"].as_str().unwrap_or_default().to_owned();
+            let variables = function["Environment"]["Variables"].as_object().cloned().unwrap_or_default();
+            found.insert(handler, Deployed { name, variables });
+        }
+        match page["NextMarker"].as_str().filter(|next| !next.is_empty()) {
+            Some(next) => marker = format!("&Marker={next}"),
+            None => return Ok(found),
+        }
+    }
+}
+
+fn deploy(endpoint: &str) -> Result<()> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let tools = install(&target.with_file_name("tools"))?;
+    let folder = target.join("deploy");
+    stage(&tools, &folder)?;
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let sam = run(Command::new(tools.join("sam"))
+        .current_dir(&folder)
+        .args(["deploy", "--config-file", "infra/samconfig.toml", "--no-confirm-changeset", "--no-progressbar"])
+        .args(["--parameter-overrides", &format!("Architecture={architecture}")])
+        // What a test can wait for: loopback targets, and no waiting for the log to settle.
+        .args(["AllowInsecureTargets=loopback", "ExportIntervalSeconds=1", "LogGraceMilliseconds=200"])
+        .env("AWS_ENDPOINT_URL", endpoint)
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_DEFAULT_REGION", REGION)
+        .env("SAM_CLI_TELEMETRY", "0")
+        .env_remove("AWS_PROFILE")
+        .env_remove("AWS_SESSION_TOKEN"));
+    sam.map(drop)
+}
+
+/// Puts the template and the zips together, as a checkout has them after packaging.
+fn stage(tools: &Path, folder: &Path) -> Result<()> {
+    let root = template::root();
+    fs::create_dir_all(folder.join("infra"))?;
+    for file in ["template.yaml", "infra/samconfig.toml", "infra/worker-alarms.yaml"] {
+        fs::copy(root.join(file), folder.join(file)).with_context(|| file.to_owned())?;
+    }
+    let ready = std::env::var_os(ZIPS).map(|zips| root.join(zips));
+    let binaries = if ready.is_none() { Some(build(&root)?) } else { None };
+    for package in PACKAGES {
+        let place = folder.join("target/lambda").join(package);
+        fs::create_dir_all(&place)?;
+        match (&ready, &binaries) {
+            (Some(zips), _) => drop(fs::copy(zips.join(package).join("bootstrap.zip"), place.join("bootstrap.zip"))?),
+            (None, Some(binaries)) => zip(tools, &binaries.join(package), &place)?,
+            (None, None) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Builds the binaries beside this test, out of what is compiled already, and returns their folder.
+///
+/// `cargo lambda build` makes the same from nothing, for the glibc of Lambda; that takes as long as all other tests.
+fn build(root: &Path) -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // Named with the other packages, they have the same features as in this build, and share its libraries.
+    run(Command::new(cargo).current_dir(root).args(["build", "--workspace", "--bins"]))?;
+    let test = std::env::current_exe()?;
+    Ok(test.ancestors().nth(2).context("the folder of the binaries")?.to_owned())
+}
+
+fn zip(tools: &Path, binary: &Path, place: &Path) -> Result<()> {
+    // Line tables would be most of it.
+    run(Command::new("strip").arg("-o").arg(place.join("bootstrap")).arg(binary))?;
+    run(Command::new(tools.join("python")).current_dir(place).args(["-m", "zipfile", "-c", "bootstrap.zip", "bootstrap"]))?;
+    Ok(())
+}
+
+/// Installs `sam` once, into a virtual environment of its own; returns its `bin`.
+fn install(tools: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(tools)?;
+    let requirements = template::root().join("infra/requirements.txt");
+    let wanted = fs::read_to_string(&requirements)?;
+    let lock = fs::File::create(tools.join("deploy.lock"))?;
+    lock.lock().context("the lock of the virtual environment")?;
+    let (venv, done) = (tools.join("deploy"), tools.join("deploy/installed.txt"));
+    // Written last, so that an installation that was cut off is done anew.
+    if fs::read_to_string(&done).ok().as_deref() != Some(&wanted) {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+        run(Command::new(venv.join("bin/python")).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&requirements))?;
+        fs::write(done, wanted)?;
+    }
+    Ok(venv.join("bin"))
+}
+
+fn run(command: &mut Command) -> Result<String> {
+    let program = command.get_program().display().to_string();
+    let output = command.output().with_context(|| format!("{program} cannot be run: is it installed?"))?;
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    ensure!(output.status.success(), "{command:?} failed: {text}");
+    Ok(text)
+}
