@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-const VERSION: &str = "1.5.33";
 const START_LIMIT: Duration = Duration::from_secs(90);
 /// Its first word once it listens.
 const READY: &str = "Running on http://";
@@ -56,13 +55,13 @@ pub(crate) async fn endpoint() -> String {
         .expect("the starter does not panic")
     {
         Ok(running) => running.endpoint.clone(),
-        Err(error) => panic!("ministack {VERSION} is needed by this test: {error}"),
+        Err(error) => panic!("ministack is needed by this test: {error}"),
     }
 }
 
 fn start() -> Result<Running> {
     let tools = tools()?;
-    let python = install(&tools)?;
+    let python = install(&tools)?.join("python");
     // Another process may take the free port before ministack does.
     let mut last = None;
     for _ in 0..3 {
@@ -75,7 +74,7 @@ fn start() -> Result<Running> {
 }
 
 /// `target/tools`, wherever the target folder is.
-fn tools() -> Result<PathBuf> {
+pub(crate) fn tools() -> Result<PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .parent()
         .context("no target folder")?;
@@ -84,24 +83,27 @@ fn tools() -> Result<PathBuf> {
     Ok(tools)
 }
 
+/// The `bin` of the virtual environment with everything in `infra/requirements.txt`: `python`, `sam`, ministack.
+///
 /// Installs once; other test processes wait at the lock meanwhile.
-fn install(tools: &Path) -> Result<PathBuf> {
+pub(crate) fn install(tools: &Path) -> Result<PathBuf> {
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/requirements.txt");
+    let wanted = fs::read_to_string(&requirements)?;
     let lock = File::create(tools.join("venv.lock"))?;
     lock.lock().context("the lock of the virtual environment")?;
     let venv = tools.join("venv");
-    let python = venv.join("bin/python");
     // Written last, so that an installation that was cut off is done anew.
-    let done = venv.join(format!("ministack-{VERSION}.installed"));
-    if !done.exists() {
-        if venv.exists() {
-            fs::remove_dir_all(&venv)?;
-        }
-        run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-        let package = format!("ministack=={VERSION}");
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", &package]))?;
-        File::create(done)?;
+    let done = venv.join("installed.txt");
+    if fs::read_to_string(&done).ok().as_deref() != Some(&wanted) {
+        run(Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&venv))?;
+        run(Command::new(venv.join("bin/python"))
+            .args(["-m", "pip", "install", "--quiet", "-r"])
+            .arg(&requirements))?;
+        fs::write(done, wanted)?;
     }
-    Ok(python)
+    Ok(venv.join("bin"))
 }
 
 fn run(command: &mut Command) -> Result<()> {
@@ -125,6 +127,12 @@ fn launch(tools: &Path, python: &Path) -> Result<Running> {
         .env("GATEWAY_PORT", port.to_string())
         // What it runs (Lambdas) is to call it back, not AWS.
         .env("AWS_ENDPOINT_URL", &endpoint)
+        // A Lambda may do what the policies of its role allow; whoever calls as `test` is the account's owner.
+        .env("AUTH", "true")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env_remove("AWS_SESSION_TOKEN")
+        .env("IOT_MTLS_ENABLED", "0")
         .env("TMPDIR", tools)
         .current_dir(tools)
         .stdin(Stdio::piped())

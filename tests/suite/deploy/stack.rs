@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 
 use super::template::{self, Function};
+use crate::ministack;
 
 /// Where zips of the packages are already: then they are deployed, as `cargo lambda build` made them.
 const ZIPS: &str = "SLUICE_LAMBDA_ZIPS";
@@ -55,7 +56,7 @@ pub(crate) struct Answer {
 pub(crate) async fn stack() -> &'static Stack {
     static STACK: OnceCell<Stack> = OnceCell::const_new();
     let start = async || {
-        let endpoint = crate::ministack::endpoint().await;
+        let endpoint = ministack::endpoint().await;
         let at = endpoint.clone();
         let deployed = tokio::task::spawn_blocking(move || deploy(&at)).await.expect("the deployment does not panic");
         if let Err(error) = deployed {
@@ -163,9 +164,8 @@ async fn functions(endpoint: &str) -> Result<BTreeMap<String, Deployed>> {
 }
 
 fn deploy(endpoint: &str) -> Result<()> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let tools = install(&target.with_file_name("tools"))?;
-    let folder = target.join("deploy");
+    let tools = ministack::install(&ministack::tools()?)?;
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("deploy");
     stage(&tools, &folder)?;
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     let sam = run(Command::new(tools.join("sam"))
@@ -221,23 +221,6 @@ fn zip(tools: &Path, binary: &Path, place: &Path) -> Result<()> {
     run(Command::new("strip").arg("-o").arg(place.join("bootstrap")).arg(binary))?;
     run(Command::new(tools.join("python")).current_dir(place).args(["-m", "zipfile", "-c", "bootstrap.zip", "bootstrap"]))?;
     Ok(())
-}
-
-/// Installs `sam` once, into a virtual environment of its own; returns its `bin`.
-fn install(tools: &Path) -> Result<PathBuf> {
-    fs::create_dir_all(tools)?;
-    let requirements = template::root().join("infra/requirements.txt");
-    let wanted = fs::read_to_string(&requirements)?;
-    let lock = fs::File::create(tools.join("deploy.lock"))?;
-    lock.lock().context("the lock of the virtual environment")?;
-    let (venv, done) = (tools.join("deploy"), tools.join("deploy/installed.txt"));
-    // Written last, so that an installation that was cut off is done anew.
-    if fs::read_to_string(&done).ok().as_deref() != Some(&wanted) {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
-        run(Command::new(venv.join("bin/python")).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&requirements))?;
-        fs::write(done, wanted)?;
-    }
-    Ok(venv.join("bin"))
 }
 
 fn run(command: &mut Command) -> Result<String> {

@@ -101,3 +101,20 @@ fn compare(tenant: &str, events: &[DemoEvent], texts: &[&str]) -> (usize, usize)
     let extra: usize = open.values().filter(|n| **n < 0).map(|n| n.unsigned_abs()).sum();
     (missing, extra + unreadable)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_and_what_is_not_ours_is_counted() {
+        let event: DemoEvent = serde_json::from_str(r#"{"name":"a.b","payload":{"n": 1.50}}"#).expect("event");
+        let ours = r#"{"tenant":"t","name":"a.b","published_at":"2026-01-01T00:00:00.000Z","payload":{"n":1.50}}"#;
+        let other = r#"{"tenant":"t","name":"a.b","published_at":"2026-01-01T00:00:00.000Z","payload":{"n":1.5}}"#;
+        let events = [event];
+        assert_eq!(compare("t", &events, &[ours]), (0, 0));
+        assert_eq!(compare("t", &events, &[other]), (1, 1));
+        assert_eq!(compare("u", &events, &[ours]), (1, 1));
+        assert_eq!(compare("t", &events, &[ours, ours, "x"]), (0, 2));
+    }
+}

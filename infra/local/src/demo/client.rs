@@ -23,6 +23,12 @@ pub(super) struct Client {
     token: String,
 }
 
+/// Written as it is: a detour over `serde_json::Value` would lose digits of numbers.
+#[derive(serde::Serialize)]
+struct Batch<'a> {
+    events: &'a [DemoEvent],
+}
+
 /// A new signing secret, as a user would choose one.
 pub(super) fn signing_secret(system: &System) -> String {
     format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(system.app.ports.bytes::<32>()))
@@ -62,7 +68,7 @@ impl Client {
     pub(super) async fn publish(&self, events: &[DemoEvent], progress: impl Fn(u64)) -> Result<usize, DemoError> {
         let (mut total, mut done) = (0, 0);
         for batch in batches(events) {
-            let body = serde_json::to_vec(&json!({ "events": batch })).map_err(|e| DemoError::Failed(e.to_string()))?;
+            let body = serde_json::to_vec(&Batch { events: batch }).map_err(|e| DemoError::Failed(e.to_string()))?;
             self.post("/v1/events", body).await?;
             total += batch.iter().map(|event| event.payload.get().len()).sum::<usize>();
             done += batch.len() as u64;
