@@ -23,6 +23,7 @@ use crate::store::journal::Journal;
 use crate::store::letters::Letters;
 use crate::store::log::EventLog;
 use crate::store::outcomes::Outcomes;
+use crate::store::pace::Pace;
 use crate::store::parked::ParkingLot;
 use crate::store::routes::Routes;
 use crate::store::{Db, Tables};
@@ -167,10 +168,12 @@ impl App {
                 letters: letters.clone(),
                 parked: parked.clone(),
                 journal: journal.clone(),
-                outcomes: Outcomes::new(db),
+                outcomes: Outcomes::new(db.clone()),
                 queues: queues.clone(),
                 stream: settings.retry_stream.clone(),
                 webhook: settings.retry_webhook.clone(),
+                suspension: settings.suspension.clone(),
+                pace: Pace::new(db),
                 ports: ports.clone(),
             },
             replayer: Replayer {

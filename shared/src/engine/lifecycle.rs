@@ -18,7 +18,7 @@ use crate::store::routes::{CreateError, Routes};
 
 /// How far ahead a route's first live moment is set. The answer waits for it, so whatever is published after the
 /// answer comes live; and the write is durable before it, so no dispatcher can miss the route.
-const SEAM: Duration = Duration::from_millis(150);
+pub(super) const SEAM: Duration = Duration::from_millis(150);
 /// How often a write is tried again after somebody else's.
 const TRIES: usize = 8;
 

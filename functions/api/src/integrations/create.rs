@@ -117,6 +117,7 @@ impl CreateIntegration {
             status: RouteStatus::Running,
             live_from: now,
             live_until: None,
+            suspended_at: None,
             backlog: Vec::new(),
             integration: IntegrationFace {
                 integration_type: self.integration_type,
