@@ -18,6 +18,7 @@ use crate::secrets::Keyring;
 use crate::settings::Settings;
 use crate::store::claims::Claims;
 use crate::store::credentials::Credentials;
+use crate::store::endings::Endings;
 use crate::store::exports::Exports;
 use crate::store::journal::Journal;
 use crate::store::letters::Letters;
@@ -85,6 +86,8 @@ pub struct App {
     pub credentials: Credentials,
     /// Export cursors.
     pub exports: Exports,
+    /// When temporary routes end.
+    pub endings: Endings,
     /// Integration logs.
     pub journal: Journal,
     /// Rejected events and dead letters.
@@ -173,7 +176,7 @@ impl App {
                 stream: settings.retry_stream.clone(),
                 webhook: settings.retry_webhook.clone(),
                 suspension: settings.suspension.clone(),
-                pace: Pace::new(db),
+                pace: Pace::new(db.clone()),
                 ports: ports.clone(),
             },
             replayer: Replayer {
@@ -202,6 +205,7 @@ impl App {
             routes,
             credentials,
             exports,
+            endings: Endings::new(db),
             journal,
             letters,
             parked,

@@ -135,6 +135,9 @@ pub struct Route {
     pub live_from: Millis,
     /// Events logged from here on do not come live; set while the route is not running.
     pub live_until: Option<Millis>,
+    /// It stopped because its window is over: what is still on its way arrives all the same.
+    #[serde(default)]
+    pub finished: bool,
     /// Since when its target is only probed.
     #[serde(default)]
     pub suspended_at: Option<Millis>,
@@ -203,6 +206,7 @@ impl Route {
         self.status = RouteStatus::Running;
         self.live_from = live_from;
         self.live_until = None;
+        self.finished = false;
         self.suspended_at = None;
         self.updated_at = now;
         true
@@ -252,6 +256,7 @@ pub(crate) mod tests {
             status: RouteStatus::Running,
             live_from: Millis(live_from),
             live_until: None,
+            finished: false,
             suspended_at: None,
             backlog: Vec::new(),
             integration: IntegrationFace {

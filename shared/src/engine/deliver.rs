@@ -127,7 +127,7 @@ impl Deliverer {
         let may_try = match compiled.route.status {
             RouteStatus::Running => true,
             RouteStatus::Suspended => message.head.probe.is_some(),
-            RouteStatus::Stopped => false,
+            RouteStatus::Stopped => compiled.route.finished,
         };
         if !may_try {
             self.park(&message.head, text.to_owned()).await?;

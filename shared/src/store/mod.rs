@@ -2,6 +2,7 @@
 
 pub mod claims;
 pub mod credentials;
+pub mod endings;
 pub mod exports;
 pub mod journal;
 pub mod letters;
