@@ -41,8 +41,12 @@ impl Deliverer {
         self.queues.send(Queue::Deliver, deliver_messages(&probing, vec![probe], delay)?).await?;
         settlement.wait_all();
         settlement.carry_out(self, head, now).await?;
-        let reason = format!("{failure}: it failed too often in a row; the next probe is in {} s", delay.as_secs());
-        Ok(self.journal.note(&head.scope, &head.route, LogAction::IntegrationSuspended, &reason, now).await?)
+        let note = |action, reason: String| async move {
+            self.journal.note(&head.scope, &head.route, action, &reason, now).await
+        };
+        note(LogAction::RetryTriggered, format!("{failure}: again, alone, in {} s", delay.as_secs())).await?;
+        let reason = format!("{failure}: it failed too often in a row; it is only probed until it answers");
+        Ok(note(LogAction::IntegrationSuspended, reason).await?)
     }
 
     /// What follows a probe: back to life, the next probe, or the end of the route.
