@@ -1,0 +1,19 @@
+//! The API, the workers and the embedded servers together, over HTTP, as their users meet them.
+
+mod answers;
+mod bad_targets;
+mod create;
+mod delivery;
+mod documents;
+mod errors;
+mod export;
+mod export_faults;
+mod filters;
+mod isolation;
+mod life;
+mod log;
+mod publish;
+mod publish_ids;
+mod rejected;
+mod stop_start;
+mod token;
