@@ -18,11 +18,13 @@ use crate::secrets::Keyring;
 use crate::settings::Settings;
 use crate::store::claims::Claims;
 use crate::store::credentials::Credentials;
+use crate::store::endings::Endings;
 use crate::store::exports::Exports;
 use crate::store::journal::Journal;
 use crate::store::letters::Letters;
 use crate::store::log::EventLog;
 use crate::store::outcomes::Outcomes;
+use crate::store::pace::Pace;
 use crate::store::parked::ParkingLot;
 use crate::store::routes::Routes;
 use crate::store::{Db, Tables};
@@ -84,6 +86,8 @@ pub struct App {
     pub credentials: Credentials,
     /// Export cursors.
     pub exports: Exports,
+    /// When temporary routes end.
+    pub endings: Endings,
     /// Integration logs.
     pub journal: Journal,
     /// Rejected events and dead letters.
@@ -167,10 +171,12 @@ impl App {
                 letters: letters.clone(),
                 parked: parked.clone(),
                 journal: journal.clone(),
-                outcomes: Outcomes::new(db),
+                outcomes: Outcomes::new(db.clone()),
                 queues: queues.clone(),
                 stream: settings.retry_stream.clone(),
                 webhook: settings.retry_webhook.clone(),
+                suspension: settings.suspension.clone(),
+                pace: Pace::new(db.clone()),
                 ports: ports.clone(),
             },
             replayer: Replayer {
@@ -199,6 +205,7 @@ impl App {
             routes,
             credentials,
             exports,
+            endings: Endings::new(db),
             journal,
             letters,
             parked,

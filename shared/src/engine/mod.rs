@@ -9,6 +9,7 @@ pub mod publish;
 pub mod replay;
 pub mod sender;
 mod settle;
+mod suspend;
 pub mod tick;
 
 use crate::outbound::HeaderError;

@@ -159,7 +159,9 @@ async fn operator(stack: &Stack) -> aws_config::SdkConfig {
 async fn an_event_finds_its_way_through_the_deployed_functions() {
     let session = Session::start(stack().await).await;
     let mut target = Target::start().await;
-    let hook = json!({"id": "hook", "integration_type": "permanent", "callback_parameters": {"callback_url": target.url}});
+    // With a rate, so that its turns are reserved too.
+    let callback = json!({"callback_url": target.url, "max_per_second": 100});
+    let hook = json!({"id": "hook", "integration_type": "permanent", "callback_parameters": callback});
     session.post("/v1/integrations", hook, 200).await;
 
     let id = session.publish("order.created").await;
