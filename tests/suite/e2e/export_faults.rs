@@ -86,7 +86,7 @@ async fn wrong_keys_are_told_in_the_log_and_others_go_on() -> Result<()> {
     wrong["aws_secret_access_key"] = "not-the-secret".into();
     tenant.files("files", wrong).await?;
     let mut nowhere = tenant.s3_parameters("nowhere");
-    nowhere["bucket"] = "no-such-bucket".into();
+    nowhere["endpoint_url"] = "http://127.0.0.1:9/".into();
     tenant.files("nowhere", nowhere).await?;
     let prefix = format!("right-{}", tenant.id);
     tenant.files("right", tenant.s3_parameters(&prefix)).await?;

@@ -82,12 +82,13 @@ async fn bad_items_reject_the_whole_batch_with_a_pointer_to_each() -> Result<()>
         7,
         null,
         [],
+        ["a.b", {}],
     ]});
     let pointers = tenant.api.publish(&batch).await?.pointers()?;
     let want = [
         "/events/1/name", "/events/2/name", "/events/3/name", "/events/4/payload", "/events/5/payload", "/events/6/payload",
         "/events/7", "/events/8", "/events/9/more", "/events/10/id", "/events/11/id", "/events/12/id", "/events/13/id",
-        "/events/14/id", "/events/15/published_at", "/events/16/partner_id", "/events/17", "/events/18", "/events/19",
+        "/events/14/id", "/events/15/published_at", "/events/16/partner_id", "/events/17", "/events/18", "/events/19", "/events/20",
     ];
     ensure!(pointers == want, "{pointers:#?}");
     for (bad, pointer) in [

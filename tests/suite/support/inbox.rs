@@ -1,6 +1,6 @@
 //! A receiver that remembers what came, and answers as a test says.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -97,9 +97,20 @@ impl Inbox {
         found.with_context(|| format!("{} of {count} requests came", self.len()))
     }
 
+    /// Waits until each of these ids came.
+    pub(crate) async fn all(&self, ids: &[String]) -> Result<()> {
+        let mut missing = ids.len();
+        let found = eventually("every event", SOON, async || {
+            let came: HashSet<String> = self.posts().iter().map(Post::id).collect();
+            missing = ids.iter().filter(|id| !came.contains(*id)).count();
+            Ok((missing == 0).then_some(()))
+        });
+        found.await.with_context(|| format!("{missing} of {} are missing", ids.len()))
+    }
+
     /// Waits until each of these ids came, and nothing more comes; each must have come once.
     pub(crate) async fn exactly(&self, ids: &[String]) -> Result<Vec<Post>> {
-        self.wait_for(ids.len()).await?;
+        self.all(ids).await?;
         super::quiet(|| self.len()).await?;
         let posts = self.posts();
         let mut counts: HashMap<String, usize> = HashMap::new();

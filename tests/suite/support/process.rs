@@ -52,7 +52,7 @@ impl Serve {
     pub(crate) async fn start(folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let mut command = Command::new(binary().await);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder);
-        command.envs(settings.iter().copied()).env("SLUICE_LOG", "warn");
+        command.envs(settings.iter().copied()).env("SLUICE_LOG", "error");
         command.stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = command.spawn()?;
         let output = child.stdout.take().context("no output")?;

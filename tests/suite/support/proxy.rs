@@ -79,8 +79,9 @@ async fn carry(mut client: TcpStream, server: SocketAddr, mode: Mode) -> std::io
     };
     let (mut passed, mut up, mut down) = (0, vec![0; 16 * 1024], vec![0; 16 * 1024]);
     while passed < limit {
+        let up_to = (limit - passed).min(16 * 1024);
         tokio::select! {
-            read = client.read(&mut up) => match read? {
+            read = client.read(&mut up[..up_to]) => match read? {
                 0 => return Ok(()),
                 n => {
                     passed += n;

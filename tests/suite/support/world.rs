@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use sluice::domain::credentials::{ApiClient, ApiKey, Digest256, Permissions, api_key_text};
-use sluice::domain::ids::unique;
-use sluice::domain::scope::TenantId;
+use sluice::domain::ids::{ChunkId, unique};
+use sluice::domain::scope::{Scope, TenantId};
 use sluice_local::provision::{S3Access, hex};
 use sluice_local::system::{Options, System, local_settings};
 use tempfile::TempDir;
@@ -94,6 +94,14 @@ impl World {
     pub(crate) async fn limited(&self, tenant: &Tenant, scopes: &str) -> Result<Api> {
         let key = self.key(&tenant.id, scopes.parse()?).await?;
         Ok(tenant.api.with(&format!("ApiKey {key}")))
+    }
+
+    /// Claims an event's id for a publish that never comes to its end.
+    pub(crate) async fn claim(&self, scope: &Scope, id: &str) -> Result<()> {
+        let (app, scope, id) = (self.system.app.clone(), scope.clone(), id.to_owned());
+        let chunk = ChunkId::new(app.ports.now(), app.ports.bytes());
+        self.runtime.spawn(async move { app.claims.claim(&scope, &id, chunk, None).await }).await??;
+        Ok(())
     }
 
     async fn key(&self, tenant: &TenantId, scopes: Permissions) -> Result<String> {
