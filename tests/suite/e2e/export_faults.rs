@@ -4,7 +4,8 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::support::proxy::{Mode, Proxy};
-use crate::support::{SOON, Tenant, World, bucket, eventually, shared};
+use crate::support::target::{Manner, Target};
+use crate::support::{SOON, Tenant, World, bucket, eventually};
 
 async fn failed(tenant: &Tenant) -> Result<String> {
     eventually("export_failed in the log", SOON, async || {
@@ -23,7 +24,8 @@ async fn through(tenant: &Tenant, proxy: &Proxy, prefix: &str) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_that_is_cut_is_made_again() -> Result<()> {
-    let tenant = shared().await.tenant().await?;
+    let world = World::start(&[]).await?;
+    let tenant = world.tenant().await?;
     let prefix = format!("cut-{}", tenant.id);
     let proxy = Proxy::start(&tenant.s3.endpoint_url, Mode::CutRequest(500)).await?;
     through(&tenant, &proxy, &prefix).await?;
@@ -36,12 +38,14 @@ async fn an_upload_that_is_cut_is_made_again() -> Result<()> {
     let files = bucket::files_with(&tenant.s3, &prefix, 150, SOON).await?;
     bucket::each_once(&files, 150)?;
     ensure!(proxy.cuts() > 0);
+    world.stop().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_whose_answer_is_lost_writes_the_same_file_again() -> Result<()> {
-    let tenant = shared().await.tenant().await?;
+    let world = World::start(&[]).await?;
+    let tenant = world.tenant().await?;
     let prefix = format!("deaf-{}", tenant.id);
     let proxy = Proxy::start(&tenant.s3.endpoint_url, Mode::CutAnswer).await?;
     through(&tenant, &proxy, &prefix).await?;
@@ -50,7 +54,9 @@ async fn an_upload_whose_answer_is_lost_writes_the_same_file_again() -> Result<(
     tenant.publish("a.b", 40..80).await?;
     proxy.set(Mode::Pass);
     let files = bucket::files_with(&tenant.s3, &prefix, 80, SOON).await?;
-    bucket::each_once(&files, 80)
+    bucket::each_once(&files, 80)?;
+    world.stop().await;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,9 +85,10 @@ async fn a_large_upload_that_is_cut_in_the_middle_leaves_no_half_file() -> Resul
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_keys_are_told_in_the_log_and_others_go_on() -> Result<()> {
-    let tenant = shared().await.tenant().await?;
+    let world = World::start(&[]).await?;
+    let tenant = world.tenant().await?;
     let mut wrong = tenant.s3_parameters("wrong");
     wrong["aws_secret_access_key"] = "not-the-secret".into();
     tenant.files("files", wrong).await?;
@@ -100,5 +107,29 @@ async fn wrong_keys_are_told_in_the_log_and_others_go_on() -> Result<()> {
         Ok(log.iter().any(|(action, _)| action == "export_failed").then_some(log))
     });
     ensure!(log.await?.iter().all(|(action, _)| action != "file_exported"));
+    world.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn buckets_that_hang_do_not_hold_up_other_exports() -> Result<()> {
+    let world = World::start(&[]).await?;
+    let (tenant, other) = (world.tenant().await?, world.tenant().await?);
+    let target = Target::start(Manner::Hang).await?;
+    for n in 0..3 {
+        let mut hanging = tenant.s3_parameters("hanging");
+        hanging["endpoint_url"] = target.url.replace("/hook", "").into();
+        tenant.files(&format!("hanging-{n}"), hanging).await?;
+    }
+    tenant.publish("a.b", 0..5).await?;
+    eventually("an upload hangs", SOON, async || Ok((target.requests() > 1).then_some(()))).await?;
+    other.files("files", other.s3_parameters("healthy")).await?;
+    for n in 0..3 {
+        other.publish("a.b", n..n + 1).await?;
+        bucket::files_with(&other.s3, "healthy", n + 1, SOON).await?;
+    }
+    // Nor does the end of the process wait for a minute.
+    drop(target);
+    world.stop().await;
     Ok(())
 }
