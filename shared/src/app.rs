@@ -4,6 +4,7 @@ use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use axum::extract::FromRef;
 
+use crate::engine::Lanes;
 use crate::engine::deliver::Deliverer;
 use crate::engine::export::Exporter;
 use crate::engine::publish::Publisher;
@@ -177,6 +178,7 @@ impl App {
                 webhook: settings.retry_webhook.clone(),
                 suspension: settings.suspension.clone(),
                 pace: Pace::new(db.clone()),
+                lanes: Lanes::default(),
                 ports: ports.clone(),
             },
             replayer: Replayer {
@@ -195,6 +197,7 @@ impl App {
                 queues: queues.clone(),
                 buckets: Buckets::new(keys.clone(), settings.target_policy, clients.observer.clone()),
                 settings: settings.clone(),
+                lanes: Lanes::default(),
                 ports: ports.clone(),
             },
             ports,

@@ -185,26 +185,28 @@ impl Route {
         (now || then()) && self.integration.ends_at.is_none_or(|end| at < end)
     }
 
-    /// Stops it as of `now`; `false` where it was stopped already.
-    pub fn stop(&mut self, now: Millis) -> bool {
+    /// Stops it: events logged before `until` are on their way already, what comes later waits in the log. `until`
+    /// lies a little ahead, so that no dispatcher can pass it before the stop is written. `false` where it was
+    /// stopped already.
+    pub fn stop(&mut self, now: Millis, until: Millis) -> bool {
         if self.status == RouteStatus::Stopped {
             return false;
         }
         self.status = RouteStatus::Stopped;
         // Where it was suspended, its gap began then.
-        self.live_until.get_or_insert(now.max(self.live_from));
+        self.live_until.get_or_insert(until.max(self.live_from));
         self.suspended_at = None;
         self.updated_at = now;
         true
     }
 
-    /// Suspends it as of `now`; `false` where it is not running.
-    pub fn suspend(&mut self, now: Millis) -> bool {
+    /// Suspends it, with the same `until` as [`Route::stop`]; `false` where it is not running.
+    pub fn suspend(&mut self, now: Millis, until: Millis) -> bool {
         if self.status != RouteStatus::Running {
             return false;
         }
         self.status = RouteStatus::Suspended;
-        self.live_until = Some(now.max(self.live_from));
+        self.live_until = Some(until.max(self.live_from));
         self.suspended_at = Some(now);
         true
     }
@@ -306,16 +308,16 @@ pub(crate) mod tests {
                     live[t as usize] += u32::from(route.takes_live(Millis(t)));
                 }
                 now += wait;
-                // A start takes effect a little later than it is asked for, as in the real thing.
+                // Each takes effect a little later than it is asked for, as in the real thing.
                 match step {
                     0 => route.start(Millis(now), Millis(now + 2)),
-                    1 => route.stop(Millis(now)),
-                    _ => route.suspend(Millis(now)),
+                    1 => route.stop(Millis(now), Millis(now + 2)),
+                    _ => route.suspend(Millis(now), Millis(now + 2)),
                 };
             }
             let end = now + 10;
             for t in now..end { live[t as usize] += u32::from(route.takes_live(Millis(t))); }
-            route.stop(Millis(end));
+            route.stop(Millis(end), Millis(end));
             route.start(Millis(end), Millis(end));
             for t in 0..end {
                 let replayed = route.backlog.iter().filter(|s| s.from.at() <= Millis(t) && Millis(t) < s.to).count();

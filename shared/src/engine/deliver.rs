@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 
-use super::EngineError;
+use super::{EngineError, Lanes};
 use super::dispatch::deliver_messages;
 use super::lifecycle::stop_route;
 use super::sender::{self, Prepared, Sender};
@@ -38,6 +38,9 @@ const PATIENCE: u32 = 20;
 /// After this long no further attempt begins: the worker's own time ends at 120 s, and a target may take 60.
 const BEGIN_WITHIN: Duration = Duration::from_secs(50);
 
+/// A message for which there is no room comes again after this time.
+const MAKE_ROOM: Duration = Duration::from_secs(2);
+
 /// Makes deliveries.
 #[derive(Clone)]
 pub struct Deliverer {
@@ -54,6 +57,7 @@ pub struct Deliverer {
     pub(crate) webhook: RetryProfile,
     pub(crate) suspension: SuspensionRules,
     pub(crate) pace: Pace,
+    pub(crate) lanes: Lanes,
     pub(crate) ports: Ports,
 }
 
@@ -133,6 +137,10 @@ impl Deliverer {
             self.park(&message.head, text.to_owned()).await?;
             return Ok(None);
         }
+        let Some(_place) = self.lanes.enter(route) else {
+            self.queues.send(Queue::Deliver, vec![Outgoing::json(&message, MAKE_ROOM)?]).await?;
+            return Ok(None);
+        };
         let mut events = self.events(&message).await?;
         let mut pace = None;
         if let Some(rate) = target.max_per_second {

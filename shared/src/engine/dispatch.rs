@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::EngineError;
 use crate::app::App;
-use crate::domain::chunk;
+use crate::domain::chunk::{self, Pack};
 use crate::domain::event::Event;
 use crate::domain::route::Destination;
 use crate::domain::scope::Scope;
@@ -100,7 +100,7 @@ async fn events(log: &EventLog, scope: &Scope, message: DispatchMessage) -> Resu
 /// [`EngineError`] where they cannot be encoded.
 pub fn deliver_messages(head: &Head, events: Vec<Event>, delay: Duration) -> Result<Vec<Outgoing>, EngineError> {
     let packs = chunk::pack(events, MAX_PACK_EVENTS, MAX_INLINE_BYTES)?;
-    let message = |(events, body): (Vec<Event>, Vec<u8>)| -> Result<Outgoing, QueueError> {
+    let message = |(events, body): Pack| -> Result<Outgoing, QueueError> {
         let events = match &events[..] {
             [event] if body.len() > MAX_INLINE_BYTES => Events::Logged { id: event.id.clone() },
             _ => Events::Inline(Packed(body)),

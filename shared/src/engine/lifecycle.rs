@@ -160,7 +160,7 @@ pub async fn stop_route(
     let mut route = route.clone();
     for _ in 0..TRIES {
         let now = ports.now();
-        if !route.stop(now) {
+        if !route.stop(now, now.plus(SEAM)) {
             return Ok(Some(route));
         }
         match routes.update(scope, &mut route).await {

@@ -31,6 +31,9 @@ const REPLAY: HeaderName = HeaderName::from_static("webhook-replay");
 /// The most targets kept prepared; past that the cache starts anew.
 const MAX_PREPARED: usize = 1_000;
 
+/// By the route's uid and revision.
+type Cache = HashMap<(String, u64), Arc<Prepared>>;
+
 /// Sends events.
 #[derive(Clone)]
 pub struct Sender {
@@ -38,7 +41,7 @@ pub struct Sender {
     keys: Keyring,
     ports: Ports,
     timeout: Duration,
-    prepared: Arc<Mutex<HashMap<(String, u64), Arc<Prepared>>>>,
+    prepared: Arc<Mutex<Cache>>,
 }
 
 impl Sender {
