@@ -1,20 +1,20 @@
 //! Changing an integration: only while it is stopped; what is missing stays, a mask keeps the secret.
 
 use anyhow::{Result, ensure};
-use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Inbox, Reply, Tenant, shared};
 
 async fn patch(tenant: &Tenant, id: &str, body: Value) -> Result<Reply> {
-    tenant.api.send(Method::PATCH, &format!("/v1/integrations/{id}"), |request| request.json(&body)).await
+    tenant.api.patch(&format!("/v1/integrations/{id}"), &body).await
 }
 
 #[tokio::test]
 async fn a_stopped_integration_is_changed_and_keeps_its_secrets() -> Result<()> {
     let tenant = shared().await.tenant().await?;
     let (old, new) = (Inbox::open().await?, Inbox::open().await?);
-    let parameters = json!({"callback_url": old.url(), "api_key": "first", "headers": {"x-one": "1"}, "timeout_seconds": 3});
+    let parameters =
+        json!({"callback_url": old.url(), "api_key": "first", "headers": {"x-one": "1"}, "timeout_seconds": 3});
     let made = tenant.webhook_with("hook", parameters, json!({})).await?;
     let secret = made["callback_parameters"]["signing_secret"].as_str().unwrap_or_default().to_owned();
     patch(&tenant, "hook", json!({})).await?.error(400, "integration_not_stopped")?;
