@@ -4,6 +4,7 @@ use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use axum::extract::FromRef;
 
+use crate::engine::Lanes;
 use crate::engine::deliver::Deliverer;
 use crate::engine::export::Exporter;
 use crate::engine::publish::Publisher;
@@ -18,11 +19,13 @@ use crate::secrets::Keyring;
 use crate::settings::Settings;
 use crate::store::claims::Claims;
 use crate::store::credentials::Credentials;
+use crate::store::endings::Endings;
 use crate::store::exports::Exports;
 use crate::store::journal::Journal;
 use crate::store::letters::Letters;
 use crate::store::log::EventLog;
 use crate::store::outcomes::Outcomes;
+use crate::store::pace::Pace;
 use crate::store::parked::ParkingLot;
 use crate::store::routes::Routes;
 use crate::store::{Db, Tables};
@@ -84,6 +87,8 @@ pub struct App {
     pub credentials: Credentials,
     /// Export cursors.
     pub exports: Exports,
+    /// When temporary routes end.
+    pub endings: Endings,
     /// Integration logs.
     pub journal: Journal,
     /// Rejected events and dead letters.
@@ -167,10 +172,13 @@ impl App {
                 letters: letters.clone(),
                 parked: parked.clone(),
                 journal: journal.clone(),
-                outcomes: Outcomes::new(db),
+                outcomes: Outcomes::new(db.clone()),
                 queues: queues.clone(),
                 stream: settings.retry_stream.clone(),
                 webhook: settings.retry_webhook.clone(),
+                suspension: settings.suspension.clone(),
+                pace: Pace::new(db.clone()),
+                lanes: Lanes::default(),
                 ports: ports.clone(),
             },
             replayer: Replayer {
@@ -189,6 +197,7 @@ impl App {
                 queues: queues.clone(),
                 buckets: Buckets::new(keys.clone(), settings.target_policy, clients.observer.clone()),
                 settings: settings.clone(),
+                lanes: Lanes::default(),
                 ports: ports.clone(),
             },
             ports,
@@ -199,6 +208,7 @@ impl App {
             routes,
             credentials,
             exports,
+            endings: Endings::new(db),
             journal,
             letters,
             parked,

@@ -100,6 +100,15 @@ pub struct DispatchMessage {
 /// Events to be delivered to one route.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeliverMessage {
+    /// To whom, and how.
+    pub head: Head,
+    /// The events.
+    pub events: Events,
+}
+
+/// What a delivery message says beside its events.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Head {
     /// Whose.
     pub scope: Scope,
     /// The route's uid.
@@ -109,8 +118,36 @@ pub struct DeliverMessage {
     /// Not before this time: delays longer than SQS's go in hops.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Millis>,
-    /// The events.
-    pub events: Events,
+    /// The target is suspended, and this is its probe of that number, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<u32>,
+    /// Its turn under the route's rate: reserved, not to be asked for again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Millis>,
+    /// The route's user asked for these events again.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub again: bool,
+}
+
+impl Head {
+    /// A first attempt, as soon as may be.
+    #[must_use]
+    pub fn first(scope: &Scope, route: &str) -> Self {
+        let (scope, route) = (scope.clone(), route.to_owned());
+        Self { scope, route, attempt: 1, not_before: None, probe: None, turn: None, again: false }
+    }
+
+    /// The same delivery after `delay`, as attempt number `attempt`.
+    #[must_use]
+    pub fn later(&self, attempt: u32, now: Millis, delay: Duration) -> Self {
+        let not_before = (delay > MAX_DELAY).then(|| now.plus(delay));
+        Self { attempt, not_before, probe: None, turn: None, ..self.clone() }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// The events of a delivery: carried along, or named where they are too large for a message.

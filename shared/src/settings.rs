@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::retry::RetryProfile;
+use crate::domain::suspension::{ProbeDelays, SuspensionRules};
 use crate::outbound::TargetPolicy;
 
 /// A setting as the documents show it.
@@ -26,6 +27,8 @@ setting!(EXPORT_INTERVAL, "SLUICE_EXPORT_INTERVAL_SECONDS", "300", "how long an 
 setting!(EXPORT_MAX_BYTES, "SLUICE_EXPORT_MAX_BYTES", "52428800", "the size at which an export file is closed before its time, in bytes (1024 to 5368709120)");
 setting!(RETRY_STREAM, "SLUICE_RETRY_STREAM", RetryProfile::STREAM, "delays before each retry of an integration or a callback (`ms`, `s`, `m`, `h`, `d`)");
 setting!(RETRY_WEBHOOK, "SLUICE_RETRY_WEBHOOK", RetryProfile::WEBHOOK, "delays before each retry of a webhook subscription");
+setting!(SUSPEND_AFTER, "SLUICE_SUSPEND_AFTER_FAILURES", "20", "failed attempts in a row after which a target is only probed (1 to 1000000)");
+setting!(PROBE_DELAYS, "SLUICE_PROBE_DELAYS", ProbeDelays::DEFAULT, "delays before each probe of a suspended target; the last one repeats (each 15m at most)");
 setting!(REQUEST_TIMEOUT, "SLUICE_REQUEST_TIMEOUT_SECONDS", "15", "a target's time to answer, in seconds (1 to 60)");
 setting!(INSECURE_TARGETS, "SLUICE_ALLOW_INSECURE_TARGETS", "off", "`http` and loopback targets: `off`, `loopback` (the local run's default) or `all`");
 setting!(LOG_RETENTION, "SLUICE_LOG_RETENTION_DAYS", "31", "how long the event log is kept, in days (1 to 3650)");
@@ -33,7 +36,7 @@ setting!(LOG_GRACE, "SLUICE_LOG_GRACE_MILLISECONDS", "10000", "how long after it
 
 /// Every setting, in the order of the documents.
 pub const SETTINGS: &[Setting] = &[
-    EXPORT_INTERVAL, EXPORT_MAX_BYTES, RETRY_STREAM, RETRY_WEBHOOK, REQUEST_TIMEOUT, INSECURE_TARGETS, LOG_RETENTION,
+    EXPORT_INTERVAL, EXPORT_MAX_BYTES, RETRY_STREAM, RETRY_WEBHOOK, SUSPEND_AFTER, PROBE_DELAYS, REQUEST_TIMEOUT, INSECURE_TARGETS, LOG_RETENTION,
     LOG_GRACE,
 ];
 
@@ -48,6 +51,8 @@ pub struct Settings {
     pub retry_stream: RetryProfile,
     /// Subscriptions' retries.
     pub retry_webhook: RetryProfile,
+    /// When a target is suspended, and how it is probed.
+    pub suspension: SuspensionRules,
     /// A target's time to answer.
     pub request_timeout: Duration,
     /// Which targets are allowed.
@@ -88,6 +93,10 @@ impl Settings {
             export_max_bytes: number(EXPORT_MAX_BYTES, 1_024, 5_368_709_120)?,
             retry_stream: parse(RETRY_STREAM, text(RETRY_STREAM), |t| t.parse().ok())?,
             retry_webhook: parse(RETRY_WEBHOOK, text(RETRY_WEBHOOK), |t| t.parse().ok())?,
+            suspension: SuspensionRules {
+                after_failures: u32::try_from(number(SUSPEND_AFTER, 1, 1_000_000)?).unwrap_or(u32::MAX),
+                probes: parse(PROBE_DELAYS, text(PROBE_DELAYS), |t| t.parse().ok())?,
+            },
             request_timeout: Duration::from_secs(number(REQUEST_TIMEOUT, 1, 60)?),
             target_policy: parse(INSECURE_TARGETS, text(INSECURE_TARGETS), |t| t.parse().ok())?,
             log_retention: Duration::from_secs(86_400 * number(LOG_RETENTION, 1, 3_650)?),

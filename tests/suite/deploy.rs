@@ -1,7 +1,7 @@
 //! The deployed form: the template agrees with the program, and the program works as the template deploys it.
 
-pub(crate) mod stack;
 mod journey;
+pub(crate) mod stack;
 mod template;
 
 use std::collections::BTreeSet;
@@ -27,7 +27,9 @@ fn operations() -> BTreeSet<(String, Route)> {
         for (method, operation) in methods.as_object().expect("methods") {
             let Some(id) = operation["operationId"].as_str() else { continue };
             // A wildcard: axum's `{*path}` is API Gateway's `{path+}`.
-            let path = path.split('/').map(|part| part.strip_prefix("{*").map_or(part.to_owned(), |name| format!("{{{}+}}", name.trim_end_matches('}'))));
+            let path = path.split('/').map(|part| {
+                part.strip_prefix("{*").map_or(part.to_owned(), |name| format!("{{{}+}}", name.trim_end_matches('}')))
+            });
             let path = path.collect::<Vec<_>>().join("/");
             operations.insert((id.to_owned(), Route { method: method.to_uppercase(), path }));
         }
@@ -36,7 +38,9 @@ fn operations() -> BTreeSet<(String, Route)> {
 }
 
 fn owner<'a>(functions: &'a [Function], operation: &str) -> &'a Function {
-    let named = |function: &&Function| operation == function.handler || operation.starts_with(&format!("{}.", function.handler));
+    let named = |function: &&Function| {
+        operation == function.handler || operation.starts_with(&format!("{}.", function.handler))
+    };
     functions.iter().find(named).unwrap_or_else(|| panic!("no function serves {operation}"))
 }
 
@@ -67,7 +71,11 @@ fn every_endpoint_and_worker_is_a_function_of_its_own() {
     assert_eq!(handlers.iter().collect::<BTreeSet<_>>(), expected.iter().collect());
     assert_eq!(handlers.len(), expected.len(), "none is there twice");
     for Function { id, handler, properties, .. } in &functions {
-        let package = if workers().contains(&&**handler) { "target/lambda/sluice-workers/bootstrap.zip" } else { "target/lambda/sluice-api/bootstrap.zip" };
+        let package = if workers().contains(&&**handler) {
+            "target/lambda/sluice-workers/bootstrap.zip"
+        } else {
+            "target/lambda/sluice-api/bootstrap.zip"
+        };
         let code = properties["CodeUri"].as_str().unwrap_or("target/lambda/sluice-api/bootstrap.zip");
         assert_eq!(code, package, "{id}");
         let words = handler.split(['.', '_']).map(|word| word[..1].to_uppercase() + &word[1..]);
@@ -102,7 +110,9 @@ fn settings_are_parameters_with_the_same_defaults() {
 fn no_function_may_do_more_than_it_names() {
     for Function { id, properties, .. } in functions(&load()) {
         let policies = properties["Policies"].as_array().cloned().unwrap_or_default();
-        for statement in policies.iter().flat_map(|policy| policy["Statement"].as_array().expect("statements of our own")) {
+        for statement in
+            policies.iter().flat_map(|policy| policy["Statement"].as_array().expect("statements of our own"))
+        {
             let (actions, on) = (statement["Action"].to_string(), statement["Resource"].to_string());
             assert!(!actions.contains('*'), "{id} may {actions}");
             assert!(on.contains("!GetAtt") && !on.contains('*'), "{id}: {on}");
@@ -118,8 +128,10 @@ fn queues_hide_messages_long_enough_and_keep_what_fails() {
     assert_eq!(sources.len(), Worker::ALL.len());
     for (id, source) in sources {
         assert_eq!(source["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]), "{id}");
-        let worker = functions.iter().find(|function| source["FunctionName"]["!Ref"] == *function.id).expect("its worker");
-        let queue = source["EventSourceArn"]["!GetAtt"].as_str().and_then(|arn| arn.strip_suffix(".Arn")).expect("its queue");
+        let worker =
+            functions.iter().find(|function| source["FunctionName"]["!Ref"] == *function.id).expect("its worker");
+        let queue =
+            source["EventSourceArn"]["!GetAtt"].as_str().and_then(|arn| arn.strip_suffix(".Arn")).expect("its queue");
         let queue = &template["Resources"][queue]["Properties"];
         let (hidden, runs) = (queue["VisibilityTimeout"].as_u64(), worker.properties["Timeout"].as_u64());
         assert!(hidden >= runs.map(|seconds| 6 * seconds), "{id}: {hidden:?} for {runs:?}");

@@ -47,9 +47,11 @@ endpoints! {
     "integrations.list" scoped integrations::list::list;
     "integrations.create" scoped integrations::create::create;
     "integrations.get" scoped integrations::get::get;
+    "integrations.update" scoped integrations::update::update;
     "integrations.delete" scoped integrations::delete::delete;
     "integrations.start" scoped integrations::start::start;
     "integrations.stop" scoped integrations::stop::stop;
+    "integrations.recover" scoped integrations::recover::recover;
     "integrations.log" scoped integrations::log::log;
     "rejected_events.list" scoped rejected_events::list::list;
     "rejected_events.get" scoped rejected_events::get::get;

@@ -44,7 +44,8 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let quiet = matches!(cli.command, Command::Demo { .. });
-    init_logs(if quiet { "error" } else { "info" });
+    // The embedded database reports every failed condition, which is how ours says "somebody was first".
+    init_logs(if quiet { "error" } else { "info,dynoxide=error" });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&StartError::new("runtime", error)),

@@ -18,7 +18,7 @@ const fn shape(worker: Worker) -> (usize, i32) {
     match worker {
         Worker::Dispatch => (2, 10),
         Worker::Deliver => (16, 2),
-        Worker::Export => (2, 1),
+        Worker::Export => (4, 1),
         Worker::Replay => (2, 1),
     }
 }

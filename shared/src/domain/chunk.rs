@@ -50,13 +50,16 @@ pub fn raw_size(event: &Event) -> usize {
     event.payload.get().len() + event.name.len() + event.id.len() + 160
 }
 
+/// Events and what [`encode`] made of them.
+pub type Pack = (Vec<Event>, Vec<u8>);
+
 /// Splits events, in order, into groups that [`encode`] to no more than `max_encoded` bytes each.
 ///
 /// Compression is only known once done, so a group that came out too large is halved.
 ///
 /// # Errors
 /// [`Unreadable`] as of [`encode`].
-pub fn pack(events: Vec<Event>, max_events: usize, max_encoded: usize) -> Result<Vec<(Vec<Event>, Vec<u8>)>, Unreadable> {
+pub fn pack(events: Vec<Event>, max_events: usize, max_encoded: usize) -> Result<Vec<Pack>, Unreadable> {
     let mut packed = Vec::new();
     let mut group: Vec<Event> = Vec::new();
     let mut size = 0;
@@ -75,7 +78,7 @@ pub fn pack(events: Vec<Event>, max_events: usize, max_encoded: usize) -> Result
     Ok(packed)
 }
 
-fn seal(mut group: Vec<Event>, max_encoded: usize, packed: &mut Vec<(Vec<Event>, Vec<u8>)>) -> Result<(), Unreadable> {
+fn seal(mut group: Vec<Event>, max_encoded: usize, packed: &mut Vec<Pack>) -> Result<(), Unreadable> {
     let body = encode(&group)?;
     if body.len() <= max_encoded || group.len() == 1 {
         packed.push((group, body));

@@ -62,7 +62,13 @@ impl Cursor {
     #[must_use]
     pub fn is_due(&self, now: Millis, interval: Duration, grace: Duration) -> bool {
         let window_over = self.ends_at.is_some_and(|end| now >= end.plus(grace));
-        self.plan.is_some() || window_over || now.since(self.closed_at) >= interval
+        !self.is_complete() && (self.plan.is_some() || window_over || now.since(self.closed_at) >= interval)
+    }
+
+    /// Whether everything of a temporary route's window is in files.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.plan.is_none() && self.ends_at.is_some_and(|end| self.from >= Position::at(end))
     }
 
     /// Where a file decided on now ends: only what can no longer change is read.

@@ -90,10 +90,20 @@ pub enum LogAction {
     IntegrationStarted,
     /// It was stopped, by its user, its target or its end date.
     IntegrationStopped,
+    /// Its target failed again and again: from here on it is only probed.
+    IntegrationSuspended,
+    /// Its target answered a probe: what waited is sent, and new events go live.
+    IntegrationResumed,
+    /// Its user asked for a stretch of the log again.
+    RecoveryStarted,
+    /// It was changed by its user.
+    IntegrationUpdated,
     /// Its target failed; attempts go on.
     RetryTriggered,
     /// Its target answered 400.
     EventRejected,
+    /// The oldest rejected event left, for only 30 are kept.
+    RejectedEventDropped,
     /// An event is out of retries.
     EventDead,
     /// A file is in the bucket.

@@ -10,4 +10,5 @@ pub mod integration;
 pub mod retry;
 pub mod route;
 pub mod scope;
+pub mod suspension;
 pub mod time;

@@ -36,6 +36,8 @@ pub enum RouteStatus {
     Running,
     /// Nothing is emitted; what comes meanwhile waits in the log.
     Stopped,
+    /// Its target failed again and again: one probe at a time tests it, and everything else waits in the log.
+    Suspended,
 }
 
 /// Which retry profile a route follows.
@@ -99,13 +101,16 @@ pub struct Span {
     pub from: ChunkId,
     /// Where it ends, exclusive.
     pub to: Millis,
+    /// Asked for by the route's user, who had it before: marked as a replay.
+    #[serde(default)]
+    pub again: bool,
 }
 
 impl Span {
     /// The stretch `[from, to)`; `None` where it is empty.
     #[must_use]
     pub fn between(from: Millis, to: Millis) -> Option<Self> {
-        (from < to).then(|| Self { from: ChunkId::floor(from), to })
+        (from < to).then(|| Self { from: ChunkId::floor(from), to, again: false })
     }
 }
 
@@ -130,6 +135,12 @@ pub struct Route {
     pub live_from: Millis,
     /// Events logged from here on do not come live; set while the route is not running.
     pub live_until: Option<Millis>,
+    /// It stopped because its window is over: what is still on its way arrives all the same.
+    #[serde(default)]
+    pub finished: bool,
+    /// Since when its target is only probed.
+    #[serde(default)]
+    pub suspended_at: Option<Millis>,
     /// What replay has still to send, oldest first.
     #[serde(default)]
     pub backlog: Vec<Span>,
@@ -161,8 +172,21 @@ impl Route {
             return false;
         }
         self.status = RouteStatus::Stopped;
-        self.live_until = Some(now.max(self.live_from));
+        // Where it was suspended, its gap began then.
+        self.live_until.get_or_insert(now.max(self.live_from));
+        self.suspended_at = None;
         self.updated_at = now;
+        true
+    }
+
+    /// Suspends it as of `now`; `false` where it is not running.
+    pub fn suspend(&mut self, now: Millis) -> bool {
+        if self.status != RouteStatus::Running {
+            return false;
+        }
+        self.status = RouteStatus::Suspended;
+        self.live_until = Some(now.max(self.live_from));
+        self.suspended_at = Some(now);
         true
     }
 
@@ -182,6 +206,8 @@ impl Route {
         self.status = RouteStatus::Running;
         self.live_from = live_from;
         self.live_until = None;
+        self.finished = false;
+        self.suspended_at = None;
         self.updated_at = now;
         true
     }
@@ -230,6 +256,8 @@ pub(crate) mod tests {
             status: RouteStatus::Running,
             live_from: Millis(live_from),
             live_until: None,
+            finished: false,
+            suspended_at: None,
             backlog: Vec::new(),
             integration: IntegrationFace {
                 integration_type: IntegrationType::Permanent,
@@ -243,19 +271,23 @@ pub(crate) mod tests {
     }
 
     proptest! {
-        /// Whatever is started and stopped when: each event after creation has exactly one way, live or replay.
+        /// Whatever is started, stopped and suspended when: each event has exactly one way, live or replay.
         #[test]
-        fn every_event_has_exactly_one_way(steps in prop::collection::vec((1_i64..50, any::<bool>()), 0..30)) {
+        fn every_event_has_exactly_one_way(steps in prop::collection::vec((1_i64..50, 0..3), 0..30)) {
             let mut route = route(0);
             let mut live = vec![0_u32; 2_000];
             let mut now = 0;
-            for (wait, start) in steps {
+            for (wait, step) in steps {
                 for t in now..now + wait {
                     live[t as usize] += u32::from(route.takes_live(Millis(t)));
                 }
                 now += wait;
                 // A start takes effect a little later than it is asked for, as in the real thing.
-                if start { route.start(Millis(now), Millis(now + 2)); } else { route.stop(Millis(now)); }
+                match step {
+                    0 => route.start(Millis(now), Millis(now + 2)),
+                    1 => route.stop(Millis(now)),
+                    _ => route.suspend(Millis(now)),
+                };
             }
             let end = now + 10;
             for t in now..end { live[t as usize] += u32::from(route.takes_live(Millis(t))); }

@@ -6,23 +6,27 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 
-use super::EngineError;
+use super::{EngineError, Lanes};
+use super::dispatch::deliver_messages;
 use super::lifecycle::stop_route;
 use super::sender::{self, Prepared, Sender};
 use super::settle::{Settlement, Tried};
 use crate::domain::chunk;
 use crate::domain::event::Event;
 use crate::domain::ids::chunk_of;
-use crate::domain::retry::RetryProfile;
+use crate::domain::retry::{Answer, RetryProfile};
 use crate::domain::route::{RetryKind, Route, RouteStatus};
 use crate::domain::scope::Scope;
+use crate::domain::suspension::SuspensionRules;
+use crate::domain::time::Millis;
 use crate::ports::Ports;
-use crate::queue::{DeliverMessage, Events, Outgoing, Packed, Queue, Queues, ReplayMessage};
+use crate::queue::{DeliverMessage, Events, Head, Outgoing, Packed, Queue, Queues, ReplayMessage};
 use crate::store::claims::Claims;
 use crate::store::journal::Journal;
 use crate::store::letters::Letters;
 use crate::store::log::EventLog;
 use crate::store::outcomes::{Outcome, Outcomes};
+use crate::store::pace::Pace;
 use crate::store::parked::ParkingLot;
 use crate::store::routes::Routes;
 
@@ -33,6 +37,9 @@ const PATIENCE: u32 = 20;
 
 /// After this long no further attempt begins: the worker's own time ends at 120 s, and a target may take 60.
 const BEGIN_WITHIN: Duration = Duration::from_secs(50);
+
+/// A message for which there is no room comes again after this time.
+const MAKE_ROOM: Duration = Duration::from_secs(2);
 
 /// Makes deliveries.
 #[derive(Clone)]
@@ -48,7 +55,31 @@ pub struct Deliverer {
     pub(crate) queues: Queues,
     pub(crate) stream: RetryProfile,
     pub(crate) webhook: RetryProfile,
+    pub(crate) suspension: SuspensionRules,
+    pub(crate) pace: Pace,
+    pub(crate) lanes: Lanes,
     pub(crate) ports: Ports,
+}
+
+/// A message being worked on.
+pub(super) struct Batch<'a> {
+    pub(super) message: &'a DeliverMessage,
+    pub(super) route: &'a Route,
+    /// How many attempts had failed in a row before.
+    failures: u32,
+    /// When the first event's turn is, and how many follow in a second.
+    pace: Option<(Millis, u32)>,
+}
+
+/// What a message's attempts say about its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Health {
+    /// It took or rejected something.
+    Answering,
+    /// It failed too often in a row.
+    Failing,
+    /// Neither.
+    Unknown,
 }
 
 /// What one message came to.
@@ -88,42 +119,89 @@ impl Deliverer {
 
     async fn message(&self, text: &str) -> Result<Option<Done>, EngineError> {
         let message: DeliverMessage = serde_json::from_str(text)?;
-        if let Some(wait) = message.not_before.map(|at| at.since(self.ports.now())).filter(|wait| !wait.is_zero()) {
+        let Head { scope, route, .. } = &message.head;
+        if let Some(wait) = message.head.not_before.map(|at| at.since(self.ports.now())).filter(|wait| !wait.is_zero()) {
             self.queues.send(Queue::Deliver, vec![Outgoing::json(&message, wait)?]).await?;
             return Ok(None);
         }
-        let snapshot = self.routes.snapshot(&message.scope).await?;
+        let (snapshot, failures) = self.routes.snapshot_and_failures(scope).await?;
         // A route that is gone wants nothing any more.
-        let Some(compiled) = snapshot.by_uid(&message.route) else { return Ok(None) };
+        let Some(compiled) = snapshot.by_uid(route) else { return Ok(None) };
         let Some(target) = compiled.route.webhook() else { return Ok(None) };
-        if compiled.route.status == RouteStatus::Stopped {
-            self.park(&message, text.to_owned()).await?;
+        let may_try = match compiled.route.status {
+            RouteStatus::Running => true,
+            RouteStatus::Suspended => message.head.probe.is_some(),
+            RouteStatus::Stopped => compiled.route.finished,
+        };
+        if !may_try {
+            self.park(&message.head, text.to_owned()).await?;
             return Ok(None);
         }
-        let prepared = self.sender.prepare(&message.scope, &compiled.route, target)?;
-        let events = self.events(&message).await?;
-        let tried = self.attempt_all(&message.scope, &prepared, events).await?;
-        self.conclude(&message, &compiled.route, tried).await.map(Some)
+        let Some(_place) = self.lanes.enter(route) else {
+            self.queues.send(Queue::Deliver, vec![Outgoing::json(&message, MAKE_ROOM)?]).await?;
+            return Ok(None);
+        };
+        let mut events = self.events(&message).await?;
+        let mut pace = None;
+        if let Some(rate) = target.max_per_second {
+            let turn = self.take_turn(&message.head, &mut events, rate).await?;
+            pace = Some((turn, rate));
+        }
+        let batch = Batch { message: &message, route: &compiled.route, failures: failures.of_route(route), pace };
+        let prepared = self.sender.prepare(scope, &compiled.route, target)?;
+        let tried = self.attempt_all(&batch, &prepared, events).await?;
+        self.conclude(&batch, tried).await.map(Some)
+    }
+
+    /// Keeps as many events as the route may have in the next second, and sends the others to wait for their turn.
+    async fn take_turn(&self, head: &Head, events: &mut Vec<Event>, rate: u32) -> Result<Millis, EngineError> {
+        if let Some(turn) = head.turn {
+            return Ok(turn);
+        }
+        let now = self.ports.now();
+        let each = |count: usize| Duration::from_secs_f64(count as f64 / f64::from(rate));
+        let turn = self.pace.reserve(&head.scope, &head.route, each(events.len()), now).await?;
+        let (mut messages, mut at) = (Vec::new(), turn);
+        let mut rest = std::mem::take(events);
+        while !rest.is_empty() {
+            let later = rest.split_off(rest.len().min(rate as usize));
+            let length = each(rest.len());
+            if at.since(now) < Duration::from_secs(1) && events.is_empty() {
+                *events = rest;
+            } else {
+                // Whole seconds, rounded down: the worker waits out what is left.
+                let wait = Duration::from_secs(at.since(now).as_secs());
+                let head = Head { turn: Some(at), ..head.later(head.attempt, now, wait) };
+                messages.extend(deliver_messages(&head, rest, wait)?);
+            }
+            (rest, at) = (later, at.plus(length));
+        }
+        self.queues.send(Queue::Deliver, messages).await?;
+        Ok(turn)
     }
 
     async fn events(&self, message: &DeliverMessage) -> Result<Vec<Event>, EngineError> {
         match &message.events {
             Events::Inline(Packed(body)) => Ok(chunk::decode(body)?),
-            Events::Logged { id } => Ok(find_event(&self.log, &self.claims, &message.scope, id).await?.into_iter().collect()),
+            Events::Logged { id } => Ok(find_event(&self.log, &self.claims, &message.head.scope, id).await?.into_iter().collect()),
         }
     }
 
-    async fn attempt_all(&self, scope: &Scope, target: &Prepared, events: Vec<Event>) -> Result<Vec<Tried>, EngineError> {
+    async fn attempt_all(&self, batch: &Batch<'_>, target: &Prepared, events: Vec<Event>) -> Result<Vec<Tried>, EngineError> {
         let (failures, begun) = (AtomicU32::new(0), Instant::now());
-        let attempts = stream::iter(events).map(|event| {
+        let head = &batch.message.head;
+        let attempts = stream::iter(events).enumerate().map(|(place, event)| {
             let failures = &failures;
             async move {
+                if let Some((turn, rate)) = batch.pace {
+                    self.ports.wait_until(turn.plus(Duration::from_secs_f64(place as f64 / f64::from(rate)))).await;
+                }
                 if failures.load(Ordering::Relaxed) >= PATIENCE || begun.elapsed() > BEGIN_WITHIN {
                     return Ok(Tried { event, attempt: None });
                 }
-                let attempt = self.sender.send(target, scope, &event).await?;
+                let attempt = self.sender.send(target, &head.scope, &event, head.again).await?;
                 match sender::answer(&attempt) {
-                    crate::domain::retry::Answer::Failed { .. } => failures.fetch_add(1, Ordering::Relaxed),
+                    Answer::Failed { .. } => failures.fetch_add(1, Ordering::Relaxed),
                     _ => failures.swap(0, Ordering::Relaxed),
                 };
                 Ok(Tried { event, attempt: Some(attempt) })
@@ -134,15 +212,43 @@ impl Deliverer {
     }
 
     /// Sees to everything that did not arrive, durably, before the message is given up.
-    async fn conclude(&self, message: &DeliverMessage, route: &Route, tried: Vec<Tried>) -> Result<Done, EngineError> {
-        let now = self.ports.now();
-        let outcomes = tried.iter().filter_map(|one| one.outcome(&route.uid, message.attempt, now)).collect();
-        let settlement = Settlement::of(tried, message.attempt, self.profile(route.retry), self.ports.fraction(), now);
-        if settlement.gone {
-            stop_route(&self.routes, &self.journal, &self.ports, &message.scope, route, "The target answered 410 Gone.").await?;
+    async fn conclude(&self, batch: &Batch<'_>, tried: Vec<Tried>) -> Result<Done, EngineError> {
+        let (head, route, now) = (&batch.message.head, batch.route, self.ports.now());
+        let outcomes = tried.iter().filter_map(|one| one.outcome(&route.uid, head.attempt, now)).collect();
+        let health = self.judge(batch, &tried).await?;
+        let settlement = Settlement::of(tried, head.attempt, self.profile(route.retry), self.ports.fraction(), now);
+        match (settlement.gone, head.probe) {
+            (true, _) => {
+                let reason = "The target answered 410 Gone.";
+                stop_route(&self.routes, &self.journal, &self.ports, &head.scope, route, reason).await?;
+                settlement.carry_out(self, head, now).await?;
+            }
+            (false, Some(number)) if route.status == RouteStatus::Suspended => {
+                self.after_probe(batch, number, health, settlement).await?;
+            }
+            (false, _) if health == Health::Failing => self.suspend(batch, settlement).await?,
+            (false, _) => settlement.carry_out(self, head, now).await?,
         }
-        settlement.carry_out(self, message, route, now).await?;
-        Ok(Done { scope: message.scope.clone(), outcomes })
+        Ok(Done { scope: head.scope.clone(), outcomes })
+    }
+
+    /// Keeps count of failures in a row: across messages, in the database, and only while there are any.
+    async fn judge(&self, batch: &Batch<'_>, tried: &[Tried]) -> Result<Health, EngineError> {
+        let (head, mut failed, mut answered) = (&batch.message.head, 0, false);
+        for attempt in tried.iter().filter_map(|one| one.attempt.as_ref()) {
+            match sender::answer(attempt) {
+                Answer::Failed { .. } => failed += 1,
+                _ => answered = true,
+            }
+        }
+        if answered && batch.failures > 0 {
+            self.routes.clear_failures(&head.scope, &head.route).await?;
+        }
+        if answered || failed == 0 {
+            return Ok(if answered { Health::Answering } else { Health::Unknown });
+        }
+        let total = self.routes.add_failures(&head.scope, &head.route, failed).await?;
+        Ok(if total >= self.suspension.after_failures { Health::Failing } else { Health::Unknown })
     }
 
     fn profile(&self, kind: RetryKind) -> &RetryProfile {
@@ -153,16 +259,18 @@ impl Deliverer {
     }
 
     /// Keeps a message until its route starts again.
-    pub(super) async fn park(&self, message: &DeliverMessage, text: String) -> Result<(), EngineError> {
-        self.parked.park(&message.scope, &message.route, text, self.ports.now()).await?;
+    pub(super) async fn park(&self, head: &Head, text: String) -> Result<(), EngineError> {
+        self.parked.park(&head.scope, &head.route, text, self.ports.now()).await?;
         // It may have started between our look and the parking: then nobody else would fetch this message.
-        let snapshot = self.routes.snapshot(&message.scope).await?;
-        let runs = snapshot.by_uid(&message.route).is_some_and(|c| c.route.status == RouteStatus::Running);
-        if runs {
-            let wake = ReplayMessage { scope: message.scope.clone(), route: message.route.clone() };
-            self.queues.send(Queue::Replay, vec![Outgoing::json(&wake, Duration::ZERO)?]).await?;
-        }
-        Ok(())
+        let snapshot = self.routes.snapshot(&head.scope).await?;
+        let runs = snapshot.by_uid(&head.route).is_some_and(|c| c.route.status == RouteStatus::Running);
+        if runs { self.wake(head).await } else { Ok(()) }
+    }
+
+    /// Has replay send what waits for a route.
+    pub(super) async fn wake(&self, head: &Head) -> Result<(), EngineError> {
+        let wake = ReplayMessage { scope: head.scope.clone(), route: head.route.clone() };
+        Ok(self.queues.send(Queue::Replay, vec![Outgoing::json(&wake, Duration::ZERO)?]).await?)
     }
 }
 

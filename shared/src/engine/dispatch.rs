@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use super::EngineError;
 use crate::app::App;
-use crate::domain::chunk;
+use crate::domain::chunk::{self, Pack};
 use crate::domain::event::Event;
 use crate::domain::route::Destination;
 use crate::domain::scope::Scope;
-use crate::queue::{DeliverMessage, DispatchMessage, Events, MAX_INLINE_BYTES, Outgoing, Packed, Queue, QueueError};
+use crate::queue::{
+    DeliverMessage, DispatchMessage, Events, Head, MAX_INLINE_BYTES, Outgoing, Packed, Queue, QueueError,
+};
 use crate::store::log::EventLog;
 use crate::store::routes::Compiled;
 
@@ -43,7 +45,7 @@ async fn dispatch(app: &App, scope: &Scope, group: Vec<(usize, DispatchMessage)>
     let matched = matches(app, scope, group).await?;
     let mut messages = Vec::new();
     for (route, events) in matched.deliveries {
-        messages.extend(deliver_messages(scope, &route, events, 1, Duration::ZERO)?);
+        messages.extend(deliver_messages(&Head::first(scope, &route), events, Duration::ZERO)?);
     }
     app.queues.send(Queue::Deliver, messages).await?;
     for (route, bytes) in matched.export_bytes {
@@ -96,21 +98,14 @@ async fn events(log: &EventLog, scope: &Scope, message: DispatchMessage) -> Resu
 ///
 /// # Errors
 /// [`EngineError`] where they cannot be encoded.
-pub fn deliver_messages(
-    scope: &Scope,
-    route: &str,
-    events: Vec<Event>,
-    attempt: u32,
-    delay: Duration,
-) -> Result<Vec<Outgoing>, EngineError> {
+pub fn deliver_messages(head: &Head, events: Vec<Event>, delay: Duration) -> Result<Vec<Outgoing>, EngineError> {
     let packs = chunk::pack(events, MAX_PACK_EVENTS, MAX_INLINE_BYTES)?;
-    let message = |(events, body): (Vec<Event>, Vec<u8>)| -> Result<Outgoing, QueueError> {
+    let message = |(events, body): Pack| -> Result<Outgoing, QueueError> {
         let events = match &events[..] {
             [event] if body.len() > MAX_INLINE_BYTES => Events::Logged { id: event.id.clone() },
             _ => Events::Inline(Packed(body)),
         };
-        let content = DeliverMessage { scope: scope.clone(), route: route.to_owned(), attempt, not_before: None, events };
-        Outgoing::json(&content, delay)
+        Outgoing::json(&DeliverMessage { head: head.clone(), events }, delay)
     };
     packs.into_iter().map(|pack| message(pack).map_err(EngineError::from)).collect()
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::EngineError;
+use super::{EngineError, Lanes};
 use crate::domain::export::{Cursor, Plan, Position, file_key};
 use crate::domain::ids::ChunkId;
 use crate::domain::integration::LogAction;
@@ -36,6 +36,7 @@ pub struct Exporter {
     pub(crate) queues: Queues,
     pub(crate) buckets: Buckets,
     pub(crate) settings: Settings,
+    pub(crate) lanes: Lanes,
     pub(crate) ports: Ports,
 }
 
@@ -114,6 +115,8 @@ impl Exporter {
 
     async fn message(&self, text: &str) -> Result<(), EngineError> {
         let message: ExportMessage = serde_json::from_str(text)?;
+        // While one worker waits for a slow bucket, another would only wait beside it.
+        let Some(_place) = self.lanes.enter_alone(&message.route) else { return Ok(()) };
         for _ in 0..FILES {
             if !self.file(&message.scope, &message.route).await? {
                 return Ok(());

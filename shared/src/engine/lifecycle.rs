@@ -6,19 +6,20 @@ use super::EngineError;
 use crate::app::App;
 use crate::domain::export::{Cursor, Position};
 use crate::domain::integration::{LogAction, MAX_INTEGRATIONS};
-use crate::domain::route::{Route, RouteKind, RouteStatus, Span};
+use crate::domain::route::{MAX_GAP, Route, RouteKind, Span};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::ports::Ports;
 use crate::queue::{Outgoing, Queue, ReplayMessage};
 use crate::store::StoreError;
+use crate::store::endings::Ending;
 use crate::store::journal::Journal;
 use crate::store::letters::Fate;
 use crate::store::routes::{CreateError, Routes};
 
 /// How far ahead a route's first live moment is set. The answer waits for it, so whatever is published after the
 /// answer comes live; and the write is durable before it, so no dispatcher can miss the route.
-const SEAM: Duration = Duration::from_millis(150);
+pub(super) const SEAM: Duration = Duration::from_millis(150);
 /// How often a write is tried again after somebody else's.
 const TRIES: usize = 8;
 
@@ -36,6 +37,10 @@ pub async fn create(app: &App, scope: &Scope, mut route: Route, starts_at: Optio
         route.backlog.extend(Span::between(oldest(app, start), end));
     }
     app.routes.create(scope, &route, MAX_INTEGRATIONS).await?;
+    if let Some(ends_at) = route.integration.ends_at {
+        let (scope, id, uid) = (scope.clone(), route.id.clone(), route.uid.clone());
+        app.endings.note(&Ending { scope, kind: route.kind, id, route: uid, ends_at }).await?;
+    }
     if route.s3().is_some() {
         let cursor = Cursor {
             scope: scope.clone(),
@@ -73,8 +78,49 @@ pub async fn start(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Resul
             Err(StoreError::Conflict) => continue,
             other => other?,
         }
+        if route.s3().is_some() {
+            forget_old_gap(app, scope, &route, now).await?;
+        }
         app.journal.note(scope, &route.uid, LogAction::IntegrationStarted, "Started by request.", now).await?;
         return go_live(app, scope, route).await.map(Some);
+    }
+    Err(StoreError::Conflict.into())
+}
+
+/// A gap that is too old does not come any more: the next file begins now.
+async fn forget_old_gap(app: &App, scope: &Scope, route: &Route, now: Millis) -> Result<(), EngineError> {
+    let Some(mut cursor) = app.exports.get(scope, &route.uid).await? else { return Ok(()) };
+    if now.since(cursor.from.chunk.at()) > MAX_GAP && now.since(cursor.closed_at) > MAX_GAP {
+        (cursor.from, cursor.plan, cursor.closed_at) = (Position::at(now), None, now);
+        app.exports.update(&mut cursor).await?;
+    }
+    Ok(())
+}
+
+/// Has replay send a stretch of the log to a route once more, marked as a replay. `None` where there is no such route.
+///
+/// # Errors
+/// [`EngineError`].
+pub async fn recover(
+    app: &App,
+    scope: &Scope,
+    kind: RouteKind,
+    id: &str,
+    (from, to): (Millis, Millis),
+) -> Result<Option<Route>, EngineError> {
+    for _ in 0..TRIES {
+        let Some(mut route) = app.routes.get(scope, kind, id).await? else { return Ok(None) };
+        let span = Span::between(oldest(app, from), to).map(|span| Span { again: true, ..span });
+        route.backlog.extend(span);
+        match app.routes.update(scope, &mut route).await {
+            Err(StoreError::Conflict) => continue,
+            other => other?,
+        }
+        let reason = format!("Everything logged from {from} to {to} is sent again.");
+        app.journal.note(scope, &route.uid, LogAction::RecoveryStarted, &reason, app.ports.now()).await?;
+        let message = ReplayMessage { scope: scope.clone(), route: route.uid.clone() };
+        app.queues.send(Queue::Replay, vec![Outgoing::json(&message, Duration::ZERO)?]).await?;
+        return Ok(Some(route));
     }
     Err(StoreError::Conflict.into())
 }
@@ -123,7 +169,7 @@ pub async fn stop_route(
                 return Ok(Some(route));
             }
             Err(StoreError::Conflict) => match routes.get(scope, route.kind, &route.id).await? {
-                Some(newer) if newer.uid == route.uid => route = newer,
+                Some(newer) if newer.uid == route.uid => route = Route { finished: route.finished, ..newer },
                 _ => return Ok(None),
             },
             Err(error) => return Err(error.into()),
@@ -143,6 +189,7 @@ pub async fn delete(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Resu
             Err(StoreError::Conflict) => continue,
             other => other?,
         }
+        app.endings.forget(scope, &route.uid).await?;
         app.exports.delete(scope, &route.uid).await?;
         app.letters.clear(scope, Fate::Rejected, &route.uid).await?;
         app.letters.clear(scope, Fate::Dead, &route.uid).await?;
@@ -151,12 +198,6 @@ pub async fn delete(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Resu
         return Ok(true);
     }
     Err(StoreError::Conflict.into())
-}
-
-/// Whether a route is running now.
-#[must_use]
-pub fn is_running(route: &Route) -> bool {
-    route.status == RouteStatus::Running
 }
 
 /// Why a route could not be made.

@@ -4,17 +4,21 @@ pub mod commit;
 pub mod deliver;
 pub mod dispatch;
 pub mod export;
+mod lanes;
 pub mod lifecycle;
 pub mod publish;
 pub mod replay;
 pub mod sender;
 mod settle;
+mod suspend;
 pub mod tick;
 
 use crate::outbound::HeaderError;
 use crate::queue::QueueError;
 use crate::secrets::KeyError;
 use crate::store::StoreError;
+
+pub(crate) use lanes::Lanes;
 
 /// Why the engine could not do what it was asked. Its text is for the operator's log, never for a caller.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use crate::domain::ids::ChunkId;
 use crate::domain::route::{RouteStatus, Span};
 use crate::domain::scope::Scope;
 use crate::ports::Ports;
-use crate::queue::{Outgoing, Queue, Queues, ReplayMessage};
+use crate::queue::{Head, Outgoing, Queue, Queues, ReplayMessage};
 use crate::store::StoreError;
 use crate::store::log::EventLog;
 use crate::store::parked::ParkingLot;
@@ -21,7 +21,9 @@ const STEP_EVENTS: usize = 1_000;
 /// Chunks read before progress is written down, whatever matches.
 const STEP_CHUNKS: usize = 500;
 /// Steps of one worker call; the rest goes to the next.
-const STEPS: usize = 20;
+const STEPS: usize = 5;
+/// Between two calls for one route: what waited comes at up to 5,000 events a second, beside what is live.
+const BREATH: Duration = Duration::from_secs(1);
 
 /// Sends stretches of the log.
 #[derive(Clone)]
@@ -67,7 +69,7 @@ impl Replayer {
             }
         }
         let delay = match step {
-            Step::More => Duration::ZERO,
+            Step::More => BREATH,
             Step::Later => self.grace,
             Step::Done => return Ok(()),
         };
@@ -86,7 +88,8 @@ impl Replayer {
         let Some(span) = compiled.route.backlog.first() else { return Ok(Step::Done) };
         let limit = span.to.min(self.ports.now().minus(self.grace));
         let (events, next) = self.read(scope, compiled, span, limit).await?;
-        let messages = deliver_messages(scope, uid, events, 1, Duration::ZERO)?;
+        let head = Head { again: span.again, ..Head::first(scope, uid) };
+        let messages = deliver_messages(&head, events, Duration::ZERO)?;
         self.queues.send(Queue::Deliver, messages).await?;
         self.advance(scope, compiled, span, next.unwrap_or(ChunkId::floor(limit))).await?;
         Ok(if next.is_some() || limit == span.to { Step::More } else { Step::Later })

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::{HeaderName, HeaderValue};
 use url::Url;
 
 use super::EngineError;
@@ -24,8 +25,14 @@ pub struct Prepared {
     timeout: Duration,
 }
 
+/// Marks what a recovery sends again.
+const REPLAY: HeaderName = HeaderName::from_static("webhook-replay");
+
 /// The most targets kept prepared; past that the cache starts anew.
 const MAX_PREPARED: usize = 1_000;
+
+/// By the route's uid and revision.
+type Cache = HashMap<(String, u64), Arc<Prepared>>;
 
 /// Sends events.
 #[derive(Clone)]
@@ -34,7 +41,7 @@ pub struct Sender {
     keys: Keyring,
     ports: Ports,
     timeout: Duration,
-    prepared: Arc<Mutex<HashMap<(String, u64), Arc<Prepared>>>>,
+    prepared: Arc<Mutex<Cache>>,
 }
 
 impl Sender {
@@ -69,15 +76,18 @@ impl Sender {
         Ok(prepared)
     }
 
-    /// Sends one event now.
+    /// Sends one event now; `again` marks it as one that its user asked for once more.
     ///
     /// # Errors
     /// [`EngineError::Header`] where the event's id cannot stand in a header.
-    pub async fn send(&self, target: &Prepared, scope: &Scope, event: &Event) -> Result<Attempt, EngineError> {
+    pub async fn send(&self, target: &Prepared, scope: &Scope, event: &Event, again: bool) -> Result<Attempt, EngineError> {
         let body = event.envelope(&scope.tenant);
         let timestamp = self.ports.now().as_secs();
         let signature = sign(&target.signing, &event.id, timestamp, &body);
-        let headers = target.headers.message(&event.id, timestamp, Some(signature))?;
+        let mut headers = target.headers.message(&event.id, timestamp, Some(signature))?;
+        if again {
+            headers.insert(REPLAY, HeaderValue::from_static("true"));
+        }
         Ok(self.client.post(&target.url, headers, body.into(), target.timeout).await)
     }
 }

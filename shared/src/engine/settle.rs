@@ -10,10 +10,9 @@ use super::sender::{answer, words};
 use crate::domain::event::Event;
 use crate::domain::integration::LogAction;
 use crate::domain::retry::{Next, RetryProfile, after_attempt};
-use crate::domain::route::Route;
 use crate::domain::time::Millis;
 use crate::outbound::Attempt;
-use crate::queue::{DeliverMessage, MAX_DELAY, Outgoing, Queue};
+use crate::queue::{Head, Queue};
 use crate::store::letters::{Fate, Letter};
 use crate::store::outcomes::Outcome;
 
@@ -45,8 +44,8 @@ fn error_text(attempt: &Attempt) -> String {
 pub(super) struct Settlement {
     /// The target wants nothing any more.
     pub(super) gone: bool,
-    /// Events that wait for the route to start again.
-    waiting: Vec<Event>,
+    /// Events that wait for the route to start again, by next attempt.
+    waiting: BTreeMap<u32, Vec<Event>>,
     /// Events to try again, by delay and next attempt.
     again: BTreeMap<(Duration, u32), Vec<Event>>,
     letters: Vec<(Fate, Letter)>,
@@ -68,7 +67,7 @@ impl Settlement {
                 Next::Done => {}
                 Next::StopRoute => {
                     settlement.gone = true;
-                    settlement.waiting.push(event);
+                    settlement.waiting.entry(attempt).or_default().push(event);
                 }
                 Next::RetryIn(delay) => {
                     settlement.failure = Some(words(&result));
@@ -84,71 +83,97 @@ impl Settlement {
             settlement.again.entry((delay, attempt)).or_default().extend(untried);
         }
         if settlement.gone {
-            let again = std::mem::take(&mut settlement.again);
-            settlement.waiting.extend(again.into_values().flatten());
+            settlement.wait_all();
         }
         settlement
     }
 
-    /// Does what is left to do.
-    pub(super) async fn carry_out(
-        self,
-        deliverer: &Deliverer,
-        message: &DeliverMessage,
-        route: &Route,
-        now: Millis,
-    ) -> Result<(), EngineError> {
-        for outgoing in deliver_messages(&message.scope, &route.uid, self.waiting, message.attempt, Duration::ZERO)? {
-            deliverer.park(message, outgoing.body).await?;
+    /// The last failure, in words.
+    pub(super) fn failure(&self) -> &str {
+        self.failure.as_deref().unwrap_or("the target keeps failing")
+    }
+
+    /// Takes out the first event that is to be tried again, and its next attempt's number.
+    pub(super) fn take_first(&mut self) -> Option<(Event, u32)> {
+        let mut entry = self.again.first_entry()?;
+        let attempt = entry.key().1;
+        let event = (!entry.get().is_empty()).then(|| entry.get_mut().remove(0))?;
+        if entry.get().is_empty() {
+            entry.remove();
         }
-        let note = |action, reason: String| async move {
-            deliverer.journal.note(&message.scope, &route.uid, action, &reason, now).await
-        };
+        Some((event, attempt))
+    }
+
+    /// Takes out an event that would be given up: under a probe none is.
+    pub(super) fn take_dead(&mut self) -> Option<(Event, u32)> {
+        let place = self.letters.iter().position(|(fate, _)| *fate == Fate::Dead)?;
+        let (_, letter) = self.letters.remove(place);
+        Some((letter.event, letter.attempts))
+    }
+
+    /// Puts back what [`Settlement::take_first`] took.
+    pub(super) fn put_back(&mut self, event: Event, attempt: u32) {
+        let delay = self.again.keys().next().map_or(Duration::from_secs(5), |(delay, _)| *delay);
+        self.again.entry((delay, attempt)).or_default().insert(0, event);
+    }
+
+    /// Nothing is tried again by itself: everything waits for the route to run.
+    pub(super) fn wait_all(&mut self) {
+        for ((_, attempt), events) in std::mem::take(&mut self.again) {
+            self.waiting.entry(attempt).or_default().extend(events);
+        }
+    }
+
+    /// Does what is left to do.
+    pub(super) async fn carry_out(self, deliverer: &Deliverer, head: &Head, now: Millis) -> Result<(), EngineError> {
+        let failure = self.failure().to_owned();
+        for (attempt, events) in self.waiting {
+            let head = Head { probe: None, ..head.later(attempt, now, Duration::ZERO) };
+            for message in deliver_messages(&head, events, Duration::ZERO)? {
+                deliverer.park(&head, message.body).await?;
+            }
+        }
         for ((delay, attempt), events) in self.again {
             let count = events.len();
-            deliverer.queues.send(Queue::Deliver, later(message, route, events, attempt, delay, now)?).await?;
-            let reason = self.failure.as_deref().unwrap_or("the target keeps failing");
-            let seconds = delay.as_secs_f64();
-            note(LogAction::RetryTriggered, format!("{reason}: {count} of its events again in {seconds:.0} s")).await?;
+            let messages = deliver_messages(&head.later(attempt, now, delay), events, delay)?;
+            deliverer.queues.send(Queue::Deliver, messages).await?;
+            let reason = format!("{failure}: {count} of its events again in {:.0} s", delay.as_secs_f64());
+            deliverer.journal.note(&head.scope, &head.route, LogAction::RetryTriggered, &reason, now).await?;
         }
         for (fate, mut letter) in self.letters {
-            letter.route.clone_from(&route.uid);
-            deliverer.letters.keep(&message.scope, fate, &letter).await?;
-            let action = match fate {
-                Fate::Rejected => LogAction::EventRejected,
-                Fate::Dead => LogAction::EventDead,
-            };
-            if fate == Fate::Dead {
-                let copy = deliver_messages(&message.scope, &route.uid, vec![letter.event.clone()], letter.attempts, Duration::ZERO)?;
-                deliverer.queues.send(Queue::DeliverDlq, copy).await?;
-            }
-            let status = letter.status.map_or_else(|| letter.error.clone(), |status| format!("HTTP {status}"));
-            note(action, format!("{} {}: {status}", letter.event.name, letter.event.id)).await?;
+            letter.route.clone_from(&head.route);
+            keep(deliverer, head, fate, &letter, now).await?;
         }
         Ok(())
     }
 }
 
-fn letter(event: Event, attempt: &Attempt, attempts: u32, at: Millis) -> Letter {
-    Letter { route: String::new(), event, status: attempt.status, error: error_text(attempt), attempts, at }
-}
-
-/// Messages for later: a delay longer than the queue's goes in hops.
-fn later(
-    message: &DeliverMessage,
-    route: &Route,
-    events: Vec<Event>,
-    attempt: u32,
-    delay: Duration,
-    now: Millis,
-) -> Result<Vec<Outgoing>, EngineError> {
-    let mut messages = deliver_messages(&message.scope, &route.uid, events, attempt, delay)?;
-    if delay > MAX_DELAY {
-        for outgoing in &mut messages {
-            let mut content: DeliverMessage = serde_json::from_str(&outgoing.body)?;
-            content.not_before = Some(now.plus(delay));
-            *outgoing = Outgoing::json(&content, MAX_DELAY)?;
+/// Keeps an event that is given up, and says so in the log.
+async fn keep(deliverer: &Deliverer, head: &Head, fate: Fate, letter: &Letter, now: Millis) -> Result<(), EngineError> {
+    let note = |action, reason: String| async move {
+        deliverer.journal.note(&head.scope, &head.route, action, &reason, now).await
+    };
+    deliverer.letters.keep(&head.scope, fate, letter).await?;
+    let status = letter.status.map_or_else(|| letter.error.clone(), |status| format!("HTTP {status}"));
+    let reason = format!("{} {}: {status}", letter.event.name, letter.event.id);
+    match fate {
+        Fate::Rejected => {
+            note(LogAction::EventRejected, reason).await?;
+            for old in deliverer.letters.trim(&head.scope, fate, &head.route).await? {
+                let reason = format!("{} {}: only the newest 30 are kept", old.event.name, old.event.id);
+                note(LogAction::RejectedEventDropped, reason).await?;
+            }
+        }
+        Fate::Dead => {
+            let head = head.later(letter.attempts, now, Duration::ZERO);
+            let copy = deliver_messages(&head, vec![letter.event.clone()], Duration::ZERO)?;
+            deliverer.queues.send(Queue::DeliverDlq, copy).await?;
+            note(LogAction::EventDead, reason).await?;
         }
     }
-    Ok(messages)
+    Ok(())
+}
+
+fn letter(event: Event, attempt: &Attempt, attempts: u32, at: Millis) -> Letter {
+    Letter { route: String::new(), event, status: attempt.status, error: error_text(attempt), attempts, at }
 }

@@ -73,6 +73,6 @@ fn render(problem: &Problem, request_id: &str, as_problem_json: bool) -> Respons
     };
     let mut response = (*status, Body::from(body.unwrap_or_default())).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response.headers_mut().extend(headers.clone());
+    response.headers_mut().extend(headers.iter().cloned());
     response
 }

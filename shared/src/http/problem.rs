@@ -1,7 +1,7 @@
 //! The one shape of every error answer.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::engine::EngineError;
@@ -52,13 +52,13 @@ pub struct Problem {
     /// Facts, each an object.
     pub details: Vec<serde_json::Value>,
     /// Further headers.
-    pub headers: HeaderMap,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     /// An error of that status and code.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: Vec::new(), headers: HeaderMap::new() }
+        Self { status, code, message: message.into(), details: Vec::new(), headers: Vec::new() }
     }
 
     /// 400 of that code.
@@ -98,8 +98,8 @@ impl Problem {
 
     /// With another header.
     #[must_use]
-    pub fn header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
-        self.headers.append(name, value);
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 

@@ -104,6 +104,23 @@ impl Letters {
         records.into_iter().map(letter).collect()
     }
 
+    /// Deletes the oldest letters of a route until only as many are left as are shown; gives those deleted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn trim(&self, scope: &Scope, fate: Fate, route: &str) -> Result<Vec<Letter>, StoreError> {
+        let pk = partition(scope, route, fate);
+        let records: Vec<Record> = self.db.newest(&self.db.tables.activity, &pk, 2 * SHOWN).await?;
+        let mut dropped = Vec::new();
+        for record in records.into_iter().skip(SHOWN as usize) {
+            let letter = letter(record)?;
+            if self.discard(scope, fate, &letter).await? {
+                dropped.push(letter);
+            }
+        }
+        Ok(dropped)
+    }
+
     /// The letter of an event, if it is among the newest.
     ///
     /// # Errors

@@ -2,11 +2,13 @@
 
 pub mod claims;
 pub mod credentials;
+pub mod endings;
 pub mod exports;
 pub mod journal;
 pub mod letters;
 pub mod log;
 pub mod outcomes;
+pub mod pace;
 pub mod parked;
 pub mod reader;
 pub mod routes;
@@ -121,9 +123,14 @@ impl Db {
 
     /// Reads a record, as of now.
     async fn get<T: DeserializeOwned>(&self, table: &str, key: &Key) -> Result<Option<T>, StoreError> {
+        self.item(table, key).await?.map(read).transpose()
+    }
+
+    /// Reads an item, as of now.
+    async fn item(&self, table: &str, key: &Key) -> Result<Option<Item>, StoreError> {
         let get = self.client.get_item().table_name(table).set_key(Some(key.attributes())).consistent_read(true);
         let answer = get.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await?;
-        answer.item.map(read).transpose()
+        Ok(answer.item)
     }
 
     /// Deletes a record; `false` where there was none.

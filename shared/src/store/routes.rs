@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, Delete, ReturnConsumedCapacity, TransactWriteItem, Update};
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, Put, ReturnConsumedCapacity, ReturnValue, TransactWriteItem, Update,
+};
 use serde::Deserialize;
 
 use super::{Db, Item, Key, StoreError, read};
@@ -53,6 +56,32 @@ struct Version {
 
 const VERSION: &str = "version";
 
+/// How many attempts each route of a scope has failed in a row. They stand in the version record: it is read for
+/// each message anyway, and is written only where something fails.
+#[derive(Clone, Debug, Default)]
+pub struct Failures(HashMap<String, u32>);
+
+impl Failures {
+    fn attribute(uid: &str) -> String {
+        format!("failures#{uid}")
+    }
+
+    fn of(item: &Item) -> Self {
+        let count = |(name, value): (&String, _)| Some((name.strip_prefix("failures#")?.to_owned(), number(Some(value))));
+        Self(item.iter().filter_map(count).collect())
+    }
+
+    /// Those of one route.
+    #[must_use]
+    pub fn of_route(&self, uid: &str) -> u32 {
+        self.0.get(uid).copied().unwrap_or_default()
+    }
+}
+
+fn number(value: Option<&AttributeValue>) -> u32 {
+    value.and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default()
+}
+
 fn key(scope: &Scope, kind: RouteKind, id: &str) -> Key {
     Key::new(scope.partition("routes"), format!("{}#{id}", kind.as_str()))
 }
@@ -69,11 +98,21 @@ impl Routes {
     /// # Errors
     /// [`StoreError`].
     pub async fn snapshot(&self, scope: &Scope) -> Result<Arc<Snapshot>, StoreError> {
+        self.snapshot_and_failures(scope).await.map(|(snapshot, _)| snapshot)
+    }
+
+    /// The routes as they are now, and how many attempts each has failed in a row: both by the same small read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn snapshot_and_failures(&self, scope: &Scope) -> Result<(Arc<Snapshot>, Failures), StoreError> {
         let version_key = Key::new(scope.partition("routes"), VERSION);
-        let version: Option<Version> = self.db.get(&self.db.tables.config, &version_key).await?;
-        let Some(Version { version }) = version else { return Ok(Arc::default()) };
+        let item = self.db.item(&self.db.tables.config, &version_key).await?;
+        let Some(item) = item else { return Ok(Default::default()) };
+        let failures = Failures::of(&item);
+        let Version { version } = read(item)?;
         if let Some(cached) = self.cached(scope).filter(|cached| cached.version == version) {
-            return Ok(cached);
+            return Ok((cached, failures));
         }
         // The version was read first: what is read after it is at least as new.
         let routes = self.list(scope).await?;
@@ -84,7 +123,38 @@ impl Routes {
             cache.clear();
         }
         cache.insert(scope.clone(), Arc::clone(&snapshot));
-        Ok(snapshot)
+        Ok((snapshot, failures))
+    }
+
+    /// Counts failures of a route's target; gives how many there are now in a row.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn add_failures(&self, scope: &Scope, uid: &str, failed: u32) -> Result<u32, StoreError> {
+        let attribute = Failures::attribute(uid);
+        let update = self.change_version_record(scope, "ADD #failures :failed", &attribute);
+        let update = update.expression_attribute_values(":failed", AttributeValue::N(failed.to_string()));
+        let answer = update.return_values(ReturnValue::UpdatedNew).send().await?;
+        Ok(answer.attributes.as_ref().map_or(0, |item| number(item.get(&attribute))))
+    }
+
+    /// Forgets the failures of a route whose target has answered.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clear_failures(&self, scope: &Scope, uid: &str) -> Result<(), StoreError> {
+        let attribute = Failures::attribute(uid);
+        self.change_version_record(scope, "REMOVE #failures", &attribute).send().await?;
+        Ok(())
+    }
+
+    fn change_version_record(&self, scope: &Scope, change: &str, attribute: &str) -> UpdateItemFluentBuilder {
+        let key = Key::new(scope.partition("routes"), VERSION).attributes();
+        let update = self.db.client.update_item().table_name(&self.db.tables.config).set_key(Some(key));
+        update
+            .update_expression(change)
+            .expression_attribute_names("#failures", attribute)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
     }
 
     fn cached(&self, scope: &Scope) -> Option<Arc<Snapshot>> {

@@ -2,7 +2,7 @@
 //!
 //! A permission that the template forgets shows here: the function answers 500, or an event does not arrive.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,50 +22,57 @@ use super::stack::{Answer, Request, Stack, stack};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const TENANT: &str = "acme";
+const LONG_AGO: &str = "2026-01-01T00:00:00.000Z";
 
-/// A webhook target: hands on what it gets, and refuses events of some names.
+/// A webhook target: hands on what it takes, and answers events of some names otherwise.
 struct Target {
     url: String,
     received: mpsc::UnboundedReceiver<Value>,
-    refused: Refused,
+    answers: Answers,
 }
 
-type Refused = Arc<Mutex<HashSet<&'static str>>>;
+type Answers = Arc<Mutex<HashMap<&'static str, StatusCode>>>;
 
 impl Target {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
         let (sender, received) = mpsc::unbounded_channel();
-        let refused = Refused::default();
-        let app = Router::new().route("/hook", post(take)).with_state((sender, refused.clone()));
+        let answers = Answers::default();
+        let app = Router::new().route("/hook", post(take)).with_state((sender, answers.clone()));
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { url, received, refused }
+        Self { url, received, answers }
     }
 
-    fn refuse(&self, names: impl IntoIterator<Item = &'static str>) {
-        *self.refused.lock().expect("the lock") = names.into_iter().collect();
+    fn answer<const N: usize>(&self, answers: [(&'static str, StatusCode); N]) {
+        *self.answers.lock().expect("the lock") = answers.into();
     }
 
-    /// The next event it takes.
-    async fn next(&mut self) -> Value {
+    /// The name of the next event it takes.
+    async fn next(&mut self) -> String {
         let next = tokio::time::timeout(PATIENCE, self.received.recv()).await;
-        next.expect("an event arrives in time").expect("the target runs")
+        let event = next.expect("an event arrives in time").expect("the target runs");
+        event["name"].as_str().expect("a name").to_owned()
+    }
+
+    /// The names of the next two, in no order.
+    async fn next_two(&mut self) -> [String; 2] {
+        let mut names = [self.next().await, self.next().await];
+        names.sort();
+        names
     }
 }
 
 async fn take(
-    State((sender, refused)): State<(mpsc::UnboundedSender<Value>, Refused)>,
+    State((sender, answers)): State<(mpsc::UnboundedSender<Value>, Answers)>,
     Json(event): Json<Value>,
 ) -> StatusCode {
     let name = event["name"].as_str().unwrap_or_default();
-    if refused.lock().expect("the lock").contains(name) {
-        return StatusCode::BAD_REQUEST;
+    let answer = answers.lock().expect("the lock").get(name).copied().unwrap_or(StatusCode::OK);
+    if answer.is_success() && sender.send(event).is_err() {
+        return StatusCode::SERVICE_UNAVAILABLE;
     }
-    match sender.send(event) {
-        Ok(()) => StatusCode::OK,
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
-    }
+    answer
 }
 
 /// The gateway, with a tenant's access token.
@@ -159,11 +166,13 @@ async fn operator(stack: &Stack) -> aws_config::SdkConfig {
 async fn an_event_finds_its_way_through_the_deployed_functions() {
     let session = Session::start(stack().await).await;
     let mut target = Target::start().await;
-    let hook = json!({"id": "hook", "integration_type": "permanent", "callback_parameters": {"callback_url": target.url}});
+    // With a rate, so that its turns are reserved too.
+    let callback = json!({"callback_url": target.url, "max_per_second": 100});
+    let hook = json!({"id": "hook", "integration_type": "permanent", "callback_parameters": callback});
     session.post("/v1/integrations", hook, 200).await;
 
     let id = session.publish("order.created").await;
-    assert_eq!(target.next().await["name"], "order.created");
+    assert_eq!(target.next().await, "order.created");
     assert_eq!(session.get(&format!("/v1/events/{id}")).await["name"], "order.created");
     assert_eq!(session.get("/v1/events?limit=1").await["events"][0]["id"], id);
     assert_eq!(session.get("/v1/integrations").await["integrations"][0]["id"], "hook");
@@ -171,10 +180,13 @@ async fn an_event_finds_its_way_through_the_deployed_functions() {
     assert_eq!(session.get("/sandbox/v1/integrations").await["integrations"], json!([]));
 
     stopping_and_starting(&session, &mut target).await;
+    recovering(&session, &mut target).await;
     rejecting(&session, &mut target).await;
+    suspending(&session, &mut target).await;
+    a_window_of_the_past(&session).await;
     exporting(&session).await;
 
-    for id in ["hook", "files"] {
+    for id in ["hook", "window", "files"] {
         expect(session.call("DELETE", &format!("/v1/integrations/{id}"), None).await, 204);
     }
     assert_eq!(session.get("/v1/integrations").await["integrations"], json!([]));
@@ -183,26 +195,60 @@ async fn an_event_finds_its_way_through_the_deployed_functions() {
 async fn stopping_and_starting(session: &Session, target: &mut Target) {
     session.post("/v1/integrations/hook/_stop", json!({}), 200).await;
     session.publish("order.missed").await;
+    let patch = json!({"filter_conditions": {"entity_filter": ["order"]}});
+    expect(session.call("PATCH", "/v1/integrations/hook", Some(patch)).await, 200);
     session.post("/v1/integrations/hook/_start", json!({}), 200).await;
-    assert_eq!(target.next().await["name"], "order.missed");
+    assert_eq!(target.next().await, "order.missed");
     let log = session.get("/v1/integrations/hook/log").await.to_string();
     assert!(log.contains("integration_stopped") && log.contains("integration_started"), "{log}");
 }
 
+async fn recovering(session: &Session, target: &mut Target) {
+    session.post("/v1/integrations/hook/_recover", json!({"from": LONG_AGO}), 202).await;
+    assert_eq!(target.next_two().await, ["order.created", "order.missed"]);
+}
+
 async fn rejecting(session: &Session, target: &mut Target) {
     let list = "/v1/integrations/hook/rejected_events";
-    target.refuse(["order.bad", "order.worse"]);
+    target.answer([("order.bad", StatusCode::BAD_REQUEST), ("order.worse", StatusCode::BAD_REQUEST)]);
     let (bad, worse) = (session.publish("order.bad").await, session.publish("order.worse").await);
     let both = |answer: &Value| answer["rejected_events"].as_array().is_some_and(|events| events.len() == 2);
     session.eventually(list, both).await;
     assert_eq!(session.get(&format!("{list}/{bad}")).await["name"], "order.bad");
     let refused = session.post(&format!("{list}/{bad}/_retry"), json!({}), 502).await;
     assert_eq!(refused["error_code"], "delivery_failed");
-    target.refuse([]);
+    target.answer([]);
     session.post(&format!("{list}/{bad}/_retry"), json!({}), 204).await;
-    assert_eq!(target.next().await["name"], "order.bad");
+    assert_eq!(target.next().await, "order.bad");
     expect(session.call("DELETE", &format!("{list}/{worse}"), None).await, 204);
     assert_eq!(session.get(list).await["rejected_events"], json!([]));
+}
+
+async fn suspending(session: &Session, target: &mut Target) {
+    target.answer([("order.stuck", StatusCode::SERVICE_UNAVAILABLE)]);
+    session.publish("order.stuck").await;
+    session.eventually("/v1/integrations/hook", |hook| hook["status"] == "suspended").await;
+    session.publish("order.behind").await;
+    target.answer([]);
+    assert_eq!(target.next_two().await, ["order.behind", "order.stuck"]);
+    assert_eq!(session.get("/v1/integrations/hook").await["status"], "running");
+}
+
+async fn a_window_of_the_past(session: &Session) {
+    let mut target = Target::start().await;
+    let (url, now) = (&target.url, Ports::system().now());
+    let window = json!({
+        "id": "window", "integration_type": "temporary", "starts_at": LONG_AGO, "ends_at": now,
+        "callback_parameters": {"callback_url": url}, "filter_conditions": {"event_filter": ["order.created"]},
+    });
+    session.post("/v1/integrations", window, 200).await;
+    assert_eq!(target.next().await, "order.created");
+    let ended = async {
+        while session.get("/v1/integrations/window").await["status"] != "stopped" {
+            session.stack.invoke("tick", &json!({})).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ended).await.expect("it ends in time");
 }
 
 async fn exporting(session: &Session) {
@@ -234,6 +280,10 @@ async fn exporting(session: &Session) {
     assert!(key.starts_with("out/acme/") && key.ends_with(".export"), "{key}");
     let file = s3.get_object().bucket("files").key(key).send().await.expect("the file");
     let text = file.body.collect().await.expect("its bytes").into_bytes();
-    let lines: Vec<Value> = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).expect("an envelope")).collect();
+    let lines: Vec<Value> = text
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).expect("an envelope"))
+        .collect();
     assert_eq!(lines.iter().map(|line| &line["name"]).collect::<Vec<_>>(), ["order.filed"]);
 }

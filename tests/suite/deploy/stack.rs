@@ -106,7 +106,8 @@ impl Stack {
 
     /// The most specific route, as API Gateway chooses it.
     fn route(&self, method: &str, path: &str) -> (&str, String, Map<String, Value>) {
-        let routes = self.template.iter().flat_map(|function| function.routes.iter().map(move |route| (function, route)));
+        let routes =
+            self.template.iter().flat_map(|function| function.routes.iter().map(move |route| (function, route)));
         let matching = routes.filter_map(|(function, route)| Some((function, route, route.matches(method, path)?)));
         let best = matching.min_by_key(|(_, route, parameters)| (route.path.contains('+'), parameters.len()));
         best.map_or(("fallback", "$default".to_owned(), Map::new()), |(function, route, parameters)| {
@@ -172,8 +173,9 @@ fn deploy(endpoint: &str) -> Result<()> {
         .current_dir(&folder)
         .args(["deploy", "--config-file", "infra/samconfig.toml", "--no-confirm-changeset", "--no-progressbar"])
         .args(["--parameter-overrides", &format!("Architecture={architecture}")])
-        // What a test can wait for: loopback targets, and no waiting for the log to settle.
+        // Loopback targets, and nothing that a test would have to wait long for.
         .args(["AllowInsecureTargets=loopback", "ExportIntervalSeconds=1", "LogGraceMilliseconds=200"])
+        .args(["SuspendAfterFailures=3", "ProbeDelays=1s", "RetryStream=1s,1s,1s,1s,1s,1s,1s,1s,1s,1s"])
         .env("AWS_ENDPOINT_URL", endpoint)
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
@@ -210,8 +212,8 @@ fn stage(tools: &Path, folder: &Path) -> Result<()> {
 /// `cargo lambda build` makes the same from nothing, for the glibc of Lambda; that takes as long as all other tests.
 fn build(root: &Path) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    // Named with the other packages, they have the same features as in this build, and share its libraries.
-    run(Command::new(cargo).current_dir(root).args(["build", "--workspace", "--bins"]))?;
+    // Named with all the tests, they have the same features as in this build, and share its libraries.
+    run(Command::new(cargo).current_dir(root).args(["build", "--workspace", "--bins", "--tests"]))?;
     let test = std::env::current_exe()?;
     Ok(test.ancestors().nth(2).context("the folder of the binaries")?.to_owned())
 }
@@ -219,7 +221,13 @@ fn build(root: &Path) -> Result<PathBuf> {
 fn zip(tools: &Path, binary: &Path, place: &Path) -> Result<()> {
     // Line tables would be most of it.
     run(Command::new("strip").arg("-o").arg(place.join("bootstrap")).arg(binary))?;
-    run(Command::new(tools.join("python")).current_dir(place).args(["-m", "zipfile", "-c", "bootstrap.zip", "bootstrap"]))?;
+    run(Command::new(tools.join("python")).current_dir(place).args([
+        "-m",
+        "zipfile",
+        "-c",
+        "bootstrap.zip",
+        "bootstrap",
+    ]))?;
     Ok(())
 }
 

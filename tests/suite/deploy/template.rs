@@ -110,7 +110,8 @@ fn routes_match_as_api_gateway_matches_them() {
     let route = |path: &str| Route { method: "GET".to_owned(), path: path.to_owned() };
     assert_eq!(route("/v1/a/{id}").matches("GET", "/v1/a/7").expect("matches")["id"], "7");
     assert_eq!(route("/docs/{path+}").matches("GET", "/docs/a/b").expect("matches")["path"], "a/b");
-    for (ours, path) in [("/v1/a/{id}", "/v1/a"), ("/v1/a", "/v1/a/7"), ("/v1/a", "/v1/b"), ("/docs/{path+}", "/docs")] {
+    for (ours, path) in [("/v1/a/{id}", "/v1/a"), ("/v1/a", "/v1/a/7"), ("/v1/a", "/v1/b"), ("/docs/{path+}", "/docs")]
+    {
         assert!(route(ours).matches("GET", path).is_none(), "{ours} {path}");
     }
     assert!(route("/v1/a").matches("POST", "/v1/a").is_none());

@@ -117,6 +117,8 @@ impl CreateIntegration {
             status: RouteStatus::Running,
             live_from: now,
             live_until: None,
+            finished: false,
+            suspended_at: None,
             backlog: Vec::new(),
             integration: IntegrationFace {
                 integration_type: self.integration_type,

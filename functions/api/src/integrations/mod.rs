@@ -6,8 +6,11 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod parameters;
+pub(crate) mod patch;
+pub(crate) mod recover;
 pub(crate) mod start;
 pub(crate) mod stop;
+pub(crate) mod update;
 
 use serde::Serialize;
 use sluice::domain::filter::FilterConditions;

@@ -38,7 +38,7 @@ pub(crate) async fn retry(
     let (route, letter) = find(&routes, &letters, &caller.scope, &place).await?;
     let target = route.webhook().ok_or_else(Problem::not_found)?;
     let prepared = sender.prepare(&caller.scope, &route, target)?;
-    let attempt = sender.send(&prepared, &caller.scope, &letter.event).await?;
+    let attempt = sender.send(&prepared, &caller.scope, &letter.event, false).await?;
     if answer(&attempt) != Answer::Delivered {
         let message = format!("The target did not take the event: {}.", words(&attempt));
         let detail = serde_json::json!({ "status": attempt.status, "error": attempt.error });

@@ -1,0 +1,72 @@
+//! `POST /v1/integrations/{id}/_recover`: sends what the log holds for a window once more.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+use sluice::app::App;
+use sluice::domain::route::RouteKind;
+use sluice::domain::time::Millis;
+use sluice::engine::lifecycle;
+use sluice::http::auth::{IntegrationsWrite, Needs};
+use sluice::http::body::JsonBody;
+use sluice::http::problem::{ErrorBody, Problem};
+use sluice::http::query::PathParams;
+use sluice::store::routes::Routes;
+
+use super::{Integration, find};
+
+/// The most recoveries that wait at the same time.
+const MAX_WAITING: usize = 10;
+
+/// A window of log time.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecoverRequest {
+    /// From this log time on.
+    from: Millis,
+    /// Up to this log time, exclusive; default now.
+    #[serde(default)]
+    to: Option<Millis>,
+}
+
+/// Send a window again
+///
+/// Every event of the window that the integration asks for is sent once more, with the header `webhook-replay: true`
+/// and its old `webhook-id`. A stopped integration gets them when it starts. For webhook integrations.
+#[utoipa::path(
+    post, path = "/v1/integrations/{id}/_recover", operation_id = "integrations.recover", tag = "integrations",
+    params(("id" = String, Path, description = "The integration")),
+    request_body = RecoverRequest,
+    responses(
+        (status = 202, description = "The integration; its events are on their way", body = Integration),
+        (status = 400, description = "A bad window, an S3 integration, or too many recoveries at once", body = ErrorBody),
+        (status = 404, description = "There is no such integration", body = ErrorBody),
+    ),
+    security(("oauth2" = ["integrations:write"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn recover(
+    Needs { caller, .. }: Needs<IntegrationsWrite>,
+    State(app): State<App>,
+    State(routes): State<Routes>,
+    PathParams(id): PathParams<String>,
+    JsonBody(request): JsonBody<RecoverRequest>,
+) -> Result<(StatusCode, Json<Integration>), Problem> {
+    let (from, now) = (request.from, app.ports.now());
+    let to = request.to.unwrap_or(now);
+    if from >= to {
+        return Err(Problem::field("/to", "must be after from"));
+    }
+    if to > now {
+        return Err(Problem::field("/to", "cannot be in the future"));
+    }
+    let route = find(&routes, &caller.scope, &id).await?;
+    if route.webhook().is_none() {
+        return Err(Problem::bad_request("not_a_webhook", "Files stay in the bucket: only webhooks are sent again."));
+    }
+    if route.backlog.len() >= MAX_WAITING {
+        return Err(Problem::bad_request("too_many_recoveries", "Let the recoveries that wait come to their end first."));
+    }
+    let route = lifecycle::recover(&app, &caller.scope, RouteKind::Integration, &id, (from, to)).await?;
+    route.map(|route| (StatusCode::ACCEPTED, Json(route.into()))).ok_or_else(Problem::not_found)
+}

@@ -1,0 +1,67 @@
+//! Temporary routes and when they end. One partition for all, so that the tick finds what is over in one query.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Db, Key, StoreError};
+use crate::domain::route::RouteKind;
+use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
+
+const PARTITION: &str = "endings";
+
+/// A temporary route's end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ending {
+    /// Whose.
+    pub scope: Scope,
+    /// Its kind.
+    pub kind: RouteKind,
+    /// The id its user knows.
+    pub id: String,
+    /// Its uid.
+    pub route: String,
+    /// From when it gets nothing more.
+    pub ends_at: Millis,
+}
+
+/// The endings of every scope.
+#[derive(Clone, Debug)]
+pub struct Endings {
+    db: Db,
+}
+
+fn key(scope: &Scope, route: &str) -> Key {
+    Key::new(PARTITION.to_owned(), format!("{scope}#{route}"))
+}
+
+impl Endings {
+    /// Over the configuration table.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Notes when a route ends.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note(&self, ending: &Ending) -> Result<(), StoreError> {
+        self.db.put(&self.db.tables.config, &key(&ending.scope, &ending.route), ending).await
+    }
+
+    /// Every ending still to come, and those not yet carried out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn all(&self) -> Result<Vec<Ending>, StoreError> {
+        self.db.all(&self.db.tables.config, PARTITION).await
+    }
+
+    /// Forgets a route's end.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget(&self, scope: &Scope, route: &str) -> Result<(), StoreError> {
+        self.db.delete(&self.db.tables.config, &key(scope, route)).await.map(|_| ())
+    }
+}
