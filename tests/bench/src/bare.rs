@@ -55,5 +55,6 @@ pub(crate) async fn rate(rig: &Rig, lasting: Duration) -> Result<f64> {
 /// What the gateway would send.
 fn envelope(generator: &mut Generator) -> Bytes {
     let (name, payload) = generator.event(EVENT_BYTES);
-    format!(r#"{{"tenant":"local","name":"{name}","published_at":"2026-01-01T00:00:00.000Z","payload":{payload}}}"#).into()
+    format!(r#"{{"tenant":"local","name":"{name}","published_at":"2026-01-01T00:00:00.000Z","payload":{payload}}}"#)
+        .into()
 }

@@ -43,7 +43,11 @@ impl Connection {
     /// Publishes.
     pub(crate) async fn publish(&mut self, body: Bytes) -> Result<()> {
         let (status, answer) = self.post("/v1/events", body).await?;
-        ensure!(status == StatusCode::ACCEPTED, "publishing was answered {status}: {}", String::from_utf8_lossy(&answer));
+        ensure!(
+            status == StatusCode::ACCEPTED,
+            "publishing was answered {status}: {}",
+            String::from_utf8_lossy(&answer)
+        );
         Ok(())
     }
 }

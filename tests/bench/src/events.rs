@@ -60,8 +60,15 @@ impl Generator {
         let (first, last, (city, country)) = (self.pick(&FIRST), self.pick(&LAST), self.pick(&CITIES));
         format!(
             r#"{{"id":"{}","first_name":"{first}","last_name":"{last}","email":"{}.{}{}@example.com","phone":"+{} {}","address":{{"street":"{} {}","postal_code":"{:05}","city":"{city}","country":"{country}"}}}}"#,
-            self.uuid(), first.to_lowercase(), last.to_lowercase(), self.below(1_000), 30 + self.below(60),
-            100_000_000 + self.below(899_999_999), self.pick(&STREETS), 1 + self.below(180), self.below(99_999),
+            self.uuid(),
+            first.to_lowercase(),
+            last.to_lowercase(),
+            self.below(1_000),
+            30 + self.below(60),
+            100_000_000 + self.below(899_999_999),
+            self.pick(&STREETS),
+            1 + self.below(180),
+            self.below(99_999),
         )
     }
 
@@ -75,8 +82,12 @@ impl Generator {
             let _ = write!(
                 text,
                 r#"{comma}{{"line":{number},"sku":"{sku}","title":"{} {} {}","size":"{}","quantity":{},"unit_price":{price},"tax_rate":{}}}"#,
-                self.pick(&ADJECTIVES), self.pick(&COLOURS), self.pick(&NOUNS), self.pick(&["XS", "S", "M", "L", "XL", "38", "42"]),
-                1 + self.below(4), self.pick(&["0.19", "0.22", "0.07", "0.25", "0.2"]),
+                self.pick(&ADJECTIVES),
+                self.pick(&COLOURS),
+                self.pick(&NOUNS),
+                self.pick(&["XS", "S", "M", "L", "XL", "38", "42"]),
+                1 + self.below(4),
+                self.pick(&["0.19", "0.22", "0.07", "0.25", "0.2"]),
             );
         }
     }
@@ -84,35 +95,57 @@ impl Generator {
     fn order(&mut self, size: usize) -> (&'static str, String) {
         let mut text = format!(
             r#"{{"order_id":"{}","external_id":"SO-{}","channel":"{}","currency":"EUR","placed_at":"{}","customer":{},"lines":["#,
-            self.uuid(), 10_000_000 + self.below(89_999_999), self.pick(&["web", "store", "app", "marketplace"]), self.time(), self.party(),
+            self.uuid(),
+            10_000_000 + self.below(89_999_999),
+            self.pick(&["web", "store", "app", "marketplace"]),
+            self.time(),
+            self.party(),
         );
         self.lines(&mut text, size.saturating_sub(120));
         let words = 3 + usize::try_from(self.below(9)).unwrap_or_default();
-        let _ = write!(text, r#"],"discount":{},"grand_total":{},"note":"{}"}}"#, self.amount(20), self.amount(900), self.remark(words));
+        let _ = write!(
+            text,
+            r#"],"discount":{},"grand_total":{},"note":"{}"}}"#,
+            self.amount(20),
+            self.amount(900),
+            self.remark(words)
+        );
         (self.pick(&["order.created", "order.completed", "order.updated", "order.cancelled"]), text)
     }
 
     fn invoice(&mut self, size: usize) -> (&'static str, String) {
         let mut text = format!(
             r#"{{"invoice_number":"INV-2026-{:07}","order_id":"{}","issued_at":"{}","due":"{}","bill_to":{},"iban":"DE{:020}","positions":["#,
-            self.below(9_999_999), self.uuid(), self.time(), self.day(), self.party(), self.next(),
+            self.below(9_999_999),
+            self.uuid(),
+            self.time(),
+            self.day(),
+            self.party(),
+            self.next(),
         );
         self.lines(&mut text, size.saturating_sub(80));
-        let _ = write!(text, r#"],"net":{},"tax":{},"gross":{}}}"#, self.amount(800), self.amount(150), self.amount(950));
+        let _ =
+            write!(text, r#"],"net":{},"tax":{},"gross":{}}}"#, self.amount(800), self.amount(150), self.amount(950));
         (self.pick(&["invoice.issued", "invoice.paid"]), text)
     }
 
     fn shipment(&mut self, size: usize) -> (&'static str, String) {
         let mut text = format!(
             r#"{{"shipment_id":"{}","order_id":"{}","carrier":"{}","tracking":"{}{:012}","weight_kg":{},"recipient":{},"scans":["#,
-            self.uuid(), self.uuid(), self.pick(&CARRIERS), self.pick(&["JD", "1Z", "RR", "CX"]), self.below(999_999_999_999),
-            self.amount(30), self.party(),
+            self.uuid(),
+            self.uuid(),
+            self.pick(&CARRIERS),
+            self.pick(&["JD", "1Z", "RR", "CX"]),
+            self.below(999_999_999_999),
+            self.amount(30),
+            self.party(),
         );
         let mut comma = "";
         while text.len() < size.saturating_sub(60) {
             let (at, (city, country)) = (self.time(), self.pick(&CITIES));
             let words = 3 + usize::try_from(self.below(5)).unwrap_or_default();
-            let _ = write!(text, r#"{comma}{{"at":"{at}","place":"{city}, {country}","text":"{}"}}"#, self.remark(words));
+            let _ =
+                write!(text, r#"{comma}{{"at":"{at}","place":"{city}, {country}","text":"{}"}}"#, self.remark(words));
             comma = ",";
         }
         let _ = write!(text, r#"],"signed_by":"{} {}"}}"#, self.pick(&FIRST), self.pick(&LAST));

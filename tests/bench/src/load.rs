@@ -68,7 +68,11 @@ pub(crate) async fn paced(rig: &Rig, shape: Shape, rate: f64, lasting: Duration)
 }
 
 /// Publishes by turns: `due` says when the turn of a number is, or that the load is over.
-async fn drive(rig: &Rig, shape: Shape, due: impl Fn(u64, Instant) -> Option<Instant> + Clone + Send + 'static) -> Result<Run> {
+async fn drive(
+    rig: &Rig,
+    shape: Shape,
+    due: impl Fn(u64, Instant) -> Option<Instant> + Clone + Send + 'static,
+) -> Result<Run> {
     rig.sink.clear();
     let connections = try_join_all((0..shape.connections).map(|_| rig.connect())).await?;
     let (turns, begun) = (Arc::new(AtomicU64::new(0)), Instant::now());

@@ -22,7 +22,10 @@ impl Figures {
     fn print(&mut self, name: &str, value: f64, target: &str, unit: &str, met: bool) {
         self.missed += usize::from(!met);
         let decimals = if value >= 100.0 { 0 } else { 2 };
-        println!("  {name:<44} {value:>10.decimals$} {unit:<12} target {target:<8} {}", if met { "ok" } else { "MISSED" });
+        println!(
+            "  {name:<44} {value:>10.decimals$} {unit:<12} target {target:<8} {}",
+            if met { "ok" } else { "MISSED" }
+        );
     }
 
     /// Whether every target was met.

@@ -39,7 +39,8 @@ impl Rig {
         let address = system.credentials.base_url.trim_start_matches("http://").parse().context("the API's address")?;
         let key = SigningKey::generate()?;
         let sink = Sink::start(key.clone()).await?;
-        let token = json!({"client_id": system.credentials.client_id, "client_secret": system.credentials.client_secret});
+        let token =
+            json!({"client_id": system.credentials.client_id, "client_secret": system.credentials.client_secret});
         let answer = post(address, "", "/v1/auth/token", &token).await?;
         let authorization = format!("Bearer {}", answer["access_token"].as_str().unwrap_or_default());
         let webhook = json!({

@@ -7,7 +7,7 @@ use anyhow::Result;
 use sluice::domain::chunk;
 use sluice::domain::event::Event;
 use sluice::domain::time::Millis;
-use sluice_local::usage::difference;
+use sluice_local::usage::{Report, difference};
 
 use crate::load::{EVENT_BYTES, Run, Shape, closed, paced};
 use crate::measure::{cpu_time, peak_mb, percentile, reset_peak};
@@ -49,7 +49,11 @@ pub(crate) async fn run(options: &Options) -> Result<bool> {
     let rig = Rig::start(options.data.clone()).await?;
     let lasting = Duration::from_secs(options.seconds);
     let mut bench = Bench { options, rig, lasting, figures: Figures::default(), bare: None, peak: peak_mb()? };
-    println!("A batch of {} events of 1 KB compresses {:.1} times (zstd, as the log does it).", options.batch, ratio(options.batch)?);
+    println!(
+        "A batch of {} events of 1 KB compresses {:.1} times (zstd, as the log does it).",
+        options.batch,
+        ratio(options.batch)?
+    );
     let measured = bench.all().await;
     bench.rig.stop().await;
     measured?;
@@ -81,7 +85,8 @@ impl Bench<'_> {
         }
         if self.options.wants("batches") {
             self.bare_loop().await?;
-            let batches = Shape { connections: self.options.batch_connections, events: self.options.batch, bytes: EVENT_BYTES };
+            let batches =
+                Shape { connections: self.options.batch_connections, events: self.options.batch, bytes: EVENT_BYTES };
             let before = self.rig.system.usage();
             let run = self.closed(&format!("Batches of {}", batches.events), batches).await?;
             let used = difference(&before, &self.rig.system.usage());
@@ -125,19 +130,34 @@ impl Bench<'_> {
         println!("\n{name}, {} connections, {} s:", shape.connections, self.lasting.as_secs());
         self.peak = self.peak.max(peak_mb()?);
         reset_peak();
-        let cpu = cpu_time()?;
+        let (cpu, before) = (cpu_time()?, self.rig.system.usage());
         let mut run = closed(&self.rig, shape, self.lasting).await?;
-        let cores = (cpu_time()? - cpu).as_secs_f64() / run.delivered.as_secs_f64();
+        let cpu = (cpu_time()? - cpu).as_secs_f64();
+        let calls = aws_calls(&difference(&before, &self.rig.system.usage()));
+        let (cores, each) = (cpu / run.delivered.as_secs_f64(), 1e6 * cpu / run.events as f64);
         let (peak, accepted, delivered) = (peak_mb()?, run.accepted_rate(), run.delivered_rate());
         self.peak = self.peak.max(peak);
         let late = percentile(&mut run.latencies, 0.99).as_secs_f64() * 1e3;
         let share = self.bare.map_or(String::new(), |bare| format!(", {:.2} of the bare loop", delivered / bare));
         println!(
-            "  {} events; accepted {accepted:.0}/s, delivered {delivered:.0}/s{share}; {} sent twice; p99 {late:.0} ms; {cores:.2} cores; peak {peak:.0} MB",
+            "  {} events; accepted {accepted:.0}/s, delivered {delivered:.0}/s{share}; {} sent twice; publish p99 {late:.0} ms",
             run.events, run.repeated
         );
+        println!("  {cores:.2} cores, {each:.0} us of processor time an event; peak memory {peak:.0} MB");
+        println!("  AWS calls for 1,000 events: {}", per_thousand(&calls, run.events));
         Ok(run)
     }
+}
+
+fn aws_calls(used: &Report) -> Vec<(String, u64)> {
+    let of = |service: &str| used.get(service).into_iter().flatten();
+    let named = of("dynamodb").chain(of("sqs")).chain(of("s3")).map(|(name, count)| (name.clone(), count.calls));
+    named.filter(|(_, calls)| *calls > 0).collect()
+}
+
+fn per_thousand(calls: &[(String, u64)], events: u64) -> String {
+    let each = |(name, calls): &(String, u64)| format!("{name} {:.1}", *calls as f64 * 1e3 / events as f64);
+    calls.iter().map(each).collect::<Vec<_>>().join(", ")
 }
 
 /// How many times a batch's chunk is smaller than its events.
