@@ -1,5 +1,8 @@
 //! Behaviour tests over real parts: one binary, so that the workspace links it once.
 
+mod chaos;
 mod conformance;
 mod deploy;
+mod e2e;
 mod ministack;
+mod support;

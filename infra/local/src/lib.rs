@@ -1,6 +1,7 @@
 //! The whole of Sluice in one process: the same handlers and workers as on AWS, over embedded servers.
 
 pub mod demo;
+mod drain;
 pub mod embedded;
 pub mod folder;
 pub mod pollers;

@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::StartError;
+use crate::drain::drain;
 use crate::embedded::{S3Keys, Servers};
 use crate::folder::Folder;
 use crate::pollers::Pollers;
@@ -129,7 +130,7 @@ impl System {
 fn router(app: App, usage: &Arc<Usage>) -> Router {
     let counted = sluice_api::router(app).layer(middleware::from_fn_with_state(Arc::clone(usage), count));
     let report = async |State(usage): State<Arc<Usage>>| Json(usage.report());
-    Router::new().route("/_local/usage", get(report)).with_state(Arc::clone(usage)).merge(counted)
+    Router::new().route("/_local/usage", get(report)).with_state(Arc::clone(usage)).merge(counted).layer(middleware::from_fn(drain))
 }
 
 async fn count(State(usage): State<Arc<Usage>>, request: Request, next: Next) -> Response {

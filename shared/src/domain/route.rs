@@ -131,8 +131,14 @@ pub struct Route {
     pub retry: RetryKind,
     /// Whether it runs.
     pub status: RouteStatus,
-    /// Events logged from here on come live; earlier ones by replay.
+    /// Events logged before this never come live.
+    pub origin: Millis,
+    /// Events logged from here on come live, as of its last start.
     pub live_from: Millis,
+    /// When it was not running, newest last: what was logged then comes by replay. They are remembered because a
+    /// chunk may wait in the queue while the route is stopped and started.
+    #[serde(default)]
+    pub gaps: Vec<(Millis, Millis)>,
     /// Events logged from here on do not come live; set while the route is not running.
     pub live_until: Option<Millis>,
     /// It stopped because its window is over: what is still on its way arrives all the same.
@@ -157,35 +163,41 @@ pub struct Route {
 /// How long a stopped route's gap stays on offer.
 pub const MAX_GAP: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
 
+/// The most gaps remembered. A chunk that waited through more of them comes live as well as by replay.
+const MAX_GAPS: usize = 50;
+
 impl Route {
     /// Whether an event logged at `at` comes live to this route: it is the only way it comes, or it comes by replay.
     #[must_use]
     pub fn takes_live(&self, at: Millis) -> bool {
-        at >= self.live_from
+        at >= self.origin
+            && !self.gaps.iter().any(|(from, to)| *from <= at && at < *to)
             && self.live_until.is_none_or(|until| at < until)
             && self.integration.ends_at.is_none_or(|end| at < end)
     }
 
-    /// Stops it as of `now`; `false` where it was stopped already.
-    pub fn stop(&mut self, now: Millis) -> bool {
+    /// Stops it: events logged before `until` are on their way already, what comes later waits in the log. `until`
+    /// lies a little ahead, so that no dispatcher can pass it before the stop is written. `false` where it was
+    /// stopped already.
+    pub fn stop(&mut self, now: Millis, until: Millis) -> bool {
         if self.status == RouteStatus::Stopped {
             return false;
         }
         self.status = RouteStatus::Stopped;
         // Where it was suspended, its gap began then.
-        self.live_until.get_or_insert(now.max(self.live_from));
+        self.live_until.get_or_insert(until.max(self.live_from));
         self.suspended_at = None;
         self.updated_at = now;
         true
     }
 
-    /// Suspends it as of `now`; `false` where it is not running.
-    pub fn suspend(&mut self, now: Millis) -> bool {
+    /// Suspends it, with the same `until` as [`Route::stop`]; `false` where it is not running.
+    pub fn suspend(&mut self, now: Millis, until: Millis) -> bool {
         if self.status != RouteStatus::Running {
             return false;
         }
         self.status = RouteStatus::Suspended;
-        self.live_until = Some(now.max(self.live_from));
+        self.live_until = Some(until.max(self.live_from));
         self.suspended_at = Some(now);
         true
     }
@@ -197,6 +209,10 @@ impl Route {
             return false;
         }
         let stopped_at = self.live_until.unwrap_or(live_from);
+        self.gaps.push((stopped_at, live_from));
+        if self.gaps.len() > MAX_GAPS {
+            self.gaps.remove(0);
+        }
         if now.since(stopped_at) > MAX_GAP {
             self.backlog.clear();
         } else {
@@ -254,6 +270,8 @@ pub(crate) mod tests {
             }),
             retry: RetryKind::Stream,
             status: RouteStatus::Running,
+            origin: Millis(live_from),
+            gaps: Vec::new(),
             live_from: Millis(live_from),
             live_until: None,
             finished: false,
@@ -271,31 +289,32 @@ pub(crate) mod tests {
     }
 
     proptest! {
-        /// Whatever is started, stopped and suspended when: each event has exactly one way, live or replay.
+        /// Whatever is started, stopped and suspended when: each event has exactly one way, live or replay, and the
+        /// same one however long its chunk waits in the queue.
         #[test]
         fn every_event_has_exactly_one_way(steps in prop::collection::vec((1_i64..50, 0..3), 0..30)) {
             let mut route = route(0);
-            let mut live = vec![0_u32; 2_000];
-            let mut now = 0;
+            let mut live = Vec::new();
             for (wait, step) in steps {
-                for t in now..now + wait {
-                    live[t as usize] += u32::from(route.takes_live(Millis(t)));
-                }
-                now += wait;
-                // A start takes effect a little later than it is asked for, as in the real thing.
+                let now = live.len() as i64;
+                live.extend((now..now + wait).map(|t| route.takes_live(Millis(t))));
+                let now = now + wait;
+                // Each takes effect a little later than it is asked for, as in the real thing.
                 match step {
                     0 => route.start(Millis(now), Millis(now + 2)),
-                    1 => route.stop(Millis(now)),
-                    _ => route.suspend(Millis(now)),
+                    1 => route.stop(Millis(now), Millis(now + 2)),
+                    _ => route.suspend(Millis(now), Millis(now + 2)),
                 };
             }
-            let end = now + 10;
-            for t in now..end { live[t as usize] += u32::from(route.takes_live(Millis(t))); }
-            route.stop(Millis(end));
+            let now = live.len() as i64;
+            live.extend((now..now + 10).map(|t| route.takes_live(Millis(t))));
+            let end = live.len() as i64;
+            route.stop(Millis(end), Millis(end));
             route.start(Millis(end), Millis(end));
-            for t in 0..end {
-                let replayed = route.backlog.iter().filter(|s| s.from.at() <= Millis(t) && Millis(t) < s.to).count();
-                prop_assert_eq!(live[t as usize] as usize + replayed, 1, "event at {}", t);
+            for (t, at_once) in (0..).map(Millis).zip(live) {
+                let replayed = route.backlog.iter().filter(|span| span.from.at() <= t && t < span.to).count();
+                prop_assert_eq!(usize::from(at_once) + replayed, 1, "dispatched at once: {:?}", t);
+                prop_assert_eq!(usize::from(route.takes_live(t)) + replayed, 1, "dispatched at the end: {:?}", t);
             }
         }
     }

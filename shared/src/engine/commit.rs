@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::EngineError;
 use super::publish::{Acceptance, NewEvent, Receipt, Waiting};
 use crate::domain::chunk::{self, Chunk, MAX_CHUNK_BYTES, Pack};
 use crate::domain::event::{Event, MAX_BATCH_EVENTS};
-use crate::domain::ids::{ChunkId, event_id};
+use crate::domain::ids::{ChunkId, chunk_of, event_id};
 use crate::domain::scope::Scope;
 use crate::ports::Ports;
 use crate::queue::{DispatchMessage, MAX_INLINE_BYTES, Outgoing, Packed, Queue, Queues};
@@ -49,12 +50,12 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    /// Commits the requests of one scope together, and answers each.
-    pub(super) async fn commit(&self, mut group: Vec<Waiting>) {
+    /// Commits the requests of one scope together, and answers each; the turn is over when it is done, or has to wait.
+    pub(super) async fn commit(&self, mut group: Vec<Waiting>, turn: OwnedSemaphorePermit) {
         let Some(scope) = group.first().map(|first| first.scope.clone()) else { return };
         let lengths: Vec<usize> = group.iter().map(|waiting| waiting.events.len()).collect();
         let events = group.iter_mut().flat_map(|waiting| std::mem::take(&mut waiting.events)).collect();
-        let mut outcome = self.commit_events(&scope, events).await.map_err(Arc::new);
+        let mut outcome = self.commit_events(&scope, events, turn).await.map_err(Arc::new);
         for (waiting, length) in group.into_iter().zip(lengths) {
             let answer = match &mut outcome {
                 Ok(receipts) => Ok(receipts.drain(..length).collect()),
@@ -65,7 +66,13 @@ impl Committer {
         }
     }
 
-    async fn commit_events(&self, scope: &Scope, events: Vec<NewEvent>) -> Result<Vec<Receipt>, EngineError> {
+    async fn commit_events(
+        &self,
+        scope: &Scope,
+        events: Vec<NewEvent>,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Vec<Receipt>, EngineError> {
+        let mut turn = Some(turn);
         let mut receipts: Vec<Option<Receipt>> = vec![None; events.len()];
         let mut left: Vec<(usize, NewEvent)> = Vec::with_capacity(events.len());
         let mut seen: HashSet<String> = HashSet::new();
@@ -98,9 +105,12 @@ impl Committer {
             left = waiting;
             // Waiting only now, with nothing claimed and unsettled: two publishes never wait for each other.
             if !left.is_empty() {
+                // It may last until the other publish is given up: nobody else must wait for that.
+                turn = None;
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         }
+        drop(turn);
         Ok(receipts.into_iter().flatten().collect())
     }
 
@@ -133,6 +143,12 @@ impl Committer {
     }
 
     async fn verdict(&self, scope: &Scope, first: ChunkId, id: &str) -> Result<Verdict, EngineError> {
+        // An id that we gave has no claim: its event is in the log, or it is nobody's.
+        if let Some(chunk) = chunk_of(id)
+            && self.log.event(scope, chunk, id).await?.is_some()
+        {
+            return Ok(Verdict::Duplicate);
+        }
         let Claim::Held(holder) = self.claims.claim(scope, id, first, None).await? else { return Ok(Verdict::Granted) };
         if self.claims.is_settled(scope, holder).await? {
             return Ok(Verdict::Duplicate);

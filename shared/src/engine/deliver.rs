@@ -12,7 +12,7 @@ use super::lifecycle::stop_route;
 use super::sender::{self, Prepared, Sender};
 use super::settle::{Settlement, Tried};
 use crate::domain::chunk;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, is_event_id};
 use crate::domain::ids::chunk_of;
 use crate::domain::retry::{Answer, RetryProfile};
 use crate::domain::route::{RetryKind, Route, RouteStatus};
@@ -279,11 +279,16 @@ impl Deliverer {
 /// # Errors
 /// [`EngineError::Store`].
 pub async fn find_event(log: &EventLog, claims: &Claims, scope: &Scope, id: &str) -> Result<Option<Event>, EngineError> {
-    let first = match chunk_of(id) {
-        Some(chunk) => Some(chunk),
-        None => claims.holder(scope, id).await?,
-    };
-    match first {
+    if !is_event_id(id) {
+        return Ok(None);
+    }
+    if let Some(first) = chunk_of(id)
+        && let Some(event) = log.event(scope, first, id).await?
+    {
+        return Ok(Some(event));
+    }
+    // Also where it looks like one of ours: events that are copied from elsewhere keep their ids.
+    match claims.holder(scope, id).await? {
         Some(first) => Ok(log.event(scope, first, id).await?),
         None => Ok(None),
     }

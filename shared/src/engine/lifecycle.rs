@@ -29,11 +29,12 @@ const TRIES: usize = 8;
 /// [`CreateError`], or the engine's.
 pub async fn create(app: &App, scope: &Scope, mut route: Route, starts_at: Option<Millis>) -> Result<Route, LifeError> {
     let live_from = app.ports.now().plus(SEAM);
-    route.live_from = live_from;
+    (route.origin, route.live_from) = (live_from, live_from);
     route.integration.starts_at = starts_at.unwrap_or(live_from);
     if let Some(start) = starts_at.filter(|_| route.webhook().is_some()) {
         let end = route.integration.ends_at.map_or(live_from, |end| end.min(live_from));
-        route.live_from = live_from.max(start);
+        route.origin = live_from.max(start);
+        route.live_from = route.origin;
         route.backlog.extend(Span::between(oldest(app, start), end));
     }
     app.routes.create(scope, &route, MAX_INTEGRATIONS).await?;
@@ -160,7 +161,7 @@ pub async fn stop_route(
     let mut route = route.clone();
     for _ in 0..TRIES {
         let now = ports.now();
-        if !route.stop(now) {
+        if !route.stop(now, now.plus(SEAM)) {
             return Ok(Some(route));
         }
         match routes.update(scope, &mut route).await {

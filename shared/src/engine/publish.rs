@@ -109,13 +109,14 @@ impl Publisher {
                 turn = Arc::clone(&self.turns).acquire_owned() => {
                     let turn = turn.map_err(|_| Arc::new(EngineError::Interrupted))?;
                     let group = self.take_group();
+                    if group.is_empty() {
+                        // Ours is under way already.
+                        drop(turn);
+                        return done.await.unwrap_or_else(|_| Err(Arc::new(EngineError::Interrupted)));
+                    }
                     let committer = self.committer.clone();
                     // A task of its own: a caller who hangs up must not take the others' events along.
-                    let commit = tokio::spawn(async move {
-                        committer.commit(group).await;
-                        drop(turn);
-                    });
-                    commit.await.map_err(|_| Arc::new(EngineError::Interrupted))?;
+                    tokio::spawn(async move { committer.commit(group, turn).await });
                 }
             }
         }

@@ -22,6 +22,8 @@ const STEP_EVENTS: usize = 1_000;
 const STEP_CHUNKS: usize = 500;
 /// Steps of one worker call; the rest goes to the next.
 const STEPS: usize = 5;
+/// How often progress is written again after somebody else's write.
+const TRIES: usize = 8;
 /// Between two calls for one route: what waited comes at up to 5,000 events a second, beside what is live.
 const BREATH: Duration = Duration::from_secs(1);
 
@@ -126,21 +128,26 @@ impl Replayer {
         Ok((events, None))
     }
 
-    /// Writes down how far the first span has come. Where somebody changed the route meanwhile, what was just sent
-    /// is sent again: at least once, never less.
+    /// Writes down how far a span has come, whatever else changes about the route meanwhile.
     async fn advance(&self, scope: &Scope, compiled: &Compiled, span: &Span, next: ChunkId) -> Result<(), EngineError> {
         let mut route = compiled.route.clone();
-        if route.backlog.first() != Some(span) {
-            return Ok(());
+        for _ in 0..TRIES {
+            // Cleared, or sent by another worker: then it is not ours to write down.
+            let Some(place) = route.backlog.iter().position(|waiting| waiting == span) else { return Ok(()) };
+            if next >= ChunkId::floor(span.to) {
+                route.backlog.remove(place);
+            } else {
+                route.backlog[place].from = next.max(span.from);
+            }
+            match self.routes.update(scope, &mut route).await {
+                Err(StoreError::Conflict) => {}
+                other => return Ok(other?),
+            }
+            match self.routes.get(scope, route.kind, &route.id).await? {
+                Some(newer) if newer.uid == route.uid => route = newer,
+                _ => return Ok(()),
+            }
         }
-        if next >= ChunkId::floor(span.to) {
-            route.backlog.remove(0);
-        } else {
-            route.backlog[0].from = next.max(span.from);
-        }
-        match self.routes.update(scope, &mut route).await {
-            Err(StoreError::Conflict) => Ok(()),
-            other => Ok(other?),
-        }
+        Err(StoreError::Conflict.into())
     }
 }

@@ -23,7 +23,7 @@ impl Deliverer {
         let Some((probe, attempt)) = settlement.take_first() else {
             return settlement.carry_out(self, head, now).await;
         };
-        if !route.suspend(now) {
+        if !route.suspend(now, now.plus(SEAM)) {
             settlement.put_back(probe, attempt);
             return settlement.carry_out(self, head, now).await;
         }

@@ -104,6 +104,11 @@ pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
 /// # Errors
 /// 400 `malformed_json` where it is no JSON, `validation_failed` where it has another shape.
 pub fn parse<'de, T: serde::Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
+    // Serde would read a list as the fields of a structure in their order.
+    if bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[') {
+        serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| malformed(&error))?;
+        return Err(Problem::field("", "must be an object, not a list"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| problem_of(&error))?;
     deserializer.end().map_err(|error| malformed(&error))?;
@@ -150,6 +155,8 @@ mod tests {
         assert_eq!(problem.details[0]["pointer"], "/list/1");
         let problem = parse::<Shape>(br#"{"list":[],"more":1}"#).expect_err("unknown field");
         assert_eq!((problem.code, &problem.details[0]["pointer"]), ("validation_failed", &"/more".into()));
+        let problem = parse::<Shape>(b"[[1]]").expect_err("a list is not a structure");
+        assert_eq!((problem.code, &problem.details[0]["pointer"]), ("validation_failed", &"".into()));
         for broken in [&b"{"[..], b"", b"{}x", b"\xff", b"[1,]"] {
             assert_eq!(parse::<Shape>(broken).expect_err("broken").status, StatusCode::BAD_REQUEST);
         }

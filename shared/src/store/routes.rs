@@ -55,6 +55,8 @@ struct Version {
 }
 
 const VERSION: &str = "version";
+/// No route's id is longer.
+const MAX_ID_BYTES: usize = 256;
 
 /// How many attempts each route of a scope has failed in a row. They stand in the version record: it is read for
 /// each message anyway, and is written only where something fails.
@@ -183,6 +185,10 @@ impl Routes {
     /// # Errors
     /// [`StoreError`].
     pub async fn get(&self, scope: &Scope, kind: RouteKind, id: &str) -> Result<Option<Route>, StoreError> {
+        // The id comes from a path: the database refuses keys that are too long.
+        if id.len() > MAX_ID_BYTES {
+            return Ok(None);
+        }
         self.db.get(&self.db.tables.config, &key(scope, kind, id)).await
     }
 

@@ -1,0 +1,4 @@
+//! The real binary: killed at any moment, stopped, started wrongly.
+
+mod kill;
+mod start;

@@ -1,0 +1,149 @@
+//! Stopped, nothing is emitted; started again, what was missed arrives, in order, each once.
+
+use anyhow::{Result, ensure};
+use axum::http::StatusCode;
+use futures::future::try_join_all;
+use sluice_local::receiver::status;
+
+use crate::support::inbox::Post;
+use crate::support::{Inbox, SOON, World, bucket, eventually, shared};
+
+#[tokio::test]
+async fn nothing_comes_while_stopped_and_the_gap_arrives_in_order() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    let (inbox, witness) = (Inbox::open().await?, Inbox::open().await?);
+    tenant.webhook("hook", &inbox.url()).await?;
+    tenant.webhook("witness", &witness.url()).await?;
+    let mut ids = tenant.publish("a.b", 0..5).await?;
+    inbox.exactly(&ids).await?;
+    tenant.stop("hook").await?;
+    for n in 5..25 {
+        ids.extend(tenant.publish("a.b", n..n + 1).await?);
+    }
+    // The witness has them: the other would have had them too.
+    witness.exactly(&ids).await?;
+    ensure!(inbox.len() == 5, "{} came while stopped", inbox.len() - 5);
+
+    tenant.start("hook").await?;
+    ids.extend(tenant.publish("a.b", 25..30).await?);
+    let posts = inbox.exactly(&ids).await?;
+    let gap: Vec<usize> = posts.iter().map(Post::number).filter(|n| (5..25).contains(n)).collect();
+    // A message's events go out together, so a neighbour may overtake; what is far apart may not.
+    let displaced = gap.iter().enumerate().map(|(place, n)| n.abs_diff(place + 5)).max();
+    ensure!(displaced < Some(32), "{gap:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_seams_lose_nothing_under_load() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    let inbox = Inbox::open().await?;
+    tenant.webhook("hook", &inbox.url()).await?;
+    let publish = (0..4_usize).map(|publisher| {
+        let tenant = tenant.clone();
+        async move {
+            let mut ids = Vec::new();
+            for n in 0..60 {
+                ids.extend(tenant.publish("a.b", publisher * 1_000 + n..publisher * 1_000 + n + 1).await?);
+            }
+            anyhow::Ok(ids)
+        }
+    });
+    let toggle = async {
+        for _ in 0..6 {
+            tenant.stop("hook").await?;
+            tenant.start("hook").await?;
+        }
+        anyhow::Ok(())
+    };
+    let (ids, toggled) = tokio::join!(try_join_all(publish), toggle);
+    toggled?;
+    let ids: Vec<String> = ids?.into_iter().flatten().collect();
+    // At least once is the promise: a start in the middle of a catch-up may send some of it again.
+    inbox.all(&ids).await?;
+    crate::support::quiet(|| inbox.len()).await?;
+    println!("{} of {} deliveries were repetitions", inbox.len() - ids.len(), inbox.len());
+    Ok(())
+}
+
+#[tokio::test]
+async fn retries_under_way_wait_for_the_start() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    let inbox = Inbox::answering(|_, before| status(if before == 0 { StatusCode::BAD_GATEWAY } else { StatusCode::OK }));
+    let inbox = inbox.await?;
+    let witness = Inbox::open().await?;
+    tenant.webhook("hook", &inbox.url()).await?;
+    let ids = tenant.publish("a.b", 0..10).await?;
+    inbox.wait_for(10).await?;
+    tenant.stop("hook").await?;
+    let before = inbox.len();
+    tenant.webhook("witness", &witness.url()).await?;
+    let more = tenant.publish("a.b", 10..12).await?;
+    witness.exactly(&more).await?;
+    // By now the retries, a second later, have found the route stopped.
+    crate::support::quiet(|| inbox.len()).await?;
+    let late = inbox.len() - before;
+    tenant.start("hook").await?;
+    eventually("each was tried again", SOON, async || {
+        let tries = |id: &String| inbox.posts().iter().filter(|post| post.id() == *id).count();
+        Ok((ids.iter().chain(&more).all(|id| tries(id) == 2)).then_some(()))
+    })
+    .await?;
+    crate::support::quiet(|| inbox.len()).await?;
+    ensure!(inbox.len() == 24, "{} attempts, {late} late", inbox.len());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_export_waits_for_the_start_too() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    let prefix = format!("stopped-{}", tenant.id);
+    tenant.files("files", tenant.s3_parameters(&prefix)).await?;
+    tenant.publish("a.b", 0..10).await?;
+    bucket::files_with(&tenant.s3, &prefix, 10, SOON).await?;
+    tenant.stop("files").await?;
+    // A witness whose file comes later than the stopped one's would have come.
+    let witness = format!("witness-{}", tenant.id);
+    tenant.publish("a.b", 10..20).await?;
+    tenant.files("witness", tenant.s3_parameters(&witness)).await?;
+    tenant.publish("a.b", 20..25).await?;
+    bucket::files_with(&tenant.s3, &witness, 5, SOON).await?;
+    let files = bucket::files(&tenant.s3, &prefix).await?;
+    bucket::each_once(&files, 10)?;
+    tenant.start("files").await?;
+    tenant.publish("a.b", 25..30).await?;
+    let files = bucket::files_with(&tenant.s3, &prefix, 30, SOON).await?;
+    bucket::each_once(&files, 30)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_of_the_process_keeps_what_waits() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let settings = [("SLUICE_RETRY_STREAM", "2s,2s,2s,2s")];
+    let system = crate::support::world::start(folder.path(), &settings).await?;
+    let world = World::of(system);
+    let tenant = world.tenant().await?;
+    let inbox = Inbox::answering(|_, before| status(if before == 0 { StatusCode::BAD_GATEWAY } else { StatusCode::OK }));
+    let inbox = inbox.await?;
+    tenant.webhook("hook", &inbox.url()).await?;
+    tenant.webhook("stopped", &inbox.url()).await?;
+    tenant.stop("stopped").await?;
+    let ids = tenant.publish("a.b", 0..10).await?;
+    inbox.wait_for(10).await?;
+    world.stop().await;
+
+    let world = World::of(crate::support::world::start(folder.path(), &settings).await?);
+    let api = world.open()?.with(&format!("ApiKey {}", tenant.api_key));
+    let list = api.get("/v1/integrations").await?.json(200)?;
+    ensure!(list["integrations"][0]["status"] == "running" && list["integrations"][1]["status"] == "stopped", "{list}");
+    eventually("each was tried again", SOON, async || {
+        let tries = |id: &String| inbox.posts().iter().filter(|post| post.id() == *id).count();
+        Ok(ids.iter().all(|id| tries(id) == 2).then_some(()))
+    })
+    .await?;
+    ensure!(inbox.len() == 20, "{} attempts", inbox.len());
+    api.act("/v1/integrations/stopped/_start").await?.json(200)?;
+    inbox.wait_for(30).await?;
+    world.stop().await;
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! A receiver that remembers what came, and answers as a test says.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use axum::http::StatusCode;
+use serde_json::Value;
+use sluice::outbound::{SignatureHeaders, verify};
+use sluice::ports::{Clock as _, System};
+use sluice_local::receiver::{Answer, Received, Receiver, status};
+
+use super::{SOON, eventually};
+
+/// What a request came with, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Post {
+    pub(crate) at: Instant,
+    pub(crate) received: Received,
+}
+
+/// A receiver and what came to it.
+pub(crate) struct Inbox {
+    receiver: Receiver,
+    posts: Arc<Mutex<Vec<Post>>>,
+}
+
+impl Post {
+    pub(crate) fn id(&self) -> String {
+        self.received.header("webhook-id").to_owned()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.received.body).into_owned()
+    }
+
+    pub(crate) fn json(&self) -> Result<Value> {
+        serde_json::from_slice(&self.received.body).context("a body that is not JSON")
+    }
+
+    /// The payload's `n`.
+    pub(crate) fn number(&self) -> usize {
+        let number = self.json().ok().and_then(|json| json["payload"]["n"].as_u64());
+        number.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX)
+    }
+
+    /// Checks the signature.
+    pub(crate) fn verify(&self, secret: &str) -> Result<()> {
+        let headers = SignatureHeaders {
+            id: self.received.header("webhook-id"),
+            timestamp: self.received.header("webhook-timestamp"),
+            signature: self.received.header("webhook-signature"),
+        };
+        let now = System.now().as_secs();
+        Ok(verify(&secret.parse()?, &headers, &self.received.body, now, Duration::from_secs(60))?)
+    }
+}
+
+impl Inbox {
+    /// Takes everything.
+    pub(crate) async fn open() -> Result<Self> {
+        Self::answering(|_, _| status(StatusCode::NO_CONTENT)).await
+    }
+
+    /// Answers each request by what came, and how often its event came before.
+    pub(crate) async fn answering(answer: impl Fn(&Post, usize) -> Answer + Send + Sync + 'static) -> Result<Self> {
+        let posts: Arc<Mutex<Vec<Post>>> = Arc::default();
+        let taking = Arc::clone(&posts);
+        let receiver = Receiver::start(move |received| {
+            let post = Post { at: Instant::now(), received };
+            let mut posts = taking.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = posts.iter().filter(|earlier| earlier.id() == post.id()).count();
+            let answer = answer(&post, before);
+            posts.push(post);
+            async { answer }
+        });
+        Ok(Self { receiver: receiver.await?, posts })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.receiver.url("/hook")
+    }
+
+    /// Everything so far, in the order it came.
+    pub(crate) fn posts(&self) -> Vec<Post> {
+        self.posts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.posts.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Waits for so many requests.
+    pub(crate) async fn wait_for(&self, count: usize) -> Result<Vec<Post>> {
+        let found = eventually("requests", SOON, async || Ok((self.len() >= count).then(|| self.posts()))).await;
+        found.with_context(|| format!("{} of {count} requests came", self.len()))
+    }
+
+    /// Waits until each of these ids came.
+    pub(crate) async fn all(&self, ids: &[String]) -> Result<()> {
+        let mut missing = ids.len();
+        let found = eventually("every event", SOON, async || {
+            let came: HashSet<String> = self.posts().iter().map(Post::id).collect();
+            missing = ids.iter().filter(|id| !came.contains(*id)).count();
+            Ok((missing == 0).then_some(()))
+        });
+        found.await.with_context(|| format!("{missing} of {} are missing", ids.len()))
+    }
+
+    /// Waits until each of these ids came, and nothing more comes; each must have come once.
+    pub(crate) async fn exactly(&self, ids: &[String]) -> Result<Vec<Post>> {
+        self.all(ids).await?;
+        super::quiet(|| self.len()).await?;
+        let posts = self.posts();
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        for post in &posts {
+            *counts.entry(post.id()).or_default() += 1;
+        }
+        let missing = ids.iter().filter(|id| !counts.contains_key(*id)).count();
+        let twice = counts.values().filter(|count| **count > 1).count();
+        let other = counts.keys().filter(|id| !ids.contains(id)).count();
+        ensure!((missing, twice, other) == (0, 0, 0), "{missing} are missing, {twice} came again, {other} are not ours");
+        Ok(posts)
+    }
+}

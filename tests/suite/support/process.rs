@@ -1,0 +1,114 @@
+//! The real binary as a child process.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use sluice_local::provision::LocalCredentials;
+
+/// How long a start may take.
+const START: Duration = Duration::from_secs(60);
+
+/// The binary `sluice`, as the sources are now. It is built once, and copied: another build may replace the original.
+///
+/// # Panics
+/// Where it cannot be built.
+pub(crate) async fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    let built = tokio::task::spawn_blocking(|| BINARY.get_or_init(|| build().expect("the binary is built")));
+    built.await.expect("no panic")
+}
+
+fn build() -> Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--package", "sluice-local", "--message-format", "json"]);
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output()?;
+    ensure!(output.status.success(), "cargo build failed");
+    let messages = String::from_utf8(output.stdout)?;
+    let executable = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let executable = executable.filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
+    let executable = executable.last().context("cargo named no executable")?;
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sluice-under-test");
+    // A new file, never over the old one, which may be running.
+    let draft = copy.with_extension(std::process::id().to_string());
+    fs::copy(executable, &draft)?;
+    fs::rename(&draft, &copy)?;
+    Ok(copy)
+}
+
+/// A running `sluice serve`; it is killed when dropped.
+pub(crate) struct Serve {
+    child: Child,
+    pub(crate) credentials: LocalCredentials,
+}
+
+impl Serve {
+    /// Starts over `folder`, and waits until it says that it listens.
+    pub(crate) async fn start(folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
+        let mut command = Command::new(binary().await);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder);
+        command.envs(settings.iter().copied()).env("SLUICE_LOG", "error");
+        command.stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.spawn()?;
+        let output = child.stdout.take().context("no output")?;
+        let (said, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                // Nobody listens after the first lines.
+                let _ = said.send(line);
+            }
+        });
+        let listens = tokio::task::spawn_blocking(move || {
+            let begun = Instant::now();
+            while let Ok(line) = lines.recv_timeout(START.saturating_sub(begun.elapsed())) {
+                if line.starts_with("Sluice is listening on http://") {
+                    return true;
+                }
+            }
+            false
+        });
+        if !listens.await? {
+            let _ = child.kill();
+            bail!("it did not start: {:?}", child.wait()?);
+        }
+        let credentials = serde_json::from_slice(&fs::read(folder.join("credentials.json"))?)?;
+        Ok(Self { child, credentials })
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Asks it to end by that signal; gives the exit code.
+    pub(crate) async fn signal(mut self, name: &str) -> Result<Option<i32>> {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status()?;
+        ensure!(sent.success(), "the signal was not sent");
+        super::eventually("the process ends", super::SOON, async || {
+            Ok(self.child.try_wait()?.map(|status| status.code()))
+        })
+        .await
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs the binary to its end.
+pub(crate) async fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Result<Output> {
+    let mut command = Command::new(binary().await);
+    command.args(arguments).envs(settings.iter().copied()).stdin(Stdio::null());
+    Ok(tokio::task::spawn_blocking(move || command.output()).await??)
+}
