@@ -90,7 +90,8 @@ impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(5),
-            pool_max_idle_per_host: 32,
+            // As many as one process has under way to one host: whatever is above is connected anew each time.
+            pool_max_idle_per_host: 1_024,
             // Below the 60 s after which most servers and load balancers hang up themselves.
             pool_idle_timeout: Duration::from_secs(30),
         }

@@ -1,2 +1,44 @@
-//! stub
-fn main() {}
+//! Benchmarks of the whole system in one process: `cargo run --release -p sluice-bench -- throughput`.
+
+mod bare;
+mod connection;
+mod events;
+mod load;
+mod measure;
+mod report;
+mod rig;
+mod sink;
+mod throughput;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures Sluice on this machine.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Rate, price and memory of publishing and delivering 1 KB events to one signed webhook.
+    Throughput(throughput::Options),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let met = match Cli::parse().command {
+        Command::Throughput(options) => throughput::run(&options).await,
+    };
+    match met {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("sluice-bench: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

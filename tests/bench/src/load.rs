@@ -1,0 +1,103 @@
+//! Publishing under load: as fast as the answers come, or at a set pace.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use bytes::Bytes;
+use futures::future::try_join_all;
+use tokio::task::JoinSet;
+
+use crate::events::Generator;
+use crate::rig::Rig;
+
+/// Bytes of an event.
+pub(crate) const EVENT_BYTES: usize = 1_024;
+
+/// What every publish of a load is.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) connections: usize,
+    /// Events of one publish; one is published alone.
+    pub(crate) events: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Shape {
+    fn body(self, generator: &mut Generator) -> Bytes {
+        if self.events == 1 { generator.single(self.bytes) } else { generator.batch(self.events, self.bytes) }
+    }
+}
+
+/// What a load came to.
+pub(crate) struct Run {
+    pub(crate) events: u64,
+    /// Until the last publish was accepted.
+    pub(crate) accepted: Duration,
+    /// Until the last event was delivered.
+    pub(crate) delivered: Duration,
+    /// Requests beyond one an event.
+    pub(crate) repeated: u64,
+    /// From when each publish was due to its answer.
+    pub(crate) latencies: Vec<Duration>,
+}
+
+impl Run {
+    pub(crate) fn accepted_rate(&self) -> f64 {
+        self.events as f64 / self.accepted.as_secs_f64()
+    }
+
+    pub(crate) fn delivered_rate(&self) -> f64 {
+        self.events as f64 / self.delivered.as_secs_f64()
+    }
+}
+
+/// Publishes for so long, each connection as fast as it is answered; returns once all is delivered.
+pub(crate) async fn closed(rig: &Rig, shape: Shape, lasting: Duration) -> Result<Run> {
+    drive(rig, shape, move |_, begun| (begun.elapsed() < lasting).then(Instant::now)).await
+}
+
+/// Publishes so many a second, whether answers come or not: a late answer delays no other's due time.
+pub(crate) async fn paced(rig: &Rig, shape: Shape, rate: f64, lasting: Duration) -> Result<Run> {
+    drive(rig, shape, move |number, begun| {
+        let due = Duration::from_secs_f64(number as f64 / rate);
+        (due < lasting).then(|| begun + due)
+    })
+    .await
+}
+
+/// Publishes by turns: `due` says when the turn of a number is, or that the load is over.
+async fn drive(
+    rig: &Rig,
+    shape: Shape,
+    due: impl Fn(u64, Instant) -> Option<Instant> + Clone + Send + 'static,
+) -> Result<Run> {
+    rig.sink.clear();
+    let connections = try_join_all((0..shape.connections).map(|_| rig.connect())).await?;
+    let (turns, begun) = (Arc::new(AtomicU64::new(0)), Instant::now());
+    let mut publishers = JoinSet::new();
+    for (number, mut connection) in connections.into_iter().enumerate() {
+        let (turns, due) = (Arc::clone(&turns), due.clone());
+        let mut generator = Generator::new(number as u64 + 1);
+        publishers.spawn(async move {
+            let mut latencies = Vec::new();
+            while let Some(at) = due(turns.fetch_add(1, Ordering::Relaxed), begun) {
+                let body = shape.body(&mut generator);
+                tokio::time::sleep_until(at.into()).await;
+                connection.publish(body).await?;
+                latencies.push(at.elapsed());
+            }
+            Ok::<_, anyhow::Error>(latencies)
+        });
+    }
+    let mut latencies = Vec::new();
+    while let Some(done) = publishers.join_next().await {
+        latencies.extend(done??);
+    }
+    let accepted = begun.elapsed();
+    let events = (latencies.len() * shape.events) as u64;
+    rig.sink.wait_for(events).await?;
+    let delivered = begun.elapsed();
+    Ok(Run { events, accepted, delivered, repeated: rig.sink.requests() - events, latencies })
+}
