@@ -114,15 +114,6 @@ impl Span {
     }
 }
 
-/// A time during which a route took events live; it is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lived {
-    /// The first moment.
-    pub from: Millis,
-    /// The end, exclusive.
-    pub until: Millis,
-}
-
 /// A route.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Route {
@@ -144,10 +135,6 @@ pub struct Route {
     pub live_from: Millis,
     /// Events logged from here on do not come live; set while the route is not running.
     pub live_until: Option<Millis>,
-    /// Times before `live_from` during which it took events live, oldest first: dispatch may come to an event of
-    /// theirs only now, after a stop and a start, and no span of the backlog has it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lived: Vec<Lived>,
     /// It stopped because its window is over: what is still on its way arrives all the same.
     #[serde(default)]
     pub finished: bool,
@@ -170,19 +157,13 @@ pub struct Route {
 /// How long a stopped route's gap stays on offer.
 pub const MAX_GAP: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
 
-/// How late dispatch may come to an event: as long as its queue keeps a message.
-const MAX_LATE: std::time::Duration = std::time::Duration::from_secs(14 * 86_400);
-/// The most past times kept: a target that is suspended and comes back again and again must not grow its record.
-const MAX_LIVED: usize = 200;
-
 impl Route {
     /// Whether an event logged at `at` comes live to this route: it is the only way it comes, or it comes by replay.
-    /// The answer for an event stays the same, however late it is asked.
     #[must_use]
     pub fn takes_live(&self, at: Millis) -> bool {
-        let now = at >= self.live_from && self.live_until.is_none_or(|until| at < until);
-        let then = || self.lived.iter().any(|lived| lived.from <= at && at < lived.until);
-        (now || then()) && self.integration.ends_at.is_none_or(|end| at < end)
+        at >= self.live_from
+            && self.live_until.is_none_or(|until| at < until)
+            && self.integration.ends_at.is_none_or(|end| at < end)
     }
 
     /// Stops it: events logged before `until` are on their way already, what comes later waits in the log. `until`
@@ -224,10 +205,6 @@ impl Route {
             let end = self.integration.ends_at.map_or(live_from, |end| end.min(live_from));
             self.backlog.extend(Span::between(stopped_at, end));
         }
-        self.lived.push(Lived { from: self.live_from, until: stopped_at });
-        self.lived.retain(|lived| lived.from < lived.until && now.since(lived.until) <= MAX_LATE);
-        let surplus = self.lived.len().saturating_sub(MAX_LIVED);
-        self.lived.drain(..surplus);
         self.status = RouteStatus::Running;
         self.live_from = live_from;
         self.live_until = None;
@@ -281,7 +258,6 @@ pub(crate) mod tests {
             status: RouteStatus::Running,
             live_from: Millis(live_from),
             live_until: None,
-            lived: Vec::new(),
             finished: false,
             suspended_at: None,
             backlog: Vec::new(),
@@ -322,8 +298,6 @@ pub(crate) mod tests {
             for t in 0..end {
                 let replayed = route.backlog.iter().filter(|s| s.from.at() <= Millis(t) && Millis(t) < s.to).count();
                 prop_assert_eq!(live[t as usize] as usize + replayed, 1, "event at {}", t);
-                // However late dispatch comes to it.
-                prop_assert_eq!(u32::from(route.takes_live(Millis(t))), live[t as usize], "late event at {}", t);
             }
         }
     }

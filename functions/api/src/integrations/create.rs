@@ -117,7 +117,6 @@ impl CreateIntegration {
             status: RouteStatus::Running,
             live_from: now,
             live_until: None,
-            lived: Vec::new(),
             finished: false,
             suspended_at: None,
             backlog: Vec::new(),
