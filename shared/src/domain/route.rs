@@ -131,8 +131,14 @@ pub struct Route {
     pub retry: RetryKind,
     /// Whether it runs.
     pub status: RouteStatus,
-    /// Events logged from here on come live; earlier ones by replay.
+    /// Events logged before this never come live.
+    pub origin: Millis,
+    /// Events logged from here on come live, as of its last start.
     pub live_from: Millis,
+    /// When it was not running, newest last: what was logged then comes by replay. They are remembered because a
+    /// chunk may wait in the queue while the route is stopped and started.
+    #[serde(default)]
+    pub gaps: Vec<(Millis, Millis)>,
     /// Events logged from here on do not come live; set while the route is not running.
     pub live_until: Option<Millis>,
     /// It stopped because its window is over: what is still on its way arrives all the same.
@@ -157,11 +163,15 @@ pub struct Route {
 /// How long a stopped route's gap stays on offer.
 pub const MAX_GAP: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
 
+/// The most gaps remembered. A chunk that waited through more of them comes live as well as by replay.
+const MAX_GAPS: usize = 50;
+
 impl Route {
     /// Whether an event logged at `at` comes live to this route: it is the only way it comes, or it comes by replay.
     #[must_use]
     pub fn takes_live(&self, at: Millis) -> bool {
-        at >= self.live_from
+        at >= self.origin
+            && !self.gaps.iter().any(|(from, to)| *from <= at && at < *to)
             && self.live_until.is_none_or(|until| at < until)
             && self.integration.ends_at.is_none_or(|end| at < end)
     }
@@ -199,6 +209,10 @@ impl Route {
             return false;
         }
         let stopped_at = self.live_until.unwrap_or(live_from);
+        self.gaps.push((stopped_at, live_from));
+        if self.gaps.len() > MAX_GAPS {
+            self.gaps.remove(0);
+        }
         if now.since(stopped_at) > MAX_GAP {
             self.backlog.clear();
         } else {
@@ -256,6 +270,8 @@ pub(crate) mod tests {
             }),
             retry: RetryKind::Stream,
             status: RouteStatus::Running,
+            origin: Millis(live_from),
+            gaps: Vec::new(),
             live_from: Millis(live_from),
             live_until: None,
             finished: false,
@@ -273,17 +289,16 @@ pub(crate) mod tests {
     }
 
     proptest! {
-        /// Whatever is started, stopped and suspended when: each event has exactly one way, live or replay.
+        /// Whatever is started, stopped and suspended when: each event has exactly one way, live or replay, and the
+        /// same one however long its chunk waits in the queue.
         #[test]
         fn every_event_has_exactly_one_way(steps in prop::collection::vec((1_i64..50, 0..3), 0..30)) {
             let mut route = route(0);
-            let mut live = vec![0_u32; 2_000];
-            let mut now = 0;
+            let mut live = Vec::new();
             for (wait, step) in steps {
-                for t in now..now + wait {
-                    live[t as usize] += u32::from(route.takes_live(Millis(t)));
-                }
-                now += wait;
+                let now = live.len() as i64;
+                live.extend((now..now + wait).map(|t| route.takes_live(Millis(t))));
+                let now = now + wait;
                 // Each takes effect a little later than it is asked for, as in the real thing.
                 match step {
                     0 => route.start(Millis(now), Millis(now + 2)),
@@ -291,13 +306,15 @@ pub(crate) mod tests {
                     _ => route.suspend(Millis(now), Millis(now + 2)),
                 };
             }
-            let end = now + 10;
-            for t in now..end { live[t as usize] += u32::from(route.takes_live(Millis(t))); }
+            let now = live.len() as i64;
+            live.extend((now..now + 10).map(|t| route.takes_live(Millis(t))));
+            let end = live.len() as i64;
             route.stop(Millis(end), Millis(end));
             route.start(Millis(end), Millis(end));
-            for t in 0..end {
-                let replayed = route.backlog.iter().filter(|s| s.from.at() <= Millis(t) && Millis(t) < s.to).count();
-                prop_assert_eq!(live[t as usize] as usize + replayed, 1, "event at {}", t);
+            for (t, at_once) in (0..).map(Millis).zip(live) {
+                let replayed = route.backlog.iter().filter(|span| span.from.at() <= t && t < span.to).count();
+                prop_assert_eq!(usize::from(at_once) + replayed, 1, "dispatched at once: {:?}", t);
+                prop_assert_eq!(usize::from(route.takes_live(t)) + replayed, 1, "dispatched at the end: {:?}", t);
             }
         }
     }

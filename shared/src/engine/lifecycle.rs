@@ -29,11 +29,12 @@ const TRIES: usize = 8;
 /// [`CreateError`], or the engine's.
 pub async fn create(app: &App, scope: &Scope, mut route: Route, starts_at: Option<Millis>) -> Result<Route, LifeError> {
     let live_from = app.ports.now().plus(SEAM);
-    route.live_from = live_from;
+    (route.origin, route.live_from) = (live_from, live_from);
     route.integration.starts_at = starts_at.unwrap_or(live_from);
     if let Some(start) = starts_at.filter(|_| route.webhook().is_some()) {
         let end = route.integration.ends_at.map_or(live_from, |end| end.min(live_from));
-        route.live_from = live_from.max(start);
+        route.origin = live_from.max(start);
+        route.live_from = route.origin;
         route.backlog.extend(Span::between(oldest(app, start), end));
     }
     app.routes.create(scope, &route, MAX_INTEGRATIONS).await?;

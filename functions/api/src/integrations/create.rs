@@ -115,6 +115,8 @@ impl CreateIntegration {
             destination,
             retry: RetryKind::Stream,
             status: RouteStatus::Running,
+            origin: now,
+            gaps: Vec::new(),
             live_from: now,
             live_until: None,
             finished: false,
