@@ -1,13 +1,12 @@
 //! Changing an integration: only while it is stopped; what is missing stays, a mask keeps the secret.
 
 use anyhow::{Result, ensure};
-use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Inbox, Reply, Tenant, shared};
 
 async fn patch(tenant: &Tenant, id: &str, body: Value) -> Result<Reply> {
-    tenant.api.send(Method::PATCH, &format!("/v1/integrations/{id}"), |request| request.json(&body)).await
+    tenant.api.patch(&format!("/v1/integrations/{id}"), &body).await
 }
 
 #[tokio::test]

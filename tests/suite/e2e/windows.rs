@@ -73,7 +73,7 @@ async fn a_temporary_webhook_gets_its_window_and_stops_itself() -> Result<()> {
     ends(&tenant, "hook").await?;
     tenant.publish("a.b", 25..30).await?;
     inbox.exactly(&ids).await?;
-    let error = tenant.api.send(axum::http::Method::PATCH, "/v1/integrations/hook", |r| r.json(&json!({}))).await?;
+    let error = tenant.api.patch("/v1/integrations/hook", &json!({})).await?;
     error.error(400, "integration_temporary")?;
     world.stop().await;
     Ok(())
