@@ -38,7 +38,8 @@ pub async fn app() -> Result<App, Error> {
 
 /// The master keys, from Secrets Manager.
 async fn master_keys(config: &aws_config::SdkConfig) -> Result<zeroize::Zeroizing<String>, Error> {
-    let id = std::env::var("SLUICE_KEYS_SECRET_ID").map_err(|_| "SLUICE_KEYS_SECRET_ID is missing: template.yaml sets it")?;
+    let id = std::env::var("SLUICE_KEYS_SECRET_ID")
+        .map_err(|_| "SLUICE_KEYS_SECRET_ID is missing: template.yaml sets it")?;
     let client = aws_sdk_secretsmanager::Client::new(config);
     let answer = client.get_secret_value().secret_id(id).send().await?;
     let text = answer.secret_string.ok_or("the secret of SLUICE_KEYS_SECRET_ID has no text")?;

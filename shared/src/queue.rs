@@ -281,7 +281,8 @@ fn batches(messages: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
     let mut batches: Vec<Vec<Outgoing>> = Vec::new();
     let mut bytes = 0;
     for message in messages {
-        let open = batches.last_mut().filter(|b| b.len() < MAX_BATCH && bytes + message.body.len() <= MAX_MESSAGE_BYTES);
+        let open =
+            batches.last_mut().filter(|b| b.len() < MAX_BATCH && bytes + message.body.len() <= MAX_MESSAGE_BYTES);
         bytes = if open.is_some() { bytes + message.body.len() } else { message.body.len() };
         match open {
             Some(batch) => batch.push(message),

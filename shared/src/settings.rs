@@ -23,20 +23,68 @@ macro_rules! setting {
     };
 }
 
-setting!(EXPORT_INTERVAL, "SLUICE_EXPORT_INTERVAL_SECONDS", "300", "how long an export file collects events, in seconds (1 to 86400)");
-setting!(EXPORT_MAX_BYTES, "SLUICE_EXPORT_MAX_BYTES", "52428800", "the size at which an export file is closed before its time, in bytes (1024 to 5368709120)");
-setting!(RETRY_STREAM, "SLUICE_RETRY_STREAM", RetryProfile::STREAM, "delays before each retry of an integration or a callback (`ms`, `s`, `m`, `h`, `d`)");
-setting!(RETRY_WEBHOOK, "SLUICE_RETRY_WEBHOOK", RetryProfile::WEBHOOK, "delays before each retry of a webhook subscription");
-setting!(SUSPEND_AFTER, "SLUICE_SUSPEND_AFTER_FAILURES", "20", "failed attempts in a row after which a target is only probed (1 to 1000000)");
-setting!(PROBE_DELAYS, "SLUICE_PROBE_DELAYS", ProbeDelays::DEFAULT, "delays before each probe of a suspended target; the last one repeats (each 15m at most)");
+setting!(
+    EXPORT_INTERVAL,
+    "SLUICE_EXPORT_INTERVAL_SECONDS",
+    "300",
+    "how long an export file collects events, in seconds (1 to 86400)"
+);
+setting!(
+    EXPORT_MAX_BYTES,
+    "SLUICE_EXPORT_MAX_BYTES",
+    "52428800",
+    "the size at which an export file is closed before its time, in bytes (1024 to 5368709120)"
+);
+setting!(
+    RETRY_STREAM,
+    "SLUICE_RETRY_STREAM",
+    RetryProfile::STREAM,
+    "delays before each retry of an integration or a callback (`ms`, `s`, `m`, `h`, `d`)"
+);
+setting!(
+    RETRY_WEBHOOK,
+    "SLUICE_RETRY_WEBHOOK",
+    RetryProfile::WEBHOOK,
+    "delays before each retry of a webhook subscription"
+);
+setting!(
+    SUSPEND_AFTER,
+    "SLUICE_SUSPEND_AFTER_FAILURES",
+    "20",
+    "failed attempts in a row after which a target is only probed (1 to 1000000)"
+);
+setting!(
+    PROBE_DELAYS,
+    "SLUICE_PROBE_DELAYS",
+    ProbeDelays::DEFAULT,
+    "delays before each probe of a suspended target; the last one repeats (each 15m at most)"
+);
 setting!(REQUEST_TIMEOUT, "SLUICE_REQUEST_TIMEOUT_SECONDS", "15", "a target's time to answer, in seconds (1 to 60)");
-setting!(INSECURE_TARGETS, "SLUICE_ALLOW_INSECURE_TARGETS", "off", "`http` and loopback targets: `off`, `loopback` (the local run's default) or `all`");
+setting!(
+    INSECURE_TARGETS,
+    "SLUICE_ALLOW_INSECURE_TARGETS",
+    "off",
+    "`http` and loopback targets: `off`, `loopback` (the local run's default) or `all`"
+);
 setting!(LOG_RETENTION, "SLUICE_LOG_RETENTION_DAYS", "31", "how long the event log is kept, in days (1 to 3650)");
-setting!(LOG_GRACE, "SLUICE_LOG_GRACE_MILLISECONDS", "10000", "how long after its time an event may still reach the log; export and replay read no later than that (200 to 60000; 3000 in the local run)");
+setting!(
+    LOG_GRACE,
+    "SLUICE_LOG_GRACE_MILLISECONDS",
+    "10000",
+    "how long after its time an event may still reach the log; export and replay read no later than that (200 to 60000; 3000 in the local run)"
+);
 
 /// Every setting, in the order of the documents.
 pub const SETTINGS: &[Setting] = &[
-    EXPORT_INTERVAL, EXPORT_MAX_BYTES, RETRY_STREAM, RETRY_WEBHOOK, SUSPEND_AFTER, PROBE_DELAYS, REQUEST_TIMEOUT, INSECURE_TARGETS, LOG_RETENTION,
+    EXPORT_INTERVAL,
+    EXPORT_MAX_BYTES,
+    RETRY_STREAM,
+    RETRY_WEBHOOK,
+    SUSPEND_AFTER,
+    PROBE_DELAYS,
+    REQUEST_TIMEOUT,
+    INSECURE_TARGETS,
+    LOG_RETENTION,
     LOG_GRACE,
 ];
 

@@ -50,10 +50,7 @@ struct Running {
 pub(crate) async fn endpoint() -> String {
     static RUNNING: OnceLock<Result<Running, String>> = OnceLock::new();
     let start = || RUNNING.get_or_init(|| start().map_err(|error| format!("{error:#}")));
-    match tokio::task::spawn_blocking(start)
-        .await
-        .expect("the starter does not panic")
-    {
+    match tokio::task::spawn_blocking(start).await.expect("the starter does not panic") {
         Ok(running) => running.endpoint.clone(),
         Err(error) => panic!("ministack is needed by this test: {error}"),
     }
@@ -75,9 +72,7 @@ fn start() -> Result<Running> {
 
 /// `target/tools`, wherever the target folder is.
 pub(crate) fn tools() -> Result<PathBuf> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .context("no target folder")?;
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().context("no target folder")?;
     let tools = target.join("tools");
     fs::create_dir_all(&tools)?;
     Ok(tools)
@@ -95,24 +90,17 @@ pub(crate) fn install(tools: &Path) -> Result<PathBuf> {
     // Written last, so that an installation that was cut off is done anew.
     let done = venv.join("installed.txt");
     if fs::read_to_string(&done).ok().as_deref() != Some(&wanted) {
-        run(Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&venv))?;
-        run(Command::new(venv.join("bin/python"))
-            .args(["-m", "pip", "install", "--quiet", "-r"])
-            .arg(&requirements))?;
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+        run(Command::new(venv.join("bin/python")).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&requirements))?;
         fs::write(done, wanted)?;
     }
     Ok(venv.join("bin"))
 }
 
 fn run(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| {
-        format!(
-            "{} cannot be run: is it installed?",
-            command.get_program().display()
-        )
-    })?;
+    let output = command
+        .output()
+        .with_context(|| format!("{} cannot be run: is it installed?", command.get_program().display()))?;
     let text = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?} failed: {text}");
     Ok(())
@@ -158,13 +146,7 @@ fn launch(tools: &Path, python: &Path) -> Result<Running> {
     if is_ready.recv_timeout(START_LIMIT).is_err() {
         let _ = child.kill();
         let _ = child.wait();
-        bail!(
-            "it did not start: see {}/ministack-{port}.log",
-            tools.display()
-        );
+        bail!("it did not start: see {}/ministack-{port}.log", tools.display());
     }
-    Ok(Running {
-        endpoint,
-        _child: Mutex::new(child),
-    })
+    Ok(Running { endpoint, _child: Mutex::new(child) })
 }

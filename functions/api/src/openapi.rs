@@ -1,7 +1,9 @@
 //! The OpenAPI document, made from the handlers themselves.
 
 use utoipa::OpenApi;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
+};
 use utoipa_axum::router::OpenApiRouter;
 
 use sluice::app::App;
@@ -46,7 +48,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
     let oauth = OAuth2::new([Flow::ClientCredentials(ClientCredentials::new("/v1/auth/token", scopes))]);
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("oauth2", SecurityScheme::OAuth2(oauth));
-    components.add_security_scheme("bearer", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()));
+    components
+        .add_security_scheme("bearer", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()));
     let key = ApiKeyValue::with_description("Authorization", "`ApiKey slc_...`");
     components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
     document

@@ -22,5 +22,6 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn run_tick(app: App) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(|_: LambdaEvent<serde_json::Value>| async { Ok::<_, Error>(tick(&app).await?) })).await
+    lambda_runtime::run(service_fn(|_: LambdaEvent<serde_json::Value>| async { Ok::<_, Error>(tick(&app).await?) }))
+        .await
 }

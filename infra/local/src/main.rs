@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use sluice_local::StartError;
 use sluice_local::demo;
 use sluice_local::system::{Options, System, local_settings};
-use sluice_local::StartError;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -100,7 +100,11 @@ async fn serve(listen: SocketAddr, data: PathBuf) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     println!("Sluice is listening on {}", system.credentials.base_url);
-    println!("Explore the API at {}/docs; credentials are in {}", system.credentials.base_url, data.join("credentials.json").display());
+    println!(
+        "Explore the API at {}/docs; credentials are in {}",
+        system.credentials.base_url,
+        data.join("credentials.json").display()
+    );
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

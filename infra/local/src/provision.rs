@@ -1,7 +1,7 @@
 //! Makes the tables and queues that `template.yaml` makes on AWS, and the first tenant.
 
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use aws_sdk_dynamodb::types::TimeToLiveSpecification;
+use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::{Deserialize, Serialize};
 use sluice::app::{App, Clients, Resources};
@@ -72,17 +72,21 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<(), Star
     if client.describe_table().table_name(name).send().await.is_ok() {
         return Ok(());
     }
-    let fail = |e: &dyn std::error::Error| StartError::new(format!("table {name}"), aws_sdk_dynamodb::error::DisplayErrorContext(e));
+    let fail = |e: &dyn std::error::Error| {
+        StartError::new(format!("table {name}"), aws_sdk_dynamodb::error::DisplayErrorContext(e))
+    };
     let mut create = client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
     for (attribute, kind) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
-        let definition = AttributeDefinition::builder().attribute_name(attribute).attribute_type(ScalarAttributeType::S);
+        let definition =
+            AttributeDefinition::builder().attribute_name(attribute).attribute_type(ScalarAttributeType::S);
         let element = KeySchemaElement::builder().attribute_name(attribute).key_type(kind);
         create = create
             .attribute_definitions(definition.build().map_err(|e| fail(&e))?)
             .key_schema(element.build().map_err(|e| fail(&e))?);
     }
     create.send().await.map_err(|e| fail(&e))?;
-    let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name("expires_at").build().map_err(|e| fail(&e))?;
+    let ttl =
+        TimeToLiveSpecification::builder().enabled(true).attribute_name("expires_at").build().map_err(|e| fail(&e))?;
     client.update_time_to_live().table_name(name).time_to_live_specification(ttl).send().await.map_err(|e| fail(&e))?;
     Ok(())
 }
@@ -90,8 +94,10 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<(), Star
 /// A queue and its dead-letter queue.
 async fn queue(clients: &Clients, name: &str, visibility_seconds: u32) -> Result<(String, String), StartError> {
     let dlq_name = format!("{PREFIX}{name}-dlq");
-    let dlq = create_queue(clients, &dlq_name, [(QueueAttributeName::MessageRetentionPeriod, "1209600".to_owned())]).await?;
-    let arn = clients.sqs.get_queue_attributes().queue_url(&dlq).attribute_names(QueueAttributeName::QueueArn).send().await;
+    let dlq =
+        create_queue(clients, &dlq_name, [(QueueAttributeName::MessageRetentionPeriod, "1209600".to_owned())]).await?;
+    let arn =
+        clients.sqs.get_queue_attributes().queue_url(&dlq).attribute_names(QueueAttributeName::QueueArn).send().await;
     let arn = arn.map_err(|e| StartError::new(&dlq_name, aws_sdk_sqs::error::DisplayErrorContext(&e)))?;
     let arn = arn.attributes().and_then(|all| all.get(&QueueAttributeName::QueueArn)).cloned().unwrap_or_default();
     let redrive = serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES}).to_string();
@@ -124,7 +130,12 @@ async fn create_queue(
 ///
 /// # Errors
 /// Where they cannot be stored.
-pub async fn credentials(folder: &Folder, app: &App, base_url: &str, s3: S3Access) -> Result<LocalCredentials, StartError> {
+pub async fn credentials(
+    folder: &Folder,
+    app: &App,
+    base_url: &str,
+    s3: S3Access,
+) -> Result<LocalCredentials, StartError> {
     const FILE: &str = "credentials.json";
     let known: Option<LocalCredentials> = folder.read(FILE)?;
     let mut credentials = match known {

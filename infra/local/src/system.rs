@@ -54,8 +54,10 @@ pub struct Options {
 /// # Errors
 /// The first setting that is not valid.
 pub fn local_settings(defaults: &[(&str, &str)]) -> Result<Settings, StartError> {
-    const LOCAL: [(&str, &str); 2] = [("SLUICE_ALLOW_INSECURE_TARGETS", "loopback"), ("SLUICE_LOG_GRACE_MILLISECONDS", "3000")];
-    let local = |name: &str| defaults.iter().chain(&LOCAL).find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+    const LOCAL: [(&str, &str); 2] =
+        [("SLUICE_ALLOW_INSECURE_TARGETS", "loopback"), ("SLUICE_LOG_GRACE_MILLISECONDS", "3000")];
+    let local =
+        |name: &str| defaults.iter().chain(&LOCAL).find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
     Settings::read(|name| std::env::var(name).ok().or_else(|| local(name))).map_err(|e| StartError(e.to_string()))
 }
 
@@ -130,7 +132,11 @@ impl System {
 fn router(app: App, usage: &Arc<Usage>) -> Router {
     let counted = sluice_api::router(app).layer(middleware::from_fn_with_state(Arc::clone(usage), count));
     let report = async |State(usage): State<Arc<Usage>>| Json(usage.report());
-    Router::new().route("/_local/usage", get(report)).with_state(Arc::clone(usage)).merge(counted).layer(middleware::from_fn(drain))
+    Router::new()
+        .route("/_local/usage", get(report))
+        .with_state(Arc::clone(usage))
+        .merge(counted)
+        .layer(middleware::from_fn(drain))
 }
 
 async fn count(State(usage): State<Arc<Usage>>, request: Request, next: Next) -> Response {
@@ -176,7 +182,13 @@ async fn bucket(servers: Option<&Servers>, outside: Option<String>, keys: S3Keys
             (endpoint.unwrap_or_default(), variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"))
         }
     };
-    let access = S3Access { endpoint_url, access_key_id, secret_access_key, region: REGION.to_owned(), bucket: BUCKET.to_owned() };
+    let access = S3Access {
+        endpoint_url,
+        access_key_id,
+        secret_access_key,
+        region: REGION.to_owned(),
+        bucket: BUCKET.to_owned(),
+    };
     let client = access.client();
     if client.head_bucket().bucket(BUCKET).send().await.is_err() {
         let created = client.create_bucket().bucket(BUCKET).send().await;

@@ -171,7 +171,11 @@ pub fn price(report: &Report) -> Vec<(&'static str, f64, String)> {
     let puts: f64 = of("s3").iter().filter(|(name, _)| !name.starts_with("Get")).map(|(_, c)| c.calls as f64).sum();
     vec![
         ("API Gateway", requests * 1.0e-6, format!("{requests:.0} requests")),
-        ("Lambda", calls * 0.2e-6 + ms / 1_000.0 * LAMBDA_GB * 0.000_013_333_4, format!("{calls:.0} calls, {ms:.0} ms at {LAMBDA_GB} GB")),
+        (
+            "Lambda",
+            calls * 0.2e-6 + ms / 1_000.0 * LAMBDA_GB * 0.000_013_333_4,
+            format!("{calls:.0} calls, {ms:.0} ms at {LAMBDA_GB} GB"),
+        ),
         ("DynamoDB", writes * 0.625e-6 + reads * 0.125e-6, format!("{writes:.0} write units, {reads:.0} read units")),
         ("SQS", chunks * 0.4e-6, format!("{chunks:.0} requests of 64 KB")),
         ("S3", puts * 5.0e-6, format!("{puts:.0} writes")),

@@ -32,12 +32,9 @@ impl Attribute {
         let kind = self.data_type.split('.').next().unwrap_or_default();
         let (mark, value) = match (kind, &self.string_value, &self.binary_value) {
             ("String" | "Number", Some(text), None) => (1, text.as_bytes().to_vec()),
-            ("Binary", None, Some(encoded)) => (
-                2,
-                STANDARD
-                    .decode(encoded)
-                    .map_err(|_| bad("The value is not base64."))?,
-            ),
+            ("Binary", None, Some(encoded)) => {
+                (2, STANDARD.decode(encoded).map_err(|_| bad("The value is not base64."))?)
+            }
             _ => return Err(bad("The type and the value do not match.")),
         };
         if value.is_empty() {
@@ -51,11 +48,7 @@ impl Attribute {
 pub(crate) fn measure(attributes: &Attributes) -> Result<(usize, String), Fault> {
     if attributes.len() > MAX_ATTRIBUTES {
         let reason = "A message has at most 10 attributes.";
-        return Err(Fault::invalid(
-            "MessageAttributes",
-            attributes.len(),
-            reason,
-        ));
+        return Err(Fault::invalid("MessageAttributes", attributes.len(), reason));
     }
     let mut size = 0;
     let mut digest = Md5::new();
@@ -96,11 +89,7 @@ mod tests {
 
     fn text(value: &str) -> Attribute {
         let string_value = Some(value.to_owned());
-        Attribute {
-            data_type: "String".to_owned(),
-            string_value,
-            binary_value: None,
-        }
+        Attribute { data_type: "String".to_owned(), string_value, binary_value: None }
     }
 
     #[test]
@@ -134,9 +123,7 @@ mod tests {
             let patterns: Vec<String> = patterns.iter().map(|&pattern| pattern.into()).collect();
             is_wanted("trace.id", &patterns)
         };
-        assert!(
-            wanted(&["All"]) && wanted(&[".*"]) && wanted(&["trace.*"]) && wanted(&["trace.id"])
-        );
+        assert!(wanted(&["All"]) && wanted(&[".*"]) && wanted(&["trace.*"]) && wanted(&["trace.id"]));
         assert!(!wanted(&[]) && !wanted(&["trace"]) && !wanted(&["other.*"]));
     }
 }

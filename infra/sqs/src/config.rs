@@ -17,13 +17,8 @@ pub(crate) const MAX_DELAY: i64 = 900;
 pub(crate) const MAX_WAIT: i64 = 20;
 
 /// Attributes AWS knows and this server accepts without acting on them.
-const IGNORED: [&str; 5] = [
-    "Policy",
-    "RedriveAllowPolicy",
-    "SqsManagedSseEnabled",
-    "KmsMasterKeyId",
-    "KmsDataKeyReusePeriodSeconds",
-];
+const IGNORED: [&str; 5] =
+    ["Policy", "RedriveAllowPolicy", "SqsManagedSseEnabled", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"];
 
 /// What can be set on a queue; times in seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,14 +41,7 @@ pub(crate) struct Redrive {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            visibility: 30,
-            delay: 0,
-            wait: 0,
-            retention: 345_600,
-            max_bytes: MAX_MESSAGE_BYTES,
-            redrive: None,
-        }
+        Self { visibility: 30, delay: 0, wait: 0, retention: 345_600, max_bytes: MAX_MESSAGE_BYTES, redrive: None }
     }
 }
 
@@ -113,18 +101,10 @@ fn redrive(policy: &str) -> Result<Redrive, Fault> {
         serde_json::Value::String(text) => text.parse().ok(),
         value => value.as_i64(),
     };
-    let max_receives = max_receives
-        .filter(|count| (1..=1000).contains(count))
-        .ok_or_else(bad)?;
+    let max_receives = max_receives.filter(|count| (1..=1000).contains(count)).ok_or_else(bad)?;
     let prefix = arn("");
-    let target = policy
-        .dead_letter_target_arn
-        .strip_prefix(&prefix)
-        .ok_or_else(bad)?;
-    Ok(Redrive {
-        target: target.to_owned(),
-        max_receives,
-    })
+    let target = policy.dead_letter_target_arn.strip_prefix(&prefix).ok_or_else(bad)?;
+    Ok(Redrive { target: target.to_owned(), max_receives })
 }
 
 impl Redrive {
@@ -145,18 +125,12 @@ mod tests {
     fn apply(name: &str, value: &str) -> Result<Config, Code> {
         let mut config = Config::default();
         let attributes = HashMap::from([(name.to_owned(), value.to_owned())]);
-        config
-            .apply(&attributes)
-            .map(|()| config)
-            .map_err(|fault| fault.code)
+        config.apply(&attributes).map(|()| config).map_err(|fault| fault.code)
     }
 
     #[test]
     fn ranges_are_those_of_aws() {
-        assert_eq!(
-            apply("DelaySeconds", "900").map(|config| config.delay),
-            Ok(900)
-        );
+        assert_eq!(apply("DelaySeconds", "900").map(|config| config.delay), Ok(900));
         for (name, value) in [
             ("DelaySeconds", "901"),
             ("VisibilityTimeout", "-1"),
@@ -165,11 +139,7 @@ mod tests {
             ("MaximumMessageSize", "1048577"),
             ("MaximumMessageSize", "much"),
         ] {
-            assert_eq!(
-                apply(name, value),
-                Err(Code::InvalidAttributeValue),
-                "{name}={value}"
-            );
+            assert_eq!(apply(name, value), Err(Code::InvalidAttributeValue), "{name}={value}");
         }
         assert_eq!(apply("Colour", "red"), Err(Code::InvalidAttributeName));
     }
@@ -177,28 +147,15 @@ mod tests {
     #[test]
     fn a_redrive_policy_names_a_queue_of_this_account() {
         let policy = |account: &str, count: &str| {
-            format!(
-                r#"{{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:{account}:dead","maxReceiveCount":{count}}}"#
-            )
+            format!(r#"{{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:{account}:dead","maxReceiveCount":{count}}}"#)
         };
-        let wanted = Some(Redrive {
-            target: "dead".to_owned(),
-            max_receives: 3,
-        });
+        let wanted = Some(Redrive { target: "dead".to_owned(), max_receives: 3 });
         for count in ["3", "\"3\""] {
             let applied = apply("RedrivePolicy", &policy(ACCOUNT, count));
             assert_eq!(applied.map(|config| config.redrive), Ok(wanted.clone()));
         }
-        for bad in [
-            policy("111111111111", "3"),
-            policy(ACCOUNT, "0"),
-            "\"text\"".to_owned(),
-        ] {
-            assert_eq!(
-                apply("RedrivePolicy", &bad),
-                Err(Code::InvalidAttributeValue),
-                "{bad}"
-            );
+        for bad in [policy("111111111111", "3"), policy(ACCOUNT, "0"), "\"text\"".to_owned()] {
+            assert_eq!(apply("RedrivePolicy", &bad), Err(Code::InvalidAttributeValue), "{bad}");
         }
     }
 }

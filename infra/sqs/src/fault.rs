@@ -60,9 +60,7 @@ impl Code {
             Self::MessageNotInflight => "AWS.SimpleQueueService.MessageNotInflight",
             Self::QueueDoesNotExist => "AWS.SimpleQueueService.NonExistentQueue",
             Self::QueueNameExists => "QueueAlreadyExists",
-            Self::TooManyEntriesInBatchRequest => {
-                "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"
-            }
+            Self::TooManyEntriesInBatchRequest => "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
             other => other.name(),
         }
     }
@@ -77,10 +75,7 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
+        Self { code, message: message.into() }
     }
 
     /// The database failed. The cause is in the log and never in an answer.
@@ -89,10 +84,7 @@ impl Fault {
     }
 
     pub(crate) fn no_queue() -> Self {
-        Self::new(
-            Code::QueueDoesNotExist,
-            "The specified queue does not exist.",
-        )
+        Self::new(Code::QueueDoesNotExist, "The specified queue does not exist.")
     }
 
     pub(crate) fn missing(parameter: &str) -> Self {
@@ -101,8 +93,7 @@ impl Fault {
     }
 
     pub(crate) fn invalid(parameter: &str, value: impl std::fmt::Display, reason: &str) -> Self {
-        let message =
-            format!("Value {value} for parameter {parameter} is invalid. Reason: {reason}");
+        let message = format!("Value {value} for parameter {parameter} is invalid. Reason: {reason}");
         Self::new(Code::InvalidParameterValue, message)
     }
 }

@@ -27,9 +27,7 @@ struct Service {
 
 pub(crate) fn router(store: Store) -> Router {
     let bodies = Arc::new(Semaphore::new(MAX_BODIES_KIB as usize));
-    Router::new()
-        .fallback(handle)
-        .with_state(Service { store, bodies })
+    Router::new().fallback(handle).with_state(Service { store, bodies })
 }
 
 async fn handle(State(service): State<Service>, request: Request) -> Response {
@@ -43,32 +41,16 @@ async fn answer(service: &Service, request: Request) -> Result<Vec<u8>, Fault> {
     let (parts, body) = request.into_parts();
     let operation = text(&parts.headers, "x-amz-target")
         .and_then(|target| target.strip_prefix("AmazonSQS."))
-        .ok_or_else(|| {
-            Fault::new(
-                Code::InvalidAction,
-                "The request names no operation of SQS.",
-            )
-        })?;
-    let length = text(&parts.headers, "content-length")
-        .and_then(|length| length.parse().ok())
-        .unwrap_or(MAX_BODY);
+        .ok_or_else(|| Fault::new(Code::InvalidAction, "The request names no operation of SQS."))?;
+    let length = text(&parts.headers, "content-length").and_then(|length| length.parse().ok()).unwrap_or(MAX_BODY);
     if length > MAX_BODY {
         return Err(too_large());
     }
     let kib = u32::try_from(length / 1024 + 1).unwrap_or(MAX_BODIES_KIB);
-    let permit = service
-        .bodies
-        .acquire_many(kib)
-        .await
-        .map_err(|_| Fault::internal())?;
-    let body = axum::body::to_bytes(body, MAX_BODY)
-        .await
-        .map_err(|_| too_large())?;
+    let permit = service.bodies.acquire_many(kib).await.map_err(|_| Fault::internal())?;
+    let body = axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| too_large())?;
     let host = text(&parts.headers, "host").unwrap_or("localhost");
-    let context = Context {
-        store: &service.store,
-        host,
-    };
+    let context = Context { store: &service.store, host };
     let answer = operations::run(operation, &body, &context).await;
     drop(permit);
     answer
@@ -79,10 +61,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 fn too_large() -> Fault {
-    Fault::new(
-        Code::InvalidParameterValue,
-        "The request is too large, or was cut off.",
-    )
+    Fault::new(Code::InvalidParameterValue, "The request is too large, or was cut off.")
 }
 
 fn refuse(fault: &Fault) -> Response {

@@ -57,19 +57,14 @@ struct Due {
 
 impl Tables<'_> {
     /// Stores messages. One that is too long for this queue is refused alone.
-    pub(crate) fn send(
-        &mut self,
-        name: &str,
-        messages: Vec<NewMessage>,
-    ) -> Outcome<Vec<Result<(), Fault>>> {
+    pub(crate) fn send(&mut self, name: &str, messages: Vec<NewMessage>) -> Outcome<Vec<Result<(), Fault>>> {
         let queue = self.queue(name)?;
         let mut results = Vec::with_capacity(messages.len());
         for message in messages {
             if message.size > queue.config.max_bytes {
                 let limit = queue.config.max_bytes;
-                let text = format!(
-                    "One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes."
-                );
+                let text =
+                    format!("One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes.");
                 results.push(Err(Fault::new(Code::InvalidParameterValue, text)));
                 continue;
             }
@@ -83,33 +78,18 @@ impl Tables<'_> {
     fn insert(&mut self, queue: &Queue, message: &NewMessage) -> rusqlite::Result<()> {
         let visible_at = self.now + message.delay.unwrap_or(queue.config.delay) * 1000;
         self.connection
-            .prepare_cached(
-                "INSERT INTO messages (queue, visible_at, sent_at, size) VALUES (?1, ?2, ?3, ?4)",
-            )?
+            .prepare_cached("INSERT INTO messages (queue, visible_at, sent_at, size) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![queue.id, visible_at, self.now, message.size])?;
         let id = self.connection.last_insert_rowid();
         self.connection
-            .prepare_cached(
-                "INSERT INTO bodies (id, message_id, md5, body, attributes) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
-                id,
-                message.message_id,
-                message.md5,
-                message.body,
-                message.attributes
-            ])?;
+            .prepare_cached("INSERT INTO bodies (id, message_id, md5, body, attributes) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![id, message.message_id, message.md5, message.body, message.attributes])?;
         Ok(())
     }
 
     /// Takes up to `most` messages and hides them for `visibility` seconds. Those that were received
     /// as often as the redrive policy allows go to the dead letter queue instead.
-    pub(crate) fn receive(
-        &mut self,
-        name: &str,
-        most: usize,
-        visibility: Option<i64>,
-    ) -> Outcome<Vec<Received>> {
+    pub(crate) fn receive(&mut self, name: &str, most: usize, visibility: Option<i64>) -> Outcome<Vec<Received>> {
         let queue = self.queue(name)?;
         self.expire(&queue, EXPIRE_SLICE)?;
         let hidden_until = self.now + visibility.unwrap_or(queue.config.visibility) * 1000;
@@ -162,18 +142,12 @@ impl Tables<'_> {
         let first_received_at = row.first_received_at.unwrap_or(self.now);
         let receive = row.receives + 1;
         self.connection
-            .prepare_cached(
-                "UPDATE messages SET visible_at = ?2, receives = ?3, first_received_at = ?4 WHERE id = ?1",
-            )?
+            .prepare_cached("UPDATE messages SET visible_at = ?2, receives = ?3, first_received_at = ?4 WHERE id = ?1")?
             .execute(params![row.id, hidden_until, receive, first_received_at])?;
-        let receipt = Receipt {
-            instance: self.cache.instance,
-            row: row.id,
-            receive,
-        };
-        self.connection
-            .prepare_cached("SELECT message_id, md5, body, attributes FROM bodies WHERE id = ?1")?
-            .query_row([row.id], |body| {
+        let receipt = Receipt { instance: self.cache.instance, row: row.id, receive };
+        self.connection.prepare_cached("SELECT message_id, md5, body, attributes FROM bodies WHERE id = ?1")?.query_row(
+            [row.id],
+            |body| {
                 Ok(Received {
                     message_id: body.get(0)?,
                     md5: body.get(1)?,
@@ -185,7 +159,8 @@ impl Tables<'_> {
                     receives: row.earlier_receives + receive,
                     source: row.source,
                 })
-            })
+            },
+        )
     }
 
     /// The queue in which a message belongs that was received so often; none where it may go on here.
@@ -222,26 +197,16 @@ impl Tables<'_> {
     }
 
     /// Hides a message that is in flight for another `visibility` seconds from now.
-    pub(crate) fn change_visibility(
-        &mut self,
-        name: &str,
-        receipt: Receipt,
-        visibility: i64,
-    ) -> Outcome<()> {
+    pub(crate) fn change_visibility(&mut self, name: &str, receipt: Receipt, visibility: i64) -> Outcome<()> {
         let queue = self.queue(name)?;
         self.check(receipt)?;
         let visible_at: Option<i64> = self
             .connection
-            .prepare_cached(
-                "SELECT visible_at FROM messages WHERE id = ?1 AND queue = ?2 AND receives = ?3",
-            )?
-            .query_row(params![receipt.row, queue.id, receipt.receive], |row| {
-                row.get(0)
-            })
+            .prepare_cached("SELECT visible_at FROM messages WHERE id = ?1 AND queue = ?2 AND receives = ?3")?
+            .query_row(params![receipt.row, queue.id, receipt.receive], |row| row.get(0))
             .optional()?;
         let Some(visible_at) = visible_at else {
-            let reason =
-                "Message does not exist or is not available for visibility timeout change.";
+            let reason = "Message does not exist or is not available for visibility timeout change.";
             return Err(Fault::invalid("ReceiptHandle", receipt.encode(), reason).into());
         };
         if visible_at <= self.now {
@@ -256,11 +221,7 @@ impl Tables<'_> {
     }
 
     fn check(&self, receipt: Receipt) -> Result<(), Fault> {
-        if receipt.instance == self.cache.instance {
-            Ok(())
-        } else {
-            Err(receipt::invalid())
-        }
+        if receipt.instance == self.cache.instance { Ok(()) } else { Err(receipt::invalid()) }
     }
 
     /// When the queue's next message comes due; in the past where one is due already.
@@ -282,11 +243,7 @@ impl Tables<'_> {
                  FROM messages WHERE queue = ?1",
             )?
             .query_row(params![queue.id, self.now], |row| {
-                Ok(Counts {
-                    visible: row.get(0)?,
-                    in_flight: row.get(1)?,
-                    delayed: row.get(2)?,
-                })
+                Ok(Counts { visible: row.get(0)?, in_flight: row.get(1)?, delayed: row.get(2)? })
             })?;
         Ok(counts)
     }
@@ -296,32 +253,21 @@ impl Tables<'_> {
         self.remove_older(queue.id, self.now - queue.config.retention * 1000, slice)
     }
 
-    pub(crate) fn remove_older(
-        &mut self,
-        queue: i64,
-        until: i64,
-        slice: usize,
-    ) -> rusqlite::Result<usize> {
+    pub(crate) fn remove_older(&mut self, queue: i64, until: i64, slice: usize) -> rusqlite::Result<usize> {
         let ids: Vec<i64> = self
             .connection
-            .prepare_cached(
-                "SELECT id FROM messages WHERE queue = ?1 AND sent_at <= ?2 ORDER BY sent_at LIMIT ?3",
-            )?
+            .prepare_cached("SELECT id FROM messages WHERE queue = ?1 AND sent_at <= ?2 ORDER BY sent_at LIMIT ?3")?
             .query_map(params![queue, until, count(slice)], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         for id in &ids {
-            self.connection
-                .prepare_cached("DELETE FROM messages WHERE id = ?1")?
-                .execute([id])?;
+            self.connection.prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([id])?;
             self.remove_body(*id)?;
         }
         Ok(ids.len())
     }
 
     fn remove_body(&self, id: i64) -> rusqlite::Result<()> {
-        self.connection
-            .prepare_cached("DELETE FROM bodies WHERE id = ?1")?
-            .execute([id])?;
+        self.connection.prepare_cached("DELETE FROM bodies WHERE id = ?1")?.execute([id])?;
         Ok(())
     }
 }

@@ -35,11 +35,9 @@ impl Receipt {
             Some(u64::from_be_bytes(slice.try_into().ok()?))
         };
         match (bytes.len(), word(0), word(8), word(16)) {
-            (LENGTH, Some(instance), Some(row), Some(receive)) => Ok(Self {
-                instance,
-                row: row.cast_signed(),
-                receive: receive.cast_signed(),
-            }),
+            (LENGTH, Some(instance), Some(row), Some(receive)) => {
+                Ok(Self { instance, row: row.cast_signed(), receive: receive.cast_signed() })
+            }
             _ => Err(invalid()),
         }
     }
@@ -47,10 +45,7 @@ impl Receipt {
 
 /// A handle that no receive of this database has given out.
 pub(crate) fn invalid() -> Fault {
-    Fault::new(
-        Code::ReceiptHandleIsInvalid,
-        "The input receipt handle is invalid.",
-    )
+    Fault::new(Code::ReceiptHandleIsInvalid, "The input receipt handle is invalid.")
 }
 
 #[cfg(test)]
@@ -59,11 +54,7 @@ mod tests {
 
     #[test]
     fn a_handle_comes_back_as_it_was() {
-        let receipt = Receipt {
-            instance: u64::MAX - 1,
-            row: 42,
-            receive: 3,
-        };
+        let receipt = Receipt { instance: u64::MAX - 1, row: 42, receive: 3 };
         assert_eq!(Receipt::decode(&receipt.encode()), Ok(receipt));
     }
 

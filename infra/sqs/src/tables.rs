@@ -67,40 +67,23 @@ pub(crate) struct Cache {
 
 impl Cache {
     pub(crate) fn load(connection: &Connection) -> rusqlite::Result<Self> {
-        let instance: i64 = connection.query_row(
-            "SELECT value FROM meta WHERE name = 'instance'",
-            [],
-            |row| row.get(0),
-        )?;
-        let mut statement =
-            connection.prepare("SELECT id, name, config, created_at, modified_at FROM queues")?;
+        let instance: i64 =
+            connection.query_row("SELECT value FROM meta WHERE name = 'instance'", [], |row| row.get(0))?;
+        let mut statement = connection.prepare("SELECT id, name, config, created_at, modified_at FROM queues")?;
         let rows = statement.query_map([], |row| {
             let name: Arc<str> = Arc::from(row.get::<_, String>(1)?);
             let config = serde_json::from_str(&row.get::<_, String>(2)?).map_err(|error| {
-                rusqlite::Error::FromSqlConversionFailure(
-                    2,
-                    rusqlite::types::Type::Text,
-                    Box::new(error),
-                )
+                rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(error))
             })?;
             let (created_at, modified_at) = (row.get(3)?, row.get(4)?);
-            Ok(Arc::new(Queue {
-                id: row.get(0)?,
-                name,
-                config,
-                created_at,
-                modified_at,
-            }))
+            Ok(Arc::new(Queue { id: row.get(0)?, name, config, created_at, modified_at }))
         })?;
         let mut queues = HashMap::new();
         for queue in rows {
             let queue = queue?;
             queues.insert(Arc::clone(&queue.name), queue);
         }
-        Ok(Self {
-            instance: instance.cast_unsigned(),
-            queues,
-        })
+        Ok(Self { instance: instance.cast_unsigned(), queues })
     }
 }
 
@@ -119,10 +102,7 @@ pub(crate) fn open(path: &Path) -> rusqlite::Result<Connection> {
     connection.execute_batch(SCHEMA)?;
     // The tail of a v7 UUID is random.
     let instance = Uuid::now_v7().as_u64_pair().1.cast_signed();
-    connection.execute(
-        "INSERT OR IGNORE INTO meta VALUES ('instance', ?1)",
-        [instance],
-    )?;
+    connection.execute("INSERT OR IGNORE INTO meta VALUES ('instance', ?1)", [instance])?;
     Ok(connection)
 }
 
@@ -148,29 +128,15 @@ pub(crate) struct Counts {
 impl<'a> Tables<'a> {
     pub(crate) fn new(connection: &'a Connection, cache: &'a mut Cache) -> Self {
         let now = now_ms();
-        Self {
-            connection,
-            cache,
-            touched: HashSet::new(),
-            has_doomed: false,
-            now,
-        }
+        Self { connection, cache, touched: HashSet::new(), has_doomed: false, now }
     }
 
     pub(crate) fn queue(&self, name: &str) -> Result<Arc<Queue>, Fault> {
-        self.cache
-            .queues
-            .get(name)
-            .cloned()
-            .ok_or_else(Fault::no_queue)
+        self.cache.queues.get(name).cloned().ok_or_else(Fault::no_queue)
     }
 
     /// Makes a queue; one of the same name is fine as long as `attributes` agree with it.
-    pub(crate) fn create(
-        &mut self,
-        name: &str,
-        attributes: &HashMap<String, String>,
-    ) -> Outcome<()> {
+    pub(crate) fn create(&mut self, name: &str, attributes: &HashMap<String, String>) -> Outcome<()> {
         if let Ok(existing) = self.queue(name) {
             let mut wanted = existing.config.clone();
             wanted.apply(attributes)?;
@@ -184,28 +150,16 @@ impl<'a> Tables<'a> {
         config.apply(attributes)?;
         self.check_redrive(&config)?;
         self.connection
-            .prepare_cached(
-                "INSERT INTO queues (name, config, created_at, modified_at) VALUES (?1, ?2, ?3, ?3)",
-            )?
+            .prepare_cached("INSERT INTO queues (name, config, created_at, modified_at) VALUES (?1, ?2, ?3, ?3)")?
             .execute(params![name, encode(&config), self.now])?;
         let id = self.connection.last_insert_rowid();
         let name: Arc<str> = Arc::from(name);
         let (created_at, modified_at) = (self.now, self.now);
-        self.keep(Queue {
-            id,
-            name,
-            config,
-            created_at,
-            modified_at,
-        });
+        self.keep(Queue { id, name, config, created_at, modified_at });
         Ok(())
     }
 
-    pub(crate) fn set_attributes(
-        &mut self,
-        name: &str,
-        attributes: &HashMap<String, String>,
-    ) -> Outcome<()> {
+    pub(crate) fn set_attributes(&mut self, name: &str, attributes: &HashMap<String, String>) -> Outcome<()> {
         let mut queue = Queue::clone(&*self.queue(name)?);
         queue.config.apply(attributes)?;
         self.check_redrive(&queue.config)?;
@@ -221,27 +175,19 @@ impl<'a> Tables<'a> {
         match &config.redrive {
             Some(redrive) if !self.cache.queues.contains_key(redrive.target.as_str()) => {
                 let reason = "Dead letter target does not exist.";
-                Err(Fault::invalid(
-                    "RedrivePolicy",
-                    arn(&redrive.target),
-                    reason,
-                ))
+                Err(Fault::invalid("RedrivePolicy", arn(&redrive.target), reason))
             }
             _ => Ok(()),
         }
     }
 
     fn keep(&mut self, queue: Queue) {
-        self.cache
-            .queues
-            .insert(Arc::clone(&queue.name), Arc::new(queue));
+        self.cache.queues.insert(Arc::clone(&queue.name), Arc::new(queue));
     }
 
     pub(crate) fn delete_queue(&mut self, name: &str) -> Outcome<()> {
         let queue = self.queue(name)?;
-        self.connection
-            .prepare_cached("DELETE FROM queues WHERE id = ?1")?
-            .execute([queue.id])?;
+        self.connection.prepare_cached("DELETE FROM queues WHERE id = ?1")?.execute([queue.id])?;
         self.doom(queue.id)?;
         self.cache.queues.remove(name);
         // Its long polls are to hear of it.
@@ -252,13 +198,9 @@ impl<'a> Tables<'a> {
     /// Empties a queue by giving it a new id: its messages stay behind under the old one.
     pub(crate) fn purge(&mut self, name: &str) -> Outcome<()> {
         let mut queue = Queue::clone(&*self.queue(name)?);
+        self.connection.prepare_cached("DELETE FROM queues WHERE id = ?1")?.execute([queue.id])?;
         self.connection
-            .prepare_cached("DELETE FROM queues WHERE id = ?1")?
-            .execute([queue.id])?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO queues (name, config, created_at, modified_at) VALUES (?1, ?2, ?3, ?4)",
-            )?
+            .prepare_cached("INSERT INTO queues (name, config, created_at, modified_at) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![name, encode(&queue.config), queue.created_at, queue.modified_at])?;
         let id = self.connection.last_insert_rowid();
         self.doom(queue.id)?;
@@ -268,9 +210,7 @@ impl<'a> Tables<'a> {
     }
 
     fn doom(&mut self, queue: i64) -> rusqlite::Result<()> {
-        self.connection
-            .prepare_cached("INSERT INTO doomed VALUES (?1)")?
-            .execute([queue])?;
+        self.connection.prepare_cached("INSERT INTO doomed VALUES (?1)")?.execute([queue])?;
         self.has_doomed = true;
         Ok(())
     }
@@ -285,9 +225,7 @@ impl<'a> Tables<'a> {
             .optional()?;
         if let Some(queue) = doomed {
             if self.remove_older(queue, i64::MAX, slice)? < slice {
-                self.connection
-                    .prepare_cached("DELETE FROM doomed WHERE queue = ?1")?
-                    .execute([queue])?;
+                self.connection.prepare_cached("DELETE FROM doomed WHERE queue = ?1")?.execute([queue])?;
             }
             return Ok(true);
         }

@@ -21,11 +21,7 @@ impl Bench {
     fn new() -> Self {
         let connection = tables::open(std::path::Path::new(":memory:")).expect("a database");
         let cache = Cache::load(&connection).expect("no queues yet");
-        Self {
-            connection,
-            cache,
-            now: START,
-        }
+        Self { connection, cache, now: START }
     }
 
     fn run<T>(&mut self, work: impl FnOnce(&mut Tables<'_>) -> Outcome<T>) -> T {
@@ -35,10 +31,8 @@ impl Bench {
     }
 
     fn create(&mut self, name: &str, attributes: &[(&str, &str)]) {
-        let attributes: HashMap<String, String> = attributes
-            .iter()
-            .map(|&(name, value)| (name.into(), value.into()))
-            .collect();
+        let attributes: HashMap<String, String> =
+            attributes.iter().map(|&(name, value)| (name.into(), value.into())).collect();
         self.run(|tables| tables.create(name, &attributes));
     }
 
@@ -60,24 +54,17 @@ impl Bench {
     }
 
     fn bodies(&mut self, name: &str) -> Vec<String> {
-        self.receive(name)
-            .into_iter()
-            .map(|message| message.body)
-            .collect()
+        self.receive(name).into_iter().map(|message| message.body).collect()
     }
 
     fn rows(&self, table: &str) -> i64 {
         let count = format!("SELECT count(*) FROM {table}");
-        self.connection
-            .query_row(&count, [], |row| row.get(0))
-            .expect("a count")
+        self.connection.query_row(&count, [], |row| row.get(0)).expect("a count")
     }
 }
 
 fn redrive(target: &str, receives: u32) -> String {
-    format!(
-        r#"{{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:{target}","maxReceiveCount":{receives}}}"#
-    )
+    format!(r#"{{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:{target}","maxReceiveCount":{receives}}}"#)
 }
 
 #[test]
@@ -94,14 +81,7 @@ fn messages_past_their_time_are_gone() {
     bench.now += 1;
     assert_eq!(bench.bodies("short"), ["young"]);
     let counts = bench.run(|tables| tables.counts("short"));
-    assert_eq!(
-        counts,
-        Counts {
-            visible: 1,
-            in_flight: 0,
-            delayed: 0
-        }
-    );
+    assert_eq!(counts, Counts { visible: 1, in_flight: 0, delayed: 0 });
 
     // A queue nobody asks about is cleared away too.
     bench.now += 4 * DAY;
@@ -126,14 +106,8 @@ fn a_purge_leaves_nothing_behind() {
     while bench.run(|tables| Ok(tables.sweep(2)?)) {
         slices += 1;
     }
-    assert_eq!(
-        (slices, bench.rows("messages"), bench.rows("bodies")),
-        (3, 2, 2)
-    );
-    assert_eq!(
-        (bench.bodies("queue"), bench.bodies("other")),
-        (vec!["new".into()], vec!["stays".into()])
-    );
+    assert_eq!((slices, bench.rows("messages"), bench.rows("bodies")), (3, 2, 2));
+    assert_eq!((bench.bodies("queue"), bench.bodies("other")), (vec!["new".into()], vec!["stays".into()]));
 }
 
 #[test]
@@ -148,20 +122,13 @@ fn a_chain_of_redrives_gives_each_queue_its_tries() {
     for name in ["first", "first", "first", "second", "second", "third"] {
         bench.now += 1000;
         for message in bench.receive(name) {
-            assert_eq!(
-                (message.sent_at, message.message_id.as_str()),
-                (sent_at, "id of poison")
-            );
+            assert_eq!((message.sent_at, message.message_id.as_str()), (sent_at, "id of poison"));
             seen.push((name, message.receives, message.source));
         }
     }
     let source = |name: &str| Some(name.to_owned());
-    let wanted = [
-        ("first", 1, None),
-        ("first", 2, None),
-        ("second", 3, source("first")),
-        ("third", 4, source("second")),
-    ];
+    let wanted =
+        [("first", 1, None), ("first", 2, None), ("second", 3, source("first")), ("third", 4, source("second"))];
     assert_eq!(seen, wanted);
 }
 
@@ -173,13 +140,6 @@ fn one_answer_has_a_bounded_size() {
     for _ in 0..6 {
         bench.send("queue", &body);
     }
-    let counts = |bench: &mut Bench| {
-        bench
-            .run(|tables| tables.receive("queue", 10, Some(30)))
-            .len()
-    };
-    assert_eq!(
-        [counts(&mut bench), counts(&mut bench), counts(&mut bench)],
-        [4, 2, 0]
-    );
+    let counts = |bench: &mut Bench| bench.run(|tables| tables.receive("queue", 10, Some(30))).len();
+    assert_eq!([counts(&mut bench), counts(&mut bench), counts(&mut bench)], [4, 2, 0]);
 }

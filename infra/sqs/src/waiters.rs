@@ -58,11 +58,7 @@ pub(crate) struct Waiters {
 
 impl Waiters {
     /// Answers a receive at once, or lets it wait.
-    pub(crate) fn receive(
-        &mut self,
-        tables: &mut Tables<'_>,
-        receive: Receive,
-    ) -> rusqlite::Result<Option<Reply>> {
+    pub(crate) fn receive(&mut self, tables: &mut Tables<'_>, receive: Receive) -> rusqlite::Result<Option<Reply>> {
         if receive.answer.is_closed() {
             return Ok(None);
         }
@@ -76,13 +72,7 @@ impl Waiters {
         if seconds == 0 || self.draining {
             return Ok(Some(receive.reply(Ok(Vec::new()))));
         }
-        if self
-            .lines
-            .values()
-            .map(|line| line.waiting.len())
-            .sum::<usize>()
-            >= MAX_WAITING
-        {
+        if self.lines.values().map(|line| line.waiting.len()).sum::<usize>() >= MAX_WAITING {
             let fault = Fault::new(Code::RequestThrottled, "Too many receives are waiting.");
             return Ok(Some(receive.reply(Err(fault))));
         }
@@ -94,11 +84,7 @@ impl Waiters {
     }
 
     /// Serves the long polls of every queue in which something may have come due.
-    pub(crate) fn serve(
-        &mut self,
-        tables: &mut Tables<'_>,
-        replies: &mut Vec<Reply>,
-    ) -> rusqlite::Result<()> {
+    pub(crate) fn serve(&mut self, tables: &mut Tables<'_>, replies: &mut Vec<Reply>) -> rusqlite::Result<()> {
         let mut names: HashSet<Arc<str>> = std::mem::take(&mut tables.touched);
         for (name, line) in &self.lines {
             if line.due.is_some_and(|due| due <= tables.now) {
@@ -116,12 +102,7 @@ impl Waiters {
         Ok(())
     }
 
-    fn serve_queue(
-        &mut self,
-        tables: &mut Tables<'_>,
-        name: &str,
-        replies: &mut Vec<Reply>,
-    ) -> rusqlite::Result<()> {
+    fn serve_queue(&mut self, tables: &mut Tables<'_>, name: &str, replies: &mut Vec<Reply>) -> rusqlite::Result<()> {
         let Some(line) = self.lines.get_mut(name) else {
             return Ok(());
         };
@@ -178,15 +159,8 @@ impl Waiters {
         let next = |line: &Line| {
             let deadlines = line.waiting.iter().map(|waiting| waiting.deadline);
             let until_deadline = deadlines.min()?.saturating_duration_since(now);
-            let until_due = line
-                .due
-                .map(|due| u64::try_from(due - now_ms).unwrap_or_default());
-            Some(
-                until_due
-                    .map(Duration::from_millis)
-                    .unwrap_or(until_deadline)
-                    .min(until_deadline),
-            )
+            let until_due = line.due.map(|due| u64::try_from(due - now_ms).unwrap_or_default());
+            Some(until_due.map(Duration::from_millis).unwrap_or(until_deadline).min(until_deadline))
         };
         self.lines.values().filter_map(next).min()
     }

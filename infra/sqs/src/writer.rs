@@ -72,13 +72,7 @@ impl Store {
         wait: Option<i64>,
     ) -> Result<Vec<Received>, Fault> {
         let (answer, answered) = oneshot::channel();
-        let receive = Receive {
-            queue,
-            most,
-            visibility,
-            wait,
-            answer,
-        };
+        let receive = Receive { queue, most, visibility, wait, answer };
         self.command(Command::Receive(receive)).await?;
         answered.await.map_err(|_| Fault::internal())?
     }
@@ -90,10 +84,7 @@ impl Store {
     }
 
     async fn command(&self, command: Command) -> Result<(), Fault> {
-        self.commands
-            .send(command)
-            .await
-            .map_err(|_| Fault::internal())
+        self.commands.send(command).await.map_err(|_| Fault::internal())
     }
 }
 
@@ -120,9 +111,8 @@ impl Writer {
 pub(crate) async fn start(path: PathBuf) -> Result<(Store, Writer), Error> {
     let (commands, received) = mpsc::channel(CHANNEL);
     let (opened, open) = oneshot::channel();
-    let thread = std::thread::Builder::new()
-        .name("sluice-sqs".to_owned())
-        .spawn(move || match Loop::open(&path, received) {
+    let thread =
+        std::thread::Builder::new().name("sluice-sqs".to_owned()).spawn(move || match Loop::open(&path, received) {
             Ok((writer, runtime)) => {
                 if opened.send(Ok(())).is_ok() {
                     runtime.block_on(writer.run());
@@ -131,12 +121,7 @@ pub(crate) async fn start(path: PathBuf) -> Result<(Store, Writer), Error> {
             Err(error) => drop(opened.send(Err(error))),
         })?;
     open.await.map_err(|_| Error::Writer)??;
-    Ok((
-        Store {
-            commands: commands.clone(),
-        },
-        Writer { commands, thread },
-    ))
+    Ok((Store { commands: commands.clone() }, Writer { commands, thread }))
 }
 
 struct Loop {
@@ -150,26 +135,12 @@ struct Loop {
 impl Loop {
     /// The runtime of its own gives the thread a receive with a timeout, whatever becomes of the
     /// runtime that serves.
-    fn open(
-        path: &Path,
-        commands: mpsc::Receiver<Command>,
-    ) -> Result<(Self, tokio::runtime::Runtime), Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()?;
+    fn open(path: &Path, commands: mpsc::Receiver<Command>) -> Result<(Self, tokio::runtime::Runtime), Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let connection = tables::open(path)?;
         let cache = Cache::load(&connection)?;
         let (waiters, next_sweep) = (Waiters::default(), Instant::now());
-        Ok((
-            Self {
-                connection,
-                cache,
-                waiters,
-                commands,
-                next_sweep,
-            },
-            runtime,
-        ))
+        Ok((Self { connection, cache, waiters, commands, next_sweep }, runtime))
     }
 
     async fn run(mut self) {
@@ -198,9 +169,7 @@ impl Loop {
 
     /// One transaction: what was asked, the long polls it can feed, a slice of clearing away.
     fn turn(&mut self, group: &mut Vec<Command>) -> rusqlite::Result<()> {
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut tables = Tables::new(&transaction, &mut self.cache);
         let mut replies = Vec::with_capacity(group.len());
         for command in group.drain(..) {

@@ -63,8 +63,7 @@ impl Event {
 
     /// Appends the envelope to `line`.
     pub fn write_envelope(&self, tenant: &TenantId, line: &mut Vec<u8>) {
-        let envelope =
-            Envelope { tenant, name: &self.name, published_at: self.published_at, payload: &self.payload };
+        let envelope = Envelope { tenant, name: &self.name, published_at: self.published_at, payload: &self.payload };
         // Strings, a time and text that was parsed before, into memory: there is nothing that can fail.
         let written = serde_json::to_writer(line, &envelope);
         debug_assert!(written.is_ok());

@@ -102,7 +102,10 @@ mod tests {
     #[test]
     fn a_file_is_due_by_interval_or_at_the_windows_end() {
         let mut cursor = Cursor {
-            scope: Scope { tenant: "acme".parse().expect("tenant"), environment: crate::domain::scope::Environment::Production },
+            scope: Scope {
+                tenant: "acme".parse().expect("tenant"),
+                environment: crate::domain::scope::Environment::Production,
+            },
             route: "rt_1".into(),
             route_id: "one".into(),
             from: Position::at(Millis(0)),

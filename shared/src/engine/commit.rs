@@ -171,7 +171,8 @@ impl Committer {
         if chunks.is_empty() {
             return Ok(false);
         }
-        let hint = |(id, _)| Outgoing::json(&DispatchMessage { scope: scope.clone(), chunk: id, body: None }, Duration::ZERO);
+        let hint =
+            |(id, _)| Outgoing::json(&DispatchMessage { scope: scope.clone(), chunk: id, body: None }, Duration::ZERO);
         let messages: Result<Vec<Outgoing>, _> = chunks.into_iter().map(hint).collect();
         self.queues.send(Queue::Dispatch, messages?).await?;
         self.claims.settle(scope, holder).await?;

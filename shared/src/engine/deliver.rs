@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 
-use super::{EngineError, Lanes};
 use super::dispatch::deliver_messages;
 use super::lifecycle::stop_route;
 use super::sender::{self, Prepared, Sender};
 use super::settle::{Settlement, Tried};
+use super::{EngineError, Lanes};
 use crate::domain::chunk;
 use crate::domain::event::{Event, is_event_id};
 use crate::domain::ids::chunk_of;
@@ -120,7 +120,8 @@ impl Deliverer {
     async fn message(&self, text: &str) -> Result<Option<Done>, EngineError> {
         let message: DeliverMessage = serde_json::from_str(text)?;
         let Head { scope, route, .. } = &message.head;
-        if let Some(wait) = message.head.not_before.map(|at| at.since(self.ports.now())).filter(|wait| !wait.is_zero()) {
+        if let Some(wait) = message.head.not_before.map(|at| at.since(self.ports.now())).filter(|wait| !wait.is_zero())
+        {
             self.queues.send(Queue::Deliver, vec![Outgoing::json(&message, wait)?]).await?;
             return Ok(None);
         }
@@ -183,11 +184,18 @@ impl Deliverer {
     async fn events(&self, message: &DeliverMessage) -> Result<Vec<Event>, EngineError> {
         match &message.events {
             Events::Inline(Packed(body)) => Ok(chunk::decode(body)?),
-            Events::Logged { id } => Ok(find_event(&self.log, &self.claims, &message.head.scope, id).await?.into_iter().collect()),
+            Events::Logged { id } => {
+                Ok(find_event(&self.log, &self.claims, &message.head.scope, id).await?.into_iter().collect())
+            }
         }
     }
 
-    async fn attempt_all(&self, batch: &Batch<'_>, target: &Prepared, events: Vec<Event>) -> Result<Vec<Tried>, EngineError> {
+    async fn attempt_all(
+        &self,
+        batch: &Batch<'_>,
+        target: &Prepared,
+        events: Vec<Event>,
+    ) -> Result<Vec<Tried>, EngineError> {
         let (failures, begun) = (AtomicU32::new(0), Instant::now());
         let head = &batch.message.head;
         let attempts = stream::iter(events).enumerate().map(|(place, event)| {
@@ -278,7 +286,12 @@ impl Deliverer {
 ///
 /// # Errors
 /// [`EngineError::Store`].
-pub async fn find_event(log: &EventLog, claims: &Claims, scope: &Scope, id: &str) -> Result<Option<Event>, EngineError> {
+pub async fn find_event(
+    log: &EventLog,
+    claims: &Claims,
+    scope: &Scope,
+    id: &str,
+) -> Result<Option<Event>, EngineError> {
     if !is_event_id(id) {
         return Ok(None);
     }

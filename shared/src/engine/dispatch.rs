@@ -75,7 +75,9 @@ async fn matches(app: &App, scope: &Scope, group: Vec<(usize, DispatchMessage)>)
         for event in events(&app.log, scope, message).await? {
             for Compiled { route, .. } in live.iter().map(|c| &***c).filter(|c| c.filter.matches(&event)) {
                 match route.destination {
-                    Destination::Webhook(_) => matched.deliveries.entry(route.uid.clone()).or_default().push(event.clone()),
+                    Destination::Webhook(_) => {
+                        matched.deliveries.entry(route.uid.clone()).or_default().push(event.clone())
+                    }
                     Destination::S3(_) => {
                         *matched.export_bytes.entry(route.uid.clone()).or_default() += event.payload.get().len() as u64;
                     }

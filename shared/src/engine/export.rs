@@ -165,7 +165,13 @@ impl Exporter {
         }
     }
 
-    async fn write(&self, compiled: &Compiled, target: &S3Target, cursor: &Cursor, plan: &Plan) -> Result<Written, WriteError> {
+    async fn write(
+        &self,
+        compiled: &Compiled,
+        target: &S3Target,
+        cursor: &Cursor,
+        plan: &Plan,
+    ) -> Result<Written, WriteError> {
         let client = self.buckets.client(&cursor.scope, target)?;
         let mut writer = ObjectWriter::new(client, &target.bucket, &plan.key);
         let result = self.fill(compiled, cursor, plan, &mut writer).await;
@@ -173,7 +179,11 @@ impl Exporter {
             Ok(written) => written.bytes > 0 && (written.full || !plan.by_size),
             Err(_) => false,
         };
-        if enough { writer.finish().await? } else { writer.abort().await }
+        if enough {
+            writer.finish().await?
+        } else {
+            writer.abort().await
+        }
         result
     }
 
@@ -184,7 +194,8 @@ impl Exporter {
         plan: &Plan,
         writer: &mut ObjectWriter,
     ) -> Result<Written, WriteError> {
-        let mut reader = self.log.read(&cursor.scope, cursor.from.chunk, ChunkId::floor(plan.to), Direction::OldestFirst);
+        let mut reader =
+            self.log.read(&cursor.scope, cursor.from.chunk, ChunkId::floor(plan.to), Direction::OldestFirst);
         let mut line = Vec::new();
         let mut events = 0;
         while let Some((chunk, content)) = reader.next().await? {
@@ -204,7 +215,13 @@ impl Exporter {
     }
 
     /// Moves the cursor past the file; `true` where there may be another to write now.
-    async fn commit(&self, route: &Route, mut cursor: Cursor, plan: Plan, written: Written) -> Result<bool, EngineError> {
+    async fn commit(
+        &self,
+        route: &Route,
+        mut cursor: Cursor,
+        plan: Plan,
+        written: Written,
+    ) -> Result<bool, EngineError> {
         let (scope, now) = (cursor.scope.clone(), self.ports.now());
         let too_small = plan.by_size && !written.full;
         cursor.plan = None;
@@ -222,7 +239,13 @@ impl Exporter {
         // The count is a hint: after each look it is set right by what was found.
         let waiting = self.exports.waiting(&scope, &route.uid).await?;
         let counted = i64::try_from(written.bytes).unwrap_or(i64::MAX);
-        let change = if written.full { -counted.min(waiting) } else if too_small { counted - waiting } else { -waiting };
+        let change = if written.full {
+            -counted.min(waiting)
+        } else if too_small {
+            counted - waiting
+        } else {
+            -waiting
+        };
         self.exports.add_waiting(&scope, &route.uid, change).await?;
         if written.bytes > 0 && !too_small {
             let reason = format!("{}: {} events, {} bytes", plan.key, written.events, written.bytes);

@@ -80,7 +80,13 @@ impl Sender {
     ///
     /// # Errors
     /// [`EngineError::Header`] where the event's id cannot stand in a header.
-    pub async fn send(&self, target: &Prepared, scope: &Scope, event: &Event, again: bool) -> Result<Attempt, EngineError> {
+    pub async fn send(
+        &self,
+        target: &Prepared,
+        scope: &Scope,
+        event: &Event,
+        again: bool,
+    ) -> Result<Attempt, EngineError> {
         let body = event.envelope(&scope.tenant);
         let timestamp = self.ports.now().as_secs();
         let signature = sign(&target.signing, &event.id, timestamp, &body);

@@ -173,7 +173,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let authorization = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let identity = Authenticator::from_ref(state).identify(authorization.ok_or_else(Problem::unauthorized)?).await?;
+        let identity =
+            Authenticator::from_ref(state).identify(authorization.ok_or_else(Problem::unauthorized)?).await?;
         let Identity { tenant, actor, permissions } = identity.ok_or_else(Problem::unauthorized)?;
         let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.path());
         let environment = Environment::of_path(path);

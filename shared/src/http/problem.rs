@@ -93,7 +93,10 @@ impl Problem {
             "unauthorized",
             "Send `Authorization: Bearer <access token>` or `Authorization: ApiKey <key>`.",
         );
-        problem.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"sluice\", ApiKey realm=\"sluice\""))
+        problem.header(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"sluice\", ApiKey realm=\"sluice\""),
+        )
     }
 
     /// With another header.

@@ -160,10 +160,7 @@ pub(super) fn is_localhost(host: &str) -> bool {
     const SUFFIX: &[u8] = b".localhost";
     let host = host.strip_suffix('.').unwrap_or(host).as_bytes();
     host.eq_ignore_ascii_case(b"localhost")
-        || host
-            .len()
-            .checked_sub(SUFFIX.len())
-            .is_some_and(|start| host[start..].eq_ignore_ascii_case(SUFFIX))
+        || host.len().checked_sub(SUFFIX.len()).is_some_and(|start| host[start..].eq_ignore_ascii_case(SUFFIX))
 }
 
 /// Whether `ip` is an ordinary address of the public internet.
@@ -172,9 +169,7 @@ pub fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => !REFUSED_V4.iter().any(|net| net.contains(&ip)),
         IpAddr::V6(ip) => {
-            GLOBAL_UNICAST.contains(&ip)
-                && !REFUSED_V6.iter().any(|net| net.contains(&ip))
-                && !is_isatap(ip)
+            GLOBAL_UNICAST.contains(&ip) && !REFUSED_V6.iter().any(|net| net.contains(&ip)) && !is_isatap(ip)
         }
     }
 }
@@ -217,12 +212,12 @@ static GLOBAL_UNICAST: Ipv6Net = v6(0x2000, 0, 0, 3);
 
 /// The holes in the global unicast block.
 static REFUSED_V6: [Ipv6Net; 6] = [
-    v6(0x2001, 0, 0, 23), // protocol assignments: Teredo, benchmarks, ORCHID, AMT, AS112
-    v6(0x2001, 0x0db8, 0, 32), // documentation
-    v6(0x2002, 0, 0, 16), // 6to4
+    v6(0x2001, 0, 0, 23),           // protocol assignments: Teredo, benchmarks, ORCHID, AMT, AS112
+    v6(0x2001, 0x0db8, 0, 32),      // documentation
+    v6(0x2002, 0, 0, 16),           // 6to4
     v6(0x2620, 0x004f, 0x8000, 48), // AS112
-    v6(0x3ffe, 0, 0, 16), // 6bone, returned
-    v6(0x3fff, 0, 0, 20), // documentation
+    v6(0x3ffe, 0, 0, 16),           // 6bone, returned
+    v6(0x3fff, 0, 0, 20),           // documentation
 ];
 
 /// ISATAP embeds an IPv4 address behind the interface id `[02]00:5efe`, in any prefix.

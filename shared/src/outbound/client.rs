@@ -18,8 +18,7 @@ use super::address::{TargetPolicy, check_target};
 use super::resolver::SafeResolver;
 use super::{answer, failure};
 
-const USER_AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("Sluice/", env!("CARGO_PKG_VERSION")));
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("Sluice/", env!("CARGO_PKG_VERSION")));
 
 /// What an attempt came to, as the contract reads the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -131,13 +130,7 @@ impl WebhookClient {
     ///
     /// `timeout` bounds everything from the name lookup to the last byte read of the answer. Once
     /// the status has come it decides: a body that drips or never ends is cut, and a 2xx counts.
-    pub async fn post(
-        &self,
-        url: &Url,
-        headers: HeaderMap,
-        body: Bytes,
-        timeout: Duration,
-    ) -> Attempt {
+    pub async fn post(&self, url: &Url, headers: HeaderMap, body: Bytes, timeout: Duration) -> Attempt {
         let started = Instant::now();
         // A literal address never reaches the resolver.
         if let Err(error) = check_target(url, self.policy) {

@@ -39,19 +39,13 @@ pub(super) fn of_request(error: &reqwest::Error) -> &'static str {
         of_io.or_else(|| cause.downcast_ref::<hyper::Error>().and_then(of_hyper))
     });
     // The innermost cause knows best: TLS and HTTP wrap the socket's error in their own.
-    cause.last().unwrap_or(if error.is_connect() {
-        "connection failed"
-    } else {
-        "request failed"
-    })
+    cause.last().unwrap_or(if error.is_connect() { "connection failed" } else { "request failed" })
 }
 
 fn of_io(error: &io::Error) -> Option<&'static str> {
     Some(match error.kind() {
         ErrorKind::ConnectionRefused => "connection refused",
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
-            "connection reset"
-        }
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => "connection reset",
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "host unreachable",
         ErrorKind::AddrNotAvailable => "host unreachable",
         ErrorKind::TimedOut => TIMEOUT,

@@ -120,12 +120,7 @@ impl HeaderTemplate {
 
     /// The headers of one message. `signature` comes from [`sign`](super::sign); a route without
     /// a secret has none.
-    pub fn message(
-        &self,
-        id: &str,
-        timestamp_secs: i64,
-        signature: Option<String>,
-    ) -> Result<HeaderMap, HeaderError> {
+    pub fn message(&self, id: &str, timestamp_secs: i64, signature: Option<String>) -> Result<HeaderMap, HeaderError> {
         let mut headers = self.base.clone();
         fill(&mut headers, id, timestamp_secs, signature)?;
         Ok(headers)
@@ -146,16 +141,8 @@ pub fn build_headers(
     Ok(headers)
 }
 
-fn fill(
-    headers: &mut HeaderMap,
-    id: &str,
-    timestamp_secs: i64,
-    signature: Option<String>,
-) -> Result<(), HeaderError> {
-    headers.insert(
-        WEBHOOK_ID,
-        HeaderValue::from_str(id).map_err(|_| HeaderError::Value)?,
-    );
+fn fill(headers: &mut HeaderMap, id: &str, timestamp_secs: i64, signature: Option<String>) -> Result<(), HeaderError> {
+    headers.insert(WEBHOOK_ID, HeaderValue::from_str(id).map_err(|_| HeaderError::Value)?);
     headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp_secs));
     if let Some(signature) = signature {
         // Takes over the string's memory instead of copying it.

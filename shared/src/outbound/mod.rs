@@ -15,9 +15,7 @@ mod resolver;
 mod s3;
 mod signature;
 
-pub use address::{
-    MAX_URL_LENGTH, ParsePolicyError, TargetError, TargetPolicy, check_target, check_url, is_public,
-};
+pub use address::{MAX_URL_LENGTH, ParsePolicyError, TargetError, TargetPolicy, check_target, check_url, is_public};
 pub use client::{Attempt, AttemptClass, ClientOptions, WebhookClient};
 pub use headers::{HeaderError, HeaderTemplate, build_headers, check_api_key, check_header};
 pub use resolver::{ResolveError, SafeResolver};

@@ -40,14 +40,10 @@ impl ResolveError {
 /// An error and its causes, outermost first.
 ///
 /// `io::Error::source` skips the error it wraps, which is where TLS and resolver errors sit.
-pub(super) fn causes<'a>(
-    error: &'a (dyn Error + 'static),
-) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        match error.downcast_ref().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner as &(dyn Error + 'static)),
-            None => error.source(),
-        }
+pub(super) fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| match error.downcast_ref().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner as &(dyn Error + 'static)),
+        None => error.source(),
     })
 }
 
@@ -71,9 +67,7 @@ impl SafeResolver {
         if is_localhost(host) {
             return self.vet(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
         }
-        let found = tokio::net::lookup_host((host, 0))
-            .await
-            .map_err(ResolveError::Lookup)?;
+        let found = tokio::net::lookup_host((host, 0)).await.map_err(ResolveError::Lookup)?;
         self.vet(found.map(|address| address.ip()).collect())
     }
 

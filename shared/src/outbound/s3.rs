@@ -14,8 +14,7 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -54,11 +53,7 @@ struct GuardedClient {
 impl HttpClient for GuardedClient {
     // The inner client's `validate_base_client_config` is left out on purpose: it builds and drops
     // one TLS connector for every S3 client, and there is one S3 client per integration.
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let settings = HttpConnectorSettings::builder()
             .connect_timeout(settings.connect_timeout().unwrap_or(CONNECT_TIMEOUT))
             .read_timeout(settings.read_timeout().unwrap_or(READ_TIMEOUT))
@@ -91,7 +86,6 @@ impl HttpConnector for GuardedConnector {
 }
 
 fn check_request(request: &HttpRequest, policy: TargetPolicy) -> Result<(), TargetError> {
-    let url =
-        Url::parse(request.uri()).map_err(|_| TargetError::Invalid("is not an absolute URL"))?;
+    let url = Url::parse(request.uri()).map_err(|_| TargetError::Invalid("is not an absolute URL"))?;
     check_target(&url, policy)
 }

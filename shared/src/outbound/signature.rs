@@ -79,8 +79,7 @@ impl SigningKey {
     }
 
     fn mac(&self, id: &str, timestamp: &str, body: &[u8]) -> [u8; 32] {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
         mac.update(id.as_bytes());
         mac.update(b".");
         mac.update(timestamp.as_bytes());
@@ -164,10 +163,7 @@ pub fn verify(
     check_time(headers.timestamp, now, tolerance)?;
     let mut expected = [0; SIGNATURE_LENGTH];
     STANDARD
-        .encode_slice(
-            secret.mac(headers.id, headers.timestamp, body),
-            &mut expected,
-        )
+        .encode_slice(secret.mac(headers.id, headers.timestamp, body), &mut expected)
         .expect("32 bytes are 44 characters of base64");
     let matches = headers
         .signature
@@ -175,11 +171,7 @@ pub fn verify(
         .filter_map(|candidate| candidate.strip_prefix(VERSION))
         .filter(|candidate| candidate.len() == expected.len())
         .any(|candidate| bool::from(candidate.as_bytes().ct_eq(&expected)));
-    if matches {
-        Ok(())
-    } else {
-        Err(VerifyError::NoMatch)
-    }
+    if matches { Ok(()) } else { Err(VerifyError::NoMatch) }
 }
 
 fn check_time(timestamp: &str, now: i64, tolerance: Duration) -> Result<(), VerifyError> {

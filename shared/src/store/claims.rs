@@ -53,7 +53,13 @@ impl Claims {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn claim(&self, scope: &Scope, id: &str, chunk: ChunkId, from: Option<ChunkId>) -> Result<Claim, StoreError> {
+    pub async fn claim(
+        &self,
+        scope: &Scope,
+        id: &str,
+        chunk: ChunkId,
+        from: Option<ChunkId>,
+    ) -> Result<Claim, StoreError> {
         let now = chunk.at();
         let record = Record {
             chunk,
@@ -73,7 +79,9 @@ impl Claims {
             .await;
         let Err(error) = answer else { return Ok(Claim::Granted) };
         let holder = error.as_service_error().and_then(|e| match e {
-            aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(e) => e.item().cloned(),
+            aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(e) => {
+                e.item().cloned()
+            }
             _ => None,
         });
         match holder {

@@ -53,7 +53,14 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn note(&self, scope: &Scope, route: &str, action: LogAction, reason: &str, now: Millis) -> Result<(), StoreError> {
+    pub async fn note(
+        &self,
+        scope: &Scope,
+        route: &str,
+        action: LogAction,
+        reason: &str,
+        now: Millis,
+    ) -> Result<(), StoreError> {
         let entry = LogEntry { action, reason: reason.to_owned(), created_at: now };
         let record = Record { entry: &entry, expires_at: now.plus(KEPT).as_secs() };
         let sk = format!("{:013}#{}", now.0, unique("log"));

@@ -125,7 +125,13 @@ impl Letters {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn of_event(&self, scope: &Scope, fate: Fate, route: &str, event: &str) -> Result<Option<Letter>, StoreError> {
+    pub async fn of_event(
+        &self,
+        scope: &Scope,
+        fate: Fate,
+        route: &str,
+        event: &str,
+    ) -> Result<Option<Letter>, StoreError> {
         let letters = self.newest(scope, fate, route).await?;
         Ok(letters.into_iter().find(|letter| letter.event.id == event))
     }

@@ -69,7 +69,8 @@ where
         if let Some(service) = error.as_service_error() {
             let code = service.code().unwrap_or_default();
             let message = service.message().unwrap_or_default();
-            let failed_in_transaction = code == "TransactionCanceledException" && message.contains("ConditionalCheckFailed");
+            let failed_in_transaction =
+                code == "TransactionCanceledException" && message.contains("ConditionalCheckFailed");
             if code == "ConditionalCheckFailedException" || failed_in_transaction {
                 return Self::Conflict;
             }
@@ -111,7 +112,13 @@ impl Db {
     }
 
     /// Puts a record over the revision it was read at.
-    async fn replace<T: Serialize + Sync>(&self, table: &str, key: &Key, record: &T, read: u64) -> Result<(), StoreError> {
+    async fn replace<T: Serialize + Sync>(
+        &self,
+        table: &str,
+        key: &Key,
+        record: &T,
+        read: u64,
+    ) -> Result<(), StoreError> {
         let put = self.client.put_item().table_name(table).set_item(Some(key.item(record)?));
         put.condition_expression("revision = :read")
             .expression_attribute_values(":read", AttributeValue::N(read.to_string()))

@@ -29,12 +29,19 @@ impl Pace {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn reserve(&self, scope: &Scope, route: &str, length: Duration, now: Millis) -> Result<Millis, StoreError> {
+    pub async fn reserve(
+        &self,
+        scope: &Scope,
+        route: &str,
+        length: Duration,
+        now: Millis,
+    ) -> Result<Millis, StoreError> {
         let length = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
         for _ in 0..TRIES {
             // Either the time reserved so far ends in the future, and ours follows it, or it begins now.
             let behind = ("SET free_at = free_at + :length, expires_at = :expires", "free_at > :now");
-            let at_once = ("SET free_at = :end, expires_at = :expires", "attribute_not_exists(free_at) OR free_at <= :now");
+            let at_once =
+                ("SET free_at = :end, expires_at = :expires", "attribute_not_exists(free_at) OR free_at <= :now");
             for (change, condition) in [behind, at_once] {
                 if let Some(free_at) = self.try_reserve(scope, route, (change, condition), length, now).await? {
                     return Ok(Millis(free_at - length));
@@ -54,7 +61,8 @@ impl Pace {
     ) -> Result<Option<i64>, StoreError> {
         let number = |n: i64| AttributeValue::N(n.to_string());
         let key = Key::new(scope.partition(format_args!("pace#{route}")), "pace");
-        let mut update = self.db.client.update_item().table_name(&self.db.tables.activity).set_key(Some(key.attributes()));
+        let mut update =
+            self.db.client.update_item().table_name(&self.db.tables.activity).set_key(Some(key.attributes()));
         update = if change.contains(":length") {
             update.expression_attribute_values(":length", number(length))
         } else {

@@ -69,7 +69,8 @@ impl Failures {
     }
 
     fn of(item: &Item) -> Self {
-        let count = |(name, value): (&String, _)| Some((name.strip_prefix("failures#")?.to_owned(), number(Some(value))));
+        let count =
+            |(name, value): (&String, _)| Some((name.strip_prefix("failures#")?.to_owned(), number(Some(value))));
         Self(item.iter().filter_map(count).collect())
     }
 
@@ -209,7 +210,9 @@ impl Routes {
             .build()
             .map_err(malformed)?;
         match self.transact(TransactWriteItem::builder().put(put).build(), count).await {
-            Err(StoreError::Conflict) if self.get(scope, route.kind, &route.id).await?.is_some() => Err(CreateError::Exists),
+            Err(StoreError::Conflict) if self.get(scope, route.kind, &route.id).await?.is_some() => {
+                Err(CreateError::Exists)
+            }
             Err(StoreError::Conflict) => Err(CreateError::LimitReached),
             other => Ok(other?),
         }

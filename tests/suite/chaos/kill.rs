@@ -102,7 +102,8 @@ async fn what_was_promised_survives_kill_9() -> Result<()> {
 
     let mut serve = Serve::start(folder.path(), &SETTINGS).await?;
     let api = client(&serve)?;
-    let hook = json!({"id": "hook", "integration_type": "permanent", "callback_parameters": {"callback_url": inbox.url()}});
+    let hook =
+        json!({"id": "hook", "integration_type": "permanent", "callback_parameters": {"callback_url": inbox.url()}});
     api.post("/v1/integrations", &hook).await?.json(200)?;
     let s3 = &serve.credentials.s3;
     let files = json!({"id": "files", "integration_type": "permanent", "s3_parameters": {

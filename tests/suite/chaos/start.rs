@@ -36,7 +36,11 @@ async fn a_start_that_cannot_be_is_refused_in_one_line() -> Result<()> {
     let file = file.to_str().context("a path")?;
     refused(&run(&["serve", "--listen", "127.0.0.1:0", "--data", file], &[]).await?, file)?;
 
-    for (name, value) in [("SLUICE_EXPORT_INTERVAL_SECONDS", "never"), ("SLUICE_RETRY_STREAM", "5"), ("SLUICE_LOG_GRACE_MILLISECONDS", "0")] {
+    for (name, value) in [
+        ("SLUICE_EXPORT_INTERVAL_SECONDS", "never"),
+        ("SLUICE_RETRY_STREAM", "5"),
+        ("SLUICE_LOG_GRACE_MILLISECONDS", "0"),
+    ] {
         refused(&run(&["serve", "--listen", "127.0.0.1:0", "--data", data], &[(name, value)]).await?, name)?;
     }
     Ok(())
@@ -44,7 +48,8 @@ async fn a_start_that_cannot_be_is_refused_in_one_line() -> Result<()> {
 
 #[tokio::test]
 async fn bad_flags_are_refused() -> Result<()> {
-    let bad: [&[&str]; 5] = [&["serve", "--bogus"], &["serve", "--listen", "nonsense"], &["bogus"], &[], &["serve", "extra"]];
+    let bad: [&[&str]; 5] =
+        [&["serve", "--bogus"], &["serve", "--listen", "nonsense"], &["bogus"], &[], &["serve", "extra"]];
     for arguments in bad {
         let output = run(arguments, &[]).await?;
         ensure!(output.status.code() == Some(2), "{arguments:?}: {:?}", output.status);
@@ -71,10 +76,15 @@ async fn one_process_a_folder_and_a_clean_end() -> Result<()> {
     api.post("/v1/integrations", &hook).await?.json(200)?;
     api.publish(&serde_json::json!({"name": "a.b", "payload": {"n": 1}})).await?.json(202)?;
     inbox.wait_for(1).await?;
-    let usage: Value = serde_json::from_str(&reqwest::get(format!("{}/_local/usage", credentials.base_url)).await?.text().await?)?;
+    let usage: Value =
+        serde_json::from_str(&reqwest::get(format!("{}/_local/usage", credentials.base_url)).await?.text().await?)?;
     ensure!(usage["dynamodb"]["PutItem"]["write_units"].as_f64() > Some(0.0), "{usage}");
     ensure!(usage["sqs"]["SendMessage"]["message_chunks"].as_u64() > Some(0), "{usage}");
-    ensure!(usage["lambda"]["deliver"]["calls"].as_u64() > Some(0) && usage["apigateway"]["Request"]["calls"].as_u64() > Some(0), "{usage}");
+    ensure!(
+        usage["lambda"]["deliver"]["calls"].as_u64() > Some(0)
+            && usage["apigateway"]["Request"]["calls"].as_u64() > Some(0),
+        "{usage}"
+    );
 
     ensure!(first.signal("TERM").await? == Some(0), "SIGTERM");
     let again = Serve::start(folder.path(), &[]).await?;

@@ -63,45 +63,30 @@ impl Embedded {
         let address = listener.local_addr().expect("an address");
         let database = folder.path().join("sqs.sqlite3");
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(async move {
-            sluice_sqs::serve(listener, &database, async move { drop(stopped.await) }).await
-        });
-        Self {
-            client: client(&format!("http://{address}")),
-            folder,
-            stop,
-            served,
-        }
+        let served =
+            tokio::spawn(
+                async move { sluice_sqs::serve(listener, &database, async move { drop(stopped.await) }).await },
+            );
+        Self { client: client(&format!("http://{address}")), folder, stop, served }
     }
 
     /// Stops the server in good order, and gives its folder back.
     pub(crate) async fn stop(self) -> TempDir {
         self.stop.send(()).expect("the server runs");
         let served = tokio::time::timeout(Duration::from_secs(5), self.served).await;
-        served
-            .expect("it stops in time")
-            .expect("it does not panic")
-            .expect("it stops well");
+        served.expect("it stops in time").expect("it does not panic").expect("it stops well");
         self.folder
     }
 }
 
 async fn embedded() -> Subject {
     let own = Embedded::start().await;
-    Subject {
-        server: Server::Embedded,
-        client: own.client.clone(),
-        _own: Some(own),
-    }
+    Subject { server: Server::Embedded, client: own.client.clone(), _own: Some(own) }
 }
 
 async fn ministack() -> Subject {
     let client = client(&crate::ministack::endpoint().await);
-    Subject {
-        server: Server::Ministack,
-        client,
-        _own: None,
-    }
+    Subject { server: Server::Ministack, client, _own: None }
 }
 
 /// Makes of each case one test for each server.

@@ -20,12 +20,7 @@ const SENDERS: usize = 8;
 const BEFORE_THE_KILL: usize = 400;
 
 async fn create(client: &Client) -> String {
-    let created = client
-        .create_queue()
-        .queue_name("durable")
-        .send()
-        .await
-        .expect("a queue");
+    let created = client.create_queue().queue_name("durable").send().await.expect("a queue");
     created.queue_url.expect("a URL")
 }
 
@@ -69,16 +64,8 @@ async fn what_was_answered_survives_kill_9() {
         let (sender, url, answered) = (sender.clone(), url.clone(), answered.clone());
         senders.spawn(async move {
             // Until the server is gone.
-            while let Ok(sent) = sender
-                .send_message()
-                .queue_url(&url)
-                .message_body("x")
-                .send()
-                .await
-            {
-                answered
-                    .send(sent.message_id.expect("an id"))
-                    .expect("the test listens");
+            while let Ok(sent) = sender.send_message().queue_url(&url).message_body("x").send().await {
+                answered.send(sent.message_id.expect("an id")).expect("the test listens");
             }
         });
     }
@@ -101,25 +88,11 @@ async fn what_was_answered_survives_kill_9() {
         if messages.is_empty() {
             break;
         }
-        kept.extend(
-            messages
-                .into_iter()
-                .filter_map(|message| message.message_id),
-        );
+        kept.extend(messages.into_iter().filter_map(|message| message.message_id));
     }
-    assert_eq!(
-        promised.difference(&kept).count(),
-        0,
-        "lost after {} answers",
-        promised.len()
-    );
+    assert_eq!(promised.difference(&kept).count(), 0, "lost after {} answers", promised.len());
     // A send may be committed and never answered; but each sender had only one under way.
-    assert!(
-        kept.len() <= promised.len() + SENDERS,
-        "{} of {}",
-        kept.len(),
-        promised.len()
-    );
+    assert!(kept.len() <= promised.len() + SENDERS, "{} of {}", kept.len(), promised.len());
 }
 
 #[tokio::test]
@@ -132,21 +105,10 @@ async fn a_restart_keeps_what_is_in_flight() {
     let folder = server.stop().await;
 
     let server = Embedded::start_in(folder).await;
-    assert_eq!(
-        counts(&server.client, &url).await,
-        [1, 1, 0],
-        "the first is still hidden"
-    );
+    assert_eq!(counts(&server.client, &url).await, [1, 1, 0], "the first is still hidden");
     let second = receive_one(&server.client, &url, 600, 0).await;
-    assert_eq!(
-        (second.body(), receives(&second)),
-        (Some("second"), "1".to_owned())
-    );
-    let delete = server
-        .client
-        .delete_message()
-        .queue_url(&url)
-        .receipt_handle(handle(&first));
+    assert_eq!((second.body(), receives(&second)), (Some("second"), "1".to_owned()));
+    let delete = server.client.delete_message().queue_url(&url).receipt_handle(handle(&first));
     delete.send().await.expect("the old handle still fits");
     assert_eq!(counts(&server.client, &url).await, [0, 1, 0]);
 }
@@ -164,11 +126,7 @@ async fn stopping_ends_long_polls() {
     let start = Instant::now();
     server.stop().await;
     assert_eq!(poller.await.expect("it ends"), []);
-    assert!(
-        start.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
@@ -183,8 +141,5 @@ async fn a_poller_that_has_gone_takes_no_message() {
     assert_eq!(receive(&server.client, &url, 600, 1).await, []);
     send(&server.client, &url, "hello").await;
     let message = receive_one(&server.client, &url, 600, 0).await;
-    assert_eq!(
-        (message.body(), receives(&message)),
-        (Some("hello"), "1".to_owned())
-    );
+    assert_eq!((message.body(), receives(&message)), (Some("hello"), "1".to_owned()));
 }

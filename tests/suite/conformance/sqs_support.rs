@@ -5,9 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
-use aws_sdk_sqs::types::{
-    Message, MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
-};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry};
 
 use super::Subject;
 
@@ -17,10 +15,7 @@ pub(crate) const MEBIBYTE: usize = 1_048_576;
 /// A name that no other test, and no earlier run, has used.
 pub(crate) fn unique(stem: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let nanos = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("after 1970")
-        .as_nanos();
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos();
     format!("{stem}-{nanos}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
@@ -30,31 +25,16 @@ pub(crate) async fn queue(subject: &Subject, attributes: &[(QueueAttributeName, 
     for (name, value) in attributes {
         create = create.attributes(name.clone(), *value);
     }
-    create
-        .send()
-        .await
-        .expect("a queue")
-        .queue_url
-        .expect("a queue URL")
+    create.send().await.expect("a queue").queue_url.expect("a queue URL")
 }
 
 pub(crate) async fn send(client: &Client, url: &str, body: &str) -> String {
-    let sent = client
-        .send_message()
-        .queue_url(url)
-        .message_body(body)
-        .send()
-        .await;
+    let sent = client.send_message().queue_url(url).message_body(body).send().await;
     sent.expect("sent").message_id.expect("a message id")
 }
 
 /// Receives up to ten messages with all their attributes, waiting up to `wait` seconds.
-pub(crate) async fn receive(
-    client: &Client,
-    url: &str,
-    visibility: i32,
-    wait: i32,
-) -> Vec<Message> {
+pub(crate) async fn receive(client: &Client, url: &str, visibility: i32, wait: i32) -> Vec<Message> {
     let received = client
         .receive_message()
         .queue_url(url)
@@ -76,12 +56,7 @@ pub(crate) async fn receive_one(client: &Client, url: &str, visibility: i32, wai
 }
 
 /// The same, with the time it took.
-pub(crate) async fn timed_receive_one(
-    client: &Client,
-    url: &str,
-    visibility: i32,
-    wait: i32,
-) -> (Message, Duration) {
+pub(crate) async fn timed_receive_one(client: &Client, url: &str, visibility: i32, wait: i32) -> (Message, Duration) {
     let start = Instant::now();
     let message = receive_one(client, url, visibility, wait).await;
     (message, start.elapsed())
@@ -93,10 +68,7 @@ pub(crate) fn handle(message: &Message) -> &str {
 
 pub(crate) fn system(message: &Message, name: MessageSystemAttributeName) -> String {
     let attributes = message.attributes().expect("system attributes");
-    attributes
-        .get(&name)
-        .unwrap_or_else(|| panic!("no {name} in {attributes:?}"))
-        .clone()
+    attributes.get(&name).unwrap_or_else(|| panic!("no {name} in {attributes:?}")).clone()
 }
 
 pub(crate) fn receives(message: &Message) -> String {
@@ -110,11 +82,7 @@ where
     T: std::fmt::Debug,
     E: ProvideErrorMetadata,
 {
-    result
-        .expect_err("an error")
-        .code()
-        .expect("an error code")
-        .to_owned()
+    result.expect_err("an error").code().expect("an error code").to_owned()
 }
 
 /// Messages that are visible, in flight, delayed.
@@ -138,8 +106,6 @@ pub(crate) async fn counts(client: &Client, url: &str) -> [u32; 3] {
 
 /// An entry of a batch of sends.
 pub(crate) fn entry(id: &str, body: &str) -> SendMessageBatchRequestEntry {
-    let builder = SendMessageBatchRequestEntry::builder()
-        .id(id)
-        .message_body(body);
+    let builder = SendMessageBatchRequestEntry::builder().id(id).message_body(body);
     builder.build().expect("an entry")
 }

@@ -117,7 +117,8 @@ async fn in_dead_letter_queue(folder: &std::path::Path, route: &str, id: &str) -
 #[tokio::test]
 async fn gone_stops_the_route_and_what_waits_arrives_once_it_is_started() -> Result<()> {
     let tenant = shared().await.tenant().await?;
-    let (inbox, healthy) = (Inbox::answering(|_, before| code(if before == 0 { 410 } else { 200 })).await?, Inbox::open().await?);
+    let (inbox, healthy) =
+        (Inbox::answering(|_, before| code(if before == 0 { 410 } else { 200 })).await?, Inbox::open().await?);
     tenant.webhook("gone", &inbox.url()).await?;
     tenant.webhook("healthy", &healthy.url()).await?;
     let mut ids = tenant.publish("a.b", 0..1).await?;

@@ -16,7 +16,8 @@ async fn others_get_everything_meanwhile() -> Result<()> {
     let mut targets: Vec<(Manner, Target)> = Vec::new();
     for (n, manner) in manners.into_iter().enumerate() {
         let target = Target::start(manner).await?;
-        bad.webhook_with(&format!("bad-{n}"), json!({"callback_url": target.url, "timeout_seconds": 2}), json!({})).await?;
+        bad.webhook_with(&format!("bad-{n}"), json!({"callback_url": target.url, "timeout_seconds": 2}), json!({}))
+            .await?;
         targets.push((manner, target));
     }
     // Nobody listens there at all.

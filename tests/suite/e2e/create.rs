@@ -57,7 +57,10 @@ async fn an_s3_integration_hides_its_keys() -> Result<()> {
     let made = tenant.files("files", tenant.s3_parameters("some/where")).await?;
     let view = &made["s3_parameters"];
     ensure!(view["aws_access_key_id"] == MASK && view["aws_secret_access_key"] == MASK, "{made}");
-    ensure!(view["bucket"] == tenant.s3.bucket && view["key_prefix"] == "some/where" && made["status"] == "running", "{made}");
+    ensure!(
+        view["bucket"] == tenant.s3.bucket && view["key_prefix"] == "some/where" && made["status"] == "running",
+        "{made}"
+    );
     let text = tenant.api.get(PATH).await?.text();
     ensure!(!text.contains(&tenant.s3.secret_access_key) && !text.contains(&tenant.s3.access_key_id), "{text}");
     Ok(())
@@ -85,7 +88,8 @@ async fn an_id_is_taken_once_even_by_twenty_at_once() -> Result<()> {
 #[tokio::test]
 async fn twenty_five_is_the_most_even_at_once() -> Result<()> {
     let tenant = shared().await.tenant().await?;
-    let bodies: Vec<Value> = (0..30).map(|n| with(&format!("i-{n:02}"), json!({"callback_url": "http://127.0.0.1:9/"}))).collect();
+    let bodies: Vec<Value> =
+        (0..30).map(|n| with(&format!("i-{n:02}"), json!({"callback_url": "http://127.0.0.1:9/"}))).collect();
     let replies = join_all(bodies.iter().map(|body| tenant.api.post(PATH, body))).await;
     let mut made = Vec::new();
     for (n, reply) in replies.into_iter().enumerate() {
@@ -97,7 +101,8 @@ async fn twenty_five_is_the_most_even_at_once() -> Result<()> {
     ensure!(made.len() == 25, "{} were made", made.len());
     let ids: Vec<String> = made.iter().map(|n| format!("i-{n:02}")).collect();
     let list = tenant.api.get(PATH).await?.json(200)?;
-    let listed: Vec<&str> = list["integrations"].as_array().context("a list")?.iter().filter_map(|i| i["id"].as_str()).collect();
+    let listed: Vec<&str> =
+        list["integrations"].as_array().context("a list")?.iter().filter_map(|i| i["id"].as_str()).collect();
     ensure!(listed == ids, "{listed:?}");
     // An id that is there is a conflict before the limit is; a deleted one makes room, a stopped one does not.
     tenant.api.post(PATH, &bodies[made[0]]).await?.error(409, "integration_already_exists")?;
@@ -108,7 +113,11 @@ async fn twenty_five_is_the_most_even_at_once() -> Result<()> {
     tenant.api.sandbox().post(PATH, &more).await?.json(200)?;
     tenant.api.delete(&format!("{PATH}/{}", ids[1])).await?.empty(204)?;
     tenant.api.post(PATH, &more).await?.json(200)?;
-    tenant.api.post(PATH, &with("one-more", json!({"callback_url": "http://127.0.0.1:9/"}))).await?.error(400, "integration_limit_exceeded")?;
+    tenant
+        .api
+        .post(PATH, &with("one-more", json!({"callback_url": "http://127.0.0.1:9/"})))
+        .await?
+        .error(400, "integration_limit_exceeded")?;
     Ok(())
 }
 
@@ -151,7 +160,12 @@ async fn bad_bodies_are_pointed_at_and_make_nothing() -> Result<()> {
         (base(json!({"callback_parameters": ok, "starts_at": "today"})), "/starts_at"),
         (base(json!({"callback_parameters": ok, "ends_at": future})), "/ends_at"),
         (base(json!({"integration_type": "temporary", "callback_parameters": ok})), "/ends_at"),
-        (base(json!({"integration_type": "temporary", "callback_parameters": ok, "starts_at": future, "ends_at": future})), "/ends_at"),
+        (
+            base(
+                json!({"integration_type": "temporary", "callback_parameters": ok, "starts_at": future, "ends_at": future}),
+            ),
+            "/ends_at",
+        ),
         (base(json!({"callback_parameters": ok, "more": 1})), "/more"),
         (callback(json!({"more": 1})), "/callback_parameters/more"),
         (callback(json!({"callback_url": 7})), "/callback_parameters/callback_url"),
@@ -180,9 +194,18 @@ async fn bad_bodies_are_pointed_at_and_make_nothing() -> Result<()> {
         (bucket("aws_region", json!("evil.example/?")), "/s3_parameters/aws_region"),
         (bucket("key_prefix", json!("a/../b")), "/s3_parameters/key_prefix"),
         (bucket("aws_secret_access_key", json!("")), "/s3_parameters/aws_secret_access_key"),
-        (base(json!({"callback_parameters": ok, "filter_conditions": {"entity_filter": ["a b"]}})), "/filter_conditions/entity_filter/0"),
-        (base(json!({"callback_parameters": ok, "filter_conditions": {"event_filter": ["x", ""]}})), "/filter_conditions/event_filter/1"),
-        (base(json!({"callback_parameters": ok, "filter_conditions": {"entity_filter": "order"}})), "/filter_conditions/entity_filter"),
+        (
+            base(json!({"callback_parameters": ok, "filter_conditions": {"entity_filter": ["a b"]}})),
+            "/filter_conditions/entity_filter/0",
+        ),
+        (
+            base(json!({"callback_parameters": ok, "filter_conditions": {"event_filter": ["x", ""]}})),
+            "/filter_conditions/event_filter/1",
+        ),
+        (
+            base(json!({"callback_parameters": ok, "filter_conditions": {"entity_filter": "order"}})),
+            "/filter_conditions/entity_filter",
+        ),
     ];
     for (body, pointer) in cases {
         let pointers = tenant.api.post(PATH, &body).await?.pointers().with_context(|| body.to_string())?;
@@ -211,10 +234,22 @@ async fn addresses_that_must_not_be_reached_are_refused() -> Result<()> {
         refused(url, "insecure_url").await?;
     }
     for url in [
-        "https://10.0.0.1/", "https://192.168.1.1/", "https://172.16.0.1/", "https://169.254.169.254/latest/meta-data/",
-        "https://100.64.0.1/", "https://0.0.0.0/", "https://[fd00::1]/", "https://[fe80::1]/", "https://[::ffff:10.0.0.1]/",
-        "https://[::ffff:127.0.0.1]/", "https://[64:ff9b::a00:1]/", "https://[2002:a00:1::]/", "https://0xa000001/",
-        "https://167772161/", "https://012.0.0.1/", "https://10.1/",
+        "https://10.0.0.1/",
+        "https://192.168.1.1/",
+        "https://172.16.0.1/",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://100.64.0.1/",
+        "https://0.0.0.0/",
+        "https://[fd00::1]/",
+        "https://[fe80::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[64:ff9b::a00:1]/",
+        "https://[2002:a00:1::]/",
+        "https://0xa000001/",
+        "https://167772161/",
+        "https://012.0.0.1/",
+        "https://10.1/",
     ] {
         refused(url, "forbidden_address").await?;
     }

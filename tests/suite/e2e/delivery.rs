@@ -20,7 +20,8 @@ async fn signed_with_the_api_key_and_the_users_headers() -> Result<()> {
     });
     tenant.webhook_with("hook", parameters, json!({})).await?;
     let mut ids = tenant.publish("order.created", 0..40).await?;
-    let event = json!({"name": "order.shipped", "payload": {"n": 40}, "id": "own-id", "published_at": "2024-05-06T07:08:09Z"});
+    let event =
+        json!({"name": "order.shipped", "payload": {"n": 40}, "id": "own-id", "published_at": "2024-05-06T07:08:09Z"});
     tenant.api.publish(&event).await?.json(202)?;
     ids.push("own-id".to_owned());
     for post in inbox.exactly(&ids).await? {
@@ -99,7 +100,8 @@ async fn real_events_of_many_shapes_arrive_byte_for_byte() -> Result<()> {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let mut ids = Vec::new();
     for batch in lines.chunks(50) {
-        let answer = tenant.api.post_text("/v1/events", format!("{{\"events\":[{}]}}", batch.join(","))).await?.json(202)?;
+        let answer =
+            tenant.api.post_text("/v1/events", format!("{{\"events\":[{}]}}", batch.join(","))).await?.json(202)?;
         let events: Vec<Value> = answer["events"].as_array().context("a list")?.clone();
         ids.extend(events.iter().filter_map(|event| event["id"].as_str().map(str::to_owned)));
     }

@@ -10,7 +10,17 @@ use crate::support::shared;
 async fn unknown_paths_and_methods() -> Result<()> {
     let world = shared().await;
     let tenant = world.tenant().await?;
-    let paths = ["/", "/v1", "/v1/", "/v2/events", "/v1/events/", "/v1/nothing", "/sandbox/v1/nothing", "/v1/events/a/b", "/docs/x.js"];
+    let paths = [
+        "/",
+        "/v1",
+        "/v1/",
+        "/v2/events",
+        "/v1/events/",
+        "/v1/nothing",
+        "/sandbox/v1/nothing",
+        "/v1/events/a/b",
+        "/docs/x.js",
+    ];
     for path in paths {
         for api in [world.open()?, tenant.api.clone()] {
             api.get(path).await?.error(404, "not_found").with_context(|| path.to_owned())?;
@@ -44,19 +54,21 @@ async fn problem_json_has_the_same_facts() -> Result<()> {
     let reply = tenant.api.send(Method::POST, "/v1/events", bad).await?;
     ensure!(reply.status == 400 && reply.header("content-type") == "application/problem+json", "{reply:?}");
     let problem: Value = serde_json::from_slice(&reply.body)?;
-    ensure!(problem["status"] == 400 && problem["title"] == "Bad Request" && problem["type"] == "about:blank", "{problem}");
+    ensure!(
+        problem["status"] == 400 && problem["title"] == "Bad Request" && problem["type"] == "about:blank",
+        "{problem}"
+    );
     ensure!(problem["error_code"] == "validation_failed" && problem["details"][0]["pointer"] == "/name", "{problem}");
     ensure!(problem["request_id"] == reply.header("x-request-id") && problem["detail"].is_string(), "{problem}");
 
-    for (method, path, status) in [
-        (Method::GET, "/nothing", 404),
-        (Method::PUT, "/v1/events", 405),
-        (Method::GET, "/v1/events?cursor=x", 400),
-    ] {
+    for (method, path, status) in
+        [(Method::GET, "/nothing", 404), (Method::PUT, "/v1/events", 405), (Method::GET, "/v1/events?cursor=x", 400)]
+    {
         let reply = tenant.api.send(method, path, |r| r.header("accept", "application/problem+json")).await?;
         ensure!(reply.status == status && reply.header("content-type") == "application/problem+json", "{reply:?}");
     }
-    let open = world.open()?.send(Method::GET, "/v1/events", |r| r.header("accept", "application/problem+json")).await?;
+    let open =
+        world.open()?.send(Method::GET, "/v1/events", |r| r.header("accept", "application/problem+json")).await?;
     ensure!(open.status == 401 && !open.header("www-authenticate").is_empty(), "{open:?}");
     Ok(())
 }
@@ -78,7 +90,15 @@ async fn bodies_of_another_kind_size_or_shape() -> Result<()> {
         let reply = tenant.api.post_text(path, vec![0xff, 0xfe, b'{', b'}']).await?;
         reply.error(400, "malformed_json")?;
         // A list must not be taken for the fields in their order.
-        for shape in ["[]", "7", "null", "\"x\"", "true", r#"["a.b",{}]"#, r#" ["a","permanent",{"callback_url":"http://127.0.0.1:9/"}]"#] {
+        for shape in [
+            "[]",
+            "7",
+            "null",
+            "\"x\"",
+            "true",
+            r#"["a.b",{}]"#,
+            r#" ["a","permanent",{"callback_url":"http://127.0.0.1:9/"}]"#,
+        ] {
             let reply = tenant.api.post_text(path, shape).await?;
             ensure!(reply.pointers()? == [""], "{path} {shape}: {}", reply.text());
         }
@@ -141,14 +161,29 @@ async fn raw(base: &str, head: String, chunk: Vec<u8>) -> Result<String> {
 async fn parameters_that_are_wrong_are_named() -> Result<()> {
     let tenant = shared().await.tenant().await?;
     for query in [
-        "limit=0", "limit=501", "limit=-1", "limit=x", "limit=1.5", "cursor=x", "cursor=", "cursor=%00", "from=yesterday",
-        "from=2026-01-01", "to=1", "name=a%20b", "name=", "nothing=1", "limit=1&limit=2",
+        "limit=0",
+        "limit=501",
+        "limit=-1",
+        "limit=x",
+        "limit=1.5",
+        "cursor=x",
+        "cursor=",
+        "cursor=%00",
+        "from=yesterday",
+        "from=2026-01-01",
+        "to=1",
+        "name=a%20b",
+        "name=",
+        "nothing=1",
+        "limit=1&limit=2",
     ] {
         let reply = tenant.api.get(&format!("/v1/events?{query}")).await?;
         let pointers = reply.pointers().with_context(|| query.to_owned())?;
         ensure!(pointers.iter().all(|pointer| pointer.starts_with('?')), "{query}: {pointers:?}");
     }
-    for path in ["/v1/events/%00", "/v1/events/%ff", "/v1/integrations/%2e%2e", "/v1/integrations/A%23b", "/v1/events/evt_"] {
+    for path in
+        ["/v1/events/%00", "/v1/events/%ff", "/v1/integrations/%2e%2e", "/v1/integrations/A%23b", "/v1/events/evt_"]
+    {
         tenant.api.get(path).await?.error(404, "not_found").with_context(|| path.to_owned())?;
     }
     let long = format!("/v1/events/{}", "x".repeat(3_000));

@@ -34,7 +34,10 @@ async fn every_event_stands_on_one_line_of_several_files() -> Result<()> {
         ensure!(numbers.is_sorted(), "{name} is not in the order of the log");
         for line in file.lines()? {
             let keys: Vec<&String> = line.as_object().context("an object")?.keys().collect();
-            ensure!(keys == ["name", "payload", "published_at", "tenant"] && line["tenant"] == tenant.id.as_str(), "{line}");
+            ensure!(
+                keys == ["name", "payload", "published_at", "tenant"] && line["tenant"] == tenant.id.as_str(),
+                "{line}"
+            );
         }
     }
     let log = tenant.log("files").await?;
@@ -47,7 +50,8 @@ async fn every_event_stands_on_one_line_of_several_files() -> Result<()> {
 async fn nothing_is_written_where_there_was_no_event() -> Result<()> {
     let tenant = shared().await.tenant().await?;
     let empty = format!("empty-{}", tenant.id);
-    let mut body = json!({"id": "empty", "integration_type": "permanent", "filter_conditions": {"entity_filter": ["never"]}});
+    let mut body =
+        json!({"id": "empty", "integration_type": "permanent", "filter_conditions": {"entity_filter": ["never"]}});
     body["s3_parameters"] = tenant.s3_parameters(&empty);
     tenant.api.post("/v1/integrations", &body).await?.json(200)?;
     // Two files of a witness, one interval after the other.
@@ -113,7 +117,8 @@ async fn a_large_file_goes_up_in_parts_and_is_exact() -> Result<()> {
     // Wide events: 12 MB and more in one interval.
     let pad = "p".repeat(60_000);
     let witness = Inbox::open().await?;
-    let mut filter = json!({"id": "witness", "integration_type": "permanent", "filter_conditions": {"entity_filter": ["none"]}});
+    let mut filter =
+        json!({"id": "witness", "integration_type": "permanent", "filter_conditions": {"entity_filter": ["none"]}});
     filter["callback_parameters"] = json!({"callback_url": witness.url()});
     tenant.api.post("/v1/integrations", &filter).await?.json(200)?;
     for batch in 0..5_usize {

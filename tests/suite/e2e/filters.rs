@@ -8,8 +8,18 @@ use serde_json::{Value, json};
 use crate::support::{Inbox, SOON, bucket, quiet, shared};
 
 const NAMES: [&str; 12] = [
-    "order.created", "order.cancelled", "order.line.added", "orders.created", "order", "return.created", "return.closed",
-    "pull_request.opened", "pull_request_review.submitted", "pull.opened", "Order.created", "a-b.c_d",
+    "order.created",
+    "order.cancelled",
+    "order.line.added",
+    "orders.created",
+    "order",
+    "return.created",
+    "return.closed",
+    "pull_request.opened",
+    "pull_request_review.submitted",
+    "pull.opened",
+    "Order.created",
+    "a-b.c_d",
 ];
 
 #[tokio::test]
@@ -19,8 +29,14 @@ async fn each_integration_gets_exactly_what_it_asks_for() -> Result<()> {
         (json!({"entity_filter": [], "event_filter": []}), &NAMES),
         (json!({"entity_filter": ["order"]}), &["order.created", "order.cancelled", "order.line.added", "order"]),
         (json!({"event_filter": ["order.created"]}), &["order.created"]),
-        (json!({"entity_filter": ["return"], "event_filter": ["order.created"]}), &["return.created", "return.closed", "order.created"]),
-        (json!({"event_filter": ["*.created"]}), &["order.created", "orders.created", "return.created", "Order.created"]),
+        (
+            json!({"entity_filter": ["return"], "event_filter": ["order.created"]}),
+            &["return.created", "return.closed", "order.created"],
+        ),
+        (
+            json!({"event_filter": ["*.created"]}),
+            &["order.created", "orders.created", "return.created", "Order.created"],
+        ),
         (json!({"entity_filter": ["pull_*"]}), &["pull_request.opened", "pull_request_review.submitted"]),
         (json!({"event_filter": ["order.*"]}), &["order.created", "order.cancelled", "order.line.added"]),
         (json!({"entity_filter": ["*"]}), &NAMES),
@@ -35,7 +51,8 @@ async fn each_integration_gets_exactly_what_it_asks_for() -> Result<()> {
         ensure!(made["filter_conditions"].is_object(), "{made}");
         inboxes.push((filter, names, inbox));
     }
-    let mut s3 = json!({"id": "files", "integration_type": "permanent", "filter_conditions": {"entity_filter": ["order"]}});
+    let mut s3 =
+        json!({"id": "files", "integration_type": "permanent", "filter_conditions": {"entity_filter": ["order"]}});
     let prefix = format!("filtered-{}", tenant.id);
     s3["s3_parameters"] = tenant.s3_parameters(&prefix);
     tenant.api.post("/v1/integrations", &s3).await?.json(200)?;
@@ -59,7 +76,10 @@ async fn each_integration_gets_exactly_what_it_asks_for() -> Result<()> {
     let files = bucket::files_with(&tenant.s3, &prefix, 8, SOON).await?;
     for file in files {
         let names: Vec<Value> = file.lines()?.iter().map(|line| line["name"].clone()).collect();
-        ensure!(names.iter().all(|name| name.as_str().is_some_and(|n| n == "order" || n.starts_with("order."))), "{names:?}");
+        ensure!(
+            names.iter().all(|name| name.as_str().is_some_and(|n| n == "order" || n.starts_with("order."))),
+            "{names:?}"
+        );
     }
     Ok(())
 }

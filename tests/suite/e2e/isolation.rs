@@ -12,7 +12,8 @@ async fn the_sandbox_sees_nothing_of_production_and_the_other_way_round() -> Res
     let (live, test) = (Inbox::open().await?, Inbox::open().await?);
     tenant.webhook("hook", &live.url()).await?;
     // The same id is free in the other environment.
-    let body = json!({"id": "hook", "integration_type": "permanent", "callback_parameters": {"callback_url": test.url()}});
+    let body =
+        json!({"id": "hook", "integration_type": "permanent", "callback_parameters": {"callback_url": test.url()}});
     sandbox.post("/v1/integrations", &body).await?.json(200)?;
 
     tenant.api.publish(&json!({"name": "live.one", "payload": {}, "id": "same"})).await?.json(202)?;

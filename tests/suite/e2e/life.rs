@@ -14,7 +14,8 @@ async fn read_listed_and_deleted() -> Result<()> {
         tenant.webhook(id, &inbox.url()).await?;
     }
     let list = tenant.api.get("/v1/integrations").await?.json(200)?;
-    let ids: Vec<&str> = list["integrations"].as_array().into_iter().flatten().filter_map(|i| i["id"].as_str()).collect();
+    let ids: Vec<&str> =
+        list["integrations"].as_array().into_iter().flatten().filter_map(|i| i["id"].as_str()).collect();
     ensure!(ids == ["a", "b", "c"], "{ids:?}");
     ensure!(tenant.api.get("/v1/integrations/b").await?.json(200)? == list["integrations"][1]);
 

@@ -74,7 +74,9 @@ async fn what_is_published_while_one_pages_changes_nothing() -> Result<()> {
 async fn names_filter() -> Result<()> {
     let tenant = shared().await.tenant().await?;
     for _ in 0..3 {
-        let events: Vec<Value> = (0..30).map(|n| json!({"name": if n % 10 == 0 { "rare.one" } else { "common.one" }, "payload": {}})).collect();
+        let events: Vec<Value> = (0..30)
+            .map(|n| json!({"name": if n % 10 == 0 { "rare.one" } else { "common.one" }, "payload": {}}))
+            .collect();
         tenant.api.publish(&json!({ "events": events })).await?.json(202)?;
     }
     for limit in [1, 2, 4, 100] {
@@ -114,7 +116,9 @@ async fn ranges_take_their_beginning_in_and_leave_their_end_out() -> Result<()> 
     ensure!(range.is_empty(), "{range:?}");
     let range = walk(&tenant, &format!("from={second}&to={first}")).await?;
     ensure!(range.is_empty(), "{range:?}");
-    for far in ["from=1970-01-01T00:00:00Z", "to=9999-01-01T00:00:00Z", "from=9999-01-01T00:00:00Z", "to=1970-01-01T00:00:00Z"] {
+    for far in
+        ["from=1970-01-01T00:00:00Z", "to=9999-01-01T00:00:00Z", "from=9999-01-01T00:00:00Z", "to=1970-01-01T00:00:00Z"]
+    {
         page(&tenant, far).await.with_context(|| far.to_owned())?;
     }
     ensure!(page(&tenant, "from=9999-01-01T00:00:00Z").await?.0.is_empty());

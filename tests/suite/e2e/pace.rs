@@ -20,7 +20,8 @@ async fn a_rate_is_held_over_any_window_and_others_do_not_wait() -> Result<()> {
     let posts = slow.exactly(&ids).await?;
     let first = posts[0].at;
     for (place, post) in posts.iter().enumerate() {
-        let window = posts[place..].iter().take_while(|p| p.at.duration_since(post.at) < Duration::from_secs(5)).count();
+        let window =
+            posts[place..].iter().take_while(|p| p.at.duration_since(post.at) < Duration::from_secs(5)).count();
         ensure!(window <= RATE * 5 * 11 / 10, "{window} in 5 s from {:?}", post.at.duration_since(first));
     }
     let took = posts[posts.len() - 1].at.duration_since(first);

@@ -86,9 +86,26 @@ async fn bad_items_reject_the_whole_batch_with_a_pointer_to_each() -> Result<()>
     ]});
     let pointers = tenant.api.publish(&batch).await?.pointers()?;
     let want = [
-        "/events/1/name", "/events/2/name", "/events/3/name", "/events/4/payload", "/events/5/payload", "/events/6/payload",
-        "/events/7", "/events/8", "/events/9/more", "/events/10/id", "/events/11/id", "/events/12/id", "/events/13/id",
-        "/events/14/id", "/events/15/published_at", "/events/16/partner_id", "/events/17", "/events/18", "/events/19", "/events/20",
+        "/events/1/name",
+        "/events/2/name",
+        "/events/3/name",
+        "/events/4/payload",
+        "/events/5/payload",
+        "/events/6/payload",
+        "/events/7",
+        "/events/8",
+        "/events/9/more",
+        "/events/10/id",
+        "/events/11/id",
+        "/events/12/id",
+        "/events/13/id",
+        "/events/14/id",
+        "/events/15/published_at",
+        "/events/16/partner_id",
+        "/events/17",
+        "/events/18",
+        "/events/19",
+        "/events/20",
     ];
     ensure!(pointers == want, "{pointers:#?}");
     for (bad, pointer) in [
@@ -134,9 +151,15 @@ async fn limits_of_number_and_size() -> Result<()> {
     };
     let inbox = Inbox::open().await?;
     tenant.webhook("hook", &inbox.url()).await?;
-    let events: Vec<Value> = (0..20).map(|n| json!({"name": "a.b", "payload": {"n": n, "t": noise(n, 255 * 1024)}})).collect();
+    let events: Vec<Value> =
+        (0..20).map(|n| json!({"name": "a.b", "payload": {"n": n, "t": noise(n, 255 * 1024)}})).collect();
     let answer = tenant.api.publish(&json!({ "events": events })).await?.json(202)?;
-    let ids: Vec<String> = answer["events"].as_array().context("a list")?.iter().filter_map(|e| e["id"].as_str().map(str::to_owned)).collect();
+    let ids: Vec<String> = answer["events"]
+        .as_array()
+        .context("a list")?
+        .iter()
+        .filter_map(|e| e["id"].as_str().map(str::to_owned))
+        .collect();
     ensure!(ids.len() == 20);
     for post in inbox.exactly(&ids).await? {
         let text = post.json()?["payload"]["t"].as_str().map(str::to_owned);
@@ -158,7 +181,10 @@ async fn payloads_keep_every_digit_and_character_on_one_line() -> Result<()> {
         (r#"{"a":123456789012345678901234567890.123456789012345678901234567890}"#, None),
         (r#"{"a":1.50,"b":1e400,"c":-0,"d":1E+2,"e":0.10}"#, None),
         (r#"{"a":9007199254740993,"b":18446744073709551616}"#, None),
-        ("{\n  \"a\" : [ 1 ,\t2 ],\r\n  \"b\": \"keep  these \\n spaces \\\" \\\\\"\n}", Some(r#"{"a":[1,2],"b":"keep  these \n spaces \" \\"}"#)),
+        (
+            "{\n  \"a\" : [ 1 ,\t2 ],\r\n  \"b\": \"keep  these \\n spaces \\\" \\\\\"\n}",
+            Some(r#"{"a":[1,2],"b":"keep  these \n spaces \" \\"}"#),
+        ),
         (r#"{"a":"Ünïcödé 漢字 🎉","b":"\u00e9\ud83c\udf89\u2028","c":"\/"}"#, None),
         ("{\"line\":\"\u{2028}\u{2029}\u{85}\"}", None),
         (r#"{"b":1,"a":2,"b":3}"#, None),
@@ -203,7 +229,12 @@ async fn a_lone_surrogate_and_broken_escapes_are_refused_or_kept_as_they_are() -
     }
     for payload in [r#"{"a":"\x"}"#, r#"{"a":"\u12"}"#, "{\"a\":\"tab\there\"}", "{\"a\":NaN}", "{\"a\":01}"] {
         let body = format!("{{\"name\":\"a.b\",\"payload\":{payload}}}");
-        tenant.api.post_text("/v1/events", body).await?.error(400, "malformed_json").with_context(|| payload.to_owned())?;
+        tenant
+            .api
+            .post_text("/v1/events", body)
+            .await?
+            .error(400, "malformed_json")
+            .with_context(|| payload.to_owned())?;
     }
     Ok(())
 }

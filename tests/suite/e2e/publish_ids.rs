@@ -11,7 +11,8 @@ use sluice::domain::scope::{Environment, Scope};
 use crate::support::{Inbox, Tenant, quiet, shared};
 
 fn batch(ids: impl IntoIterator<Item = String>) -> Value {
-    let events: Vec<Value> = ids.into_iter().map(|id| json!({"name": "order.created", "payload": {"id": id}, "id": id})).collect();
+    let events: Vec<Value> =
+        ids.into_iter().map(|id| json!({"name": "order.created", "payload": {"id": id}, "id": id})).collect();
     json!({ "events": events })
 }
 
@@ -28,7 +29,8 @@ async fn repetitions_in_one_batch_and_in_a_later_one() -> Result<()> {
     let ids = |list: &[&str]| batch(list.iter().map(|id| (*id).to_owned()));
     let first = tenant.api.publish(&ids(&["a", "b", "a", "a"])).await?.json(202)?;
     ensure!(first["accepted"] == 2 && first["duplicates"] == 2, "{first}");
-    let statuses: Vec<&str> = first["events"].as_array().context("a list")?.iter().filter_map(|e| e["status"].as_str()).collect();
+    let statuses: Vec<&str> =
+        first["events"].as_array().context("a list")?.iter().filter_map(|e| e["status"].as_str()).collect();
     ensure!(statuses == ["accepted", "accepted", "duplicate", "duplicate"], "{statuses:?}");
     let again = tenant.api.publish(&ids(&["b", "c"])).await?.json(202)?;
     ensure!(again["accepted"] == 1 && again["events"][0]["status"] == "duplicate", "{again}");
@@ -49,9 +51,10 @@ async fn repetitions_in_one_batch_and_in_a_later_one() -> Result<()> {
 async fn ids_that_look_like_ours_or_like_keys() -> Result<()> {
     let (tenant, inbox) = hooked().await?;
     let generated = tenant.publish("a.b", 0..1).await?;
-    let mut ids: Vec<String> = ["#", "claim#x", "evt_", "evt_00000000000000000000000", "%2F", "a\"b", "'", "{}", "\\", "<>"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut ids: Vec<String> =
+        ["#", "claim#x", "evt_", "evt_00000000000000000000000", "%2F", "a\"b", "'", "{}", "\\", "<>"]
+            .map(str::to_owned)
+            .to_vec();
     ids.push("x".repeat(128));
     let answer = tenant.api.publish(&batch(ids.clone())).await?.json(202)?;
     ensure!(answer["accepted"] == ids.len(), "{answer}");
@@ -98,7 +101,10 @@ async fn twenty_publishers_of_the_same_ids_at_once() -> Result<()> {
     let answers = try_join_all(publish).await?;
     let mut accepted: HashMap<String, usize> = HashMap::new();
     for answer in &answers {
-        ensure!(answer["accepted"].as_u64().zip(answer["duplicates"].as_u64()).is_some_and(|(a, d)| a + d == 50), "{answer}");
+        ensure!(
+            answer["accepted"].as_u64().zip(answer["duplicates"].as_u64()).is_some_and(|(a, d)| a + d == 50),
+            "{answer}"
+        );
         for event in answer["events"].as_array().context("a list")? {
             let count = accepted.entry(event["id"].as_str().unwrap_or_default().to_owned()).or_default();
             *count += usize::from(event["status"] == "accepted");
@@ -164,7 +170,8 @@ async fn who_waits_for_an_id_in_doubt_holds_up_nobody_else() -> Result<()> {
         world.claim(&scope, id).await?;
     }
     let begun = Instant::now();
-    let waiting = try_join_all(ids.iter().map(|id| async { tenant.api.publish(&batch([id.clone()])).await?.json(202) }));
+    let waiting =
+        try_join_all(ids.iter().map(|id| async { tenant.api.publish(&batch([id.clone()])).await?.json(202) }));
     let others = async {
         for n in 0..5 {
             other.publish("a.b", n..n + 1).await?;

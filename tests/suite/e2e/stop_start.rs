@@ -65,7 +65,8 @@ async fn the_seams_lose_nothing_under_load() -> Result<()> {
 #[tokio::test]
 async fn retries_under_way_wait_for_the_start() -> Result<()> {
     let tenant = shared().await.tenant().await?;
-    let inbox = Inbox::answering(|_, before| status(if before == 0 { StatusCode::BAD_GATEWAY } else { StatusCode::OK }));
+    let inbox =
+        Inbox::answering(|_, before| status(if before == 0 { StatusCode::BAD_GATEWAY } else { StatusCode::OK }));
     let inbox = inbox.await?;
     let witness = Inbox::open().await?;
     tenant.webhook("hook", &inbox.url()).await?;
@@ -119,7 +120,8 @@ async fn a_restart_of_the_process_keeps_what_waits() -> Result<()> {
     let system = crate::support::world::start(folder.path(), &settings).await?;
     let world = World::of(system);
     let tenant = world.tenant().await?;
-    let inbox = Inbox::answering(|_, before| status(if before == 0 { StatusCode::BAD_GATEWAY } else { StatusCode::OK }));
+    let inbox =
+        Inbox::answering(|_, before| status(if before == 0 { StatusCode::BAD_GATEWAY } else { StatusCode::OK }));
     let inbox = inbox.await?;
     tenant.webhook("hook", &inbox.url()).await?;
     tenant.webhook("stopped", &inbox.url()).await?;

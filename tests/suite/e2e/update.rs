@@ -13,7 +13,8 @@ async fn patch(tenant: &Tenant, id: &str, body: Value) -> Result<Reply> {
 async fn a_stopped_integration_is_changed_and_keeps_its_secrets() -> Result<()> {
     let tenant = shared().await.tenant().await?;
     let (old, new) = (Inbox::open().await?, Inbox::open().await?);
-    let parameters = json!({"callback_url": old.url(), "api_key": "first", "headers": {"x-one": "1"}, "timeout_seconds": 3});
+    let parameters =
+        json!({"callback_url": old.url(), "api_key": "first", "headers": {"x-one": "1"}, "timeout_seconds": 3});
     let made = tenant.webhook_with("hook", parameters, json!({})).await?;
     let secret = made["callback_parameters"]["signing_secret"].as_str().unwrap_or_default().to_owned();
     patch(&tenant, "hook", json!({})).await?.error(400, "integration_not_stopped")?;

@@ -66,6 +66,10 @@ pub(crate) fn each_once(files: &[ExportFile], count: usize) -> Result<()> {
     let counts = numbers(files)?;
     let missing = (0..count as u64).filter(|n| !counts.contains_key(n)).count();
     let twice = counts.values().filter(|n| **n > 1).count();
-    ensure!((missing, twice, counts.len()) == (0, 0, count), "{missing} missing, {twice} twice, {} in all", counts.len());
+    ensure!(
+        (missing, twice, counts.len()) == (0, 0, count),
+        "{missing} missing, {twice} twice, {} in all",
+        counts.len()
+    );
     Ok(())
 }

@@ -120,7 +120,10 @@ impl Inbox {
         let missing = ids.iter().filter(|id| !counts.contains_key(*id)).count();
         let twice = counts.values().filter(|count| **count > 1).count();
         let other = counts.keys().filter(|id| !ids.contains(id)).count();
-        ensure!((missing, twice, other) == (0, 0, 0), "{missing} are missing, {twice} came again, {other} are not ours");
+        ensure!(
+            (missing, twice, other) == (0, 0, 0),
+            "{missing} are missing, {twice} came again, {other} are not ours"
+        );
         Ok(posts)
     }
 }

@@ -79,7 +79,9 @@ pub(crate) async fn list(
     let mut events = Vec::with_capacity(limit);
     let mut place = None;
     for _ in 0..MAX_CHUNKS {
-        let Some((chunk, content)) = reader.next().await? else { return Ok(Json(EventPage { events, next_cursor: None })) };
+        let Some((chunk, content)) = reader.next().await? else {
+            return Ok(Json(EventPage { events, next_cursor: None }));
+        };
         let below = last.filter(|(c, _)| *c == chunk).map_or(content.len(), |(_, index)| index.min(content.len()));
         for (index, event) in content.into_iter().enumerate().take(below).rev() {
             if events.len() == limit {

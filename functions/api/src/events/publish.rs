@@ -183,8 +183,14 @@ fn check(input: EventInput<'_>, place: &str, faults: &mut Vec<FieldError>) -> Ne
     if input.id.as_deref().is_some_and(|id| !is_event_id(id)) {
         fault("id", "must be 1 to 128 visible ASCII characters but /");
     }
-    let short = [("partner_id", &input.partner_id), ("document_type", &input.document_type), ("ordering_key", &input.ordering_key)];
-    for (field, _) in short.into_iter().filter(|(_, value)| value.as_ref().is_some_and(|v| v.is_empty() || v.len() > 256)) {
+    let short = [
+        ("partner_id", &input.partner_id),
+        ("document_type", &input.document_type),
+        ("ordering_key", &input.ordering_key),
+    ];
+    for (field, _) in
+        short.into_iter().filter(|(_, value)| value.as_ref().is_some_and(|v| v.is_empty() || v.len() > 256))
+    {
         fault(field, "must be 1 to 256 bytes");
     }
     NewEvent {

@@ -141,9 +141,10 @@ fn problem(error: LifeError) -> Problem {
             let message = "There is an integration of this id already.";
             Problem::new(StatusCode::CONFLICT, "integration_already_exists", message)
         }
-        LifeError::Create(CreateError::LimitReached) => {
-            Problem::bad_request("integration_limit_exceeded", "There are 25 integrations already, the most there can be.")
-        }
+        LifeError::Create(CreateError::LimitReached) => Problem::bad_request(
+            "integration_limit_exceeded",
+            "There are 25 integrations already, the most there can be.",
+        ),
         LifeError::Create(CreateError::Store(error)) => error.into(),
         LifeError::Engine(error) => error.into(),
     }

@@ -146,7 +146,8 @@ impl CallbackParameters {
 
     /// The target to store, and the signing secret where one was made.
     pub(crate) async fn target(self, app: &App, scope: &Scope) -> Result<(WebhookTarget, Option<String>), Problem> {
-        let url = targets::check(&self.callback_url, "callback_parameters/callback_url", app.settings.target_policy).await?;
+        let url =
+            targets::check(&self.callback_url, "callback_parameters/callback_url", app.settings.target_policy).await?;
         let made = match &self.signing_secret {
             Some(_) => None,
             None => Some(SigningKey::generate().map_err(|e| Problem::internal(&e))?.to_secret().to_string()),

@@ -90,7 +90,12 @@ impl CallbackPatch {
 
 impl S3Patch {
     /// Applies the changes, where they are good; gives what is wrong with them.
-    pub(crate) async fn apply(self, app: &App, scope: &Scope, target: &mut S3Target) -> Result<Vec<FieldError>, Problem> {
+    pub(crate) async fn apply(
+        self,
+        app: &App,
+        scope: &Scope,
+        target: &mut S3Target,
+    ) -> Result<Vec<FieldError>, Problem> {
         let open = |sealed: &Sealed| app.keys.open(scope, sealed).map_err(|e| Problem::internal(&e));
         let or_old = |new: Option<String>, old: &Sealed| match fresh(new) {
             Some(new) => Ok(new),

@@ -65,7 +65,10 @@ pub(crate) async fn recover(
         return Err(Problem::bad_request("not_a_webhook", "Files stay in the bucket: only webhooks are sent again."));
     }
     if route.backlog.len() >= MAX_WAITING {
-        return Err(Problem::bad_request("too_many_recoveries", "Let the recoveries that wait come to their end first."));
+        return Err(Problem::bad_request(
+            "too_many_recoveries",
+            "Let the recoveries that wait come to their end first.",
+        ));
     }
     let route = lifecycle::recover(&app, &caller.scope, RouteKind::Integration, &id, (from, to)).await?;
     route.map(|route| (StatusCode::ACCEPTED, Json(route.into()))).ok_or_else(Problem::not_found)

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use http::StatusCode;
-use sluice::engine::sender::{Sender, answer, words};
 use sluice::domain::retry::Answer;
+use sluice::engine::sender::{Sender, answer, words};
 use sluice::http::auth::{IntegrationsWrite, Needs};
 use sluice::http::body::EmptyBody;
 use sluice::http::problem::{ErrorBody, Problem};

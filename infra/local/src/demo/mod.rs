@@ -47,7 +47,8 @@ pub(crate) struct DemoEvent {
 /// How long nothing may arrive before the demo gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// So that a file is closed while one watches.
-const SETTINGS: [(&str, &str); 2] = [("SLUICE_EXPORT_INTERVAL_SECONDS", "3"), ("SLUICE_LOG_GRACE_MILLISECONDS", "1000")];
+const SETTINGS: [(&str, &str); 2] =
+    [("SLUICE_EXPORT_INTERVAL_SECONDS", "3"), ("SLUICE_LOG_GRACE_MILLISECONDS", "1000")];
 
 /// Runs the demo.
 ///
@@ -59,7 +60,10 @@ pub async fn run(file: Option<&Path>) -> Result<(), DemoError> {
     let settings = local_settings(&SETTINGS)?;
     let listen = ([127, 0, 0, 1], 0).into();
     let system = System::start(Options { listen, data: data.path().to_owned(), settings }).await?;
-    println!("Sluice runs in this process, over a fresh folder: DynamoDB, SQS and S3 are embedded, the API is at {}.", system.credentials.base_url);
+    println!(
+        "Sluice runs in this process, over a fresh folder: DynamoDB, SQS and S3 are embedded, the API is at {}.",
+        system.credentials.base_url
+    );
     let result = exercise(&system, events).await;
     system.stop().await;
     result
@@ -111,7 +115,8 @@ async fn exercise(system: &System, events: Vec<DemoEvent>) -> Result<(), DemoErr
     bars.finish();
 
     let files = files.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let faults = checks.lock().unwrap_or_else(PoisonError::into_inner).faults(&system.credentials.tenant, &events, &files);
+    let faults =
+        checks.lock().unwrap_or_else(PoisonError::into_inner).faults(&system.credentials.tenant, &events, &files);
     let timings = report::Timings { published, delivered, exported };
     report::print(&events, bytes, &timings, &files, &before, &system.usage());
     if faults.is_empty() {
@@ -147,7 +152,9 @@ async fn wait(
 /// The closed files of the bucket: key and content.
 async fn export_files(s3: &S3Access) -> Result<Vec<(String, String)>, DemoError> {
     let client = s3.client();
-    let fail = |e: &dyn std::error::Error| DemoError::Failed(format!("reading the bucket: {}", aws_sdk_s3::error::DisplayErrorContext(e)));
+    let fail = |e: &dyn std::error::Error| {
+        DemoError::Failed(format!("reading the bucket: {}", aws_sdk_s3::error::DisplayErrorContext(e)))
+    };
     let listed = client.list_objects_v2().bucket(&s3.bucket).send().await.map_err(|e| fail(&e))?;
     let mut files = Vec::new();
     for key in listed.contents().iter().filter_map(|object| object.key()).filter(|key| key.ends_with(".export")) {
@@ -167,7 +174,8 @@ struct Bars {
 impl Bars {
     fn new(events: usize) -> Self {
         let all = MultiProgress::new();
-        let style = ProgressStyle::with_template("{msg:10} [{bar:40}] {pos}/{len}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = ProgressStyle::with_template("{msg:10} [{bar:40}] {pos}/{len}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = |name: &'static str| {
             let bar = all.add(ProgressBar::new(events as u64).with_style(style.clone()).with_message(name));
             bar.tick();

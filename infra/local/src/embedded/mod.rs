@@ -87,7 +87,8 @@ impl Servers {
     /// Stops them, and returns once their files are closed.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
-        let join = tokio::task::spawn_blocking(move || self.threads.into_iter().map(JoinHandle::join).all(|r| r.is_ok()));
+        let join =
+            tokio::task::spawn_blocking(move || self.threads.into_iter().map(JoinHandle::join).all(|r| r.is_ok()));
         if !join.await.unwrap_or(false) {
             tracing::error!("an embedded server ended by a panic");
         }
@@ -99,7 +100,8 @@ async fn serve_sqs(listener: TcpListener, path: PathBuf, stop: Stop) -> Result<(
 }
 
 fn bind(port: u16) -> Result<std::net::TcpListener, StartError> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", port)).map_err(|e| StartError::new("embedded servers", e))?;
+    let listener =
+        std::net::TcpListener::bind(("127.0.0.1", port)).map_err(|e| StartError::new("embedded servers", e))?;
     listener.set_nonblocking(true).map_err(|e| StartError::new("embedded servers", e))?;
     Ok(listener)
 }

@@ -123,10 +123,7 @@ impl<T> FromIterator<(String, Result<T, Fault>)> for Results<T> {
     }
 }
 
-pub(super) async fn send(
-    context: &Context<'_>,
-    batch: Batch<Content>,
-) -> Result<Results<Sent>, Fault> {
+pub(super) async fn send(context: &Context<'_>, batch: Batch<Content>) -> Result<Results<Sent>, Fault> {
     let name = batch.check()?;
     let (mut ids, mut checked, mut messages) = (Vec::new(), Vec::new(), Vec::new());
     let mut total = 0;
@@ -146,17 +143,12 @@ pub(super) async fn send(
         }
     }
     if total > MAX_MESSAGE_BYTES {
-        let message = format!(
-            "Batch requests cannot be longer than {MAX_MESSAGE_BYTES} bytes. You have sent {total} bytes."
-        );
+        let message =
+            format!("Batch requests cannot be longer than {MAX_MESSAGE_BYTES} bytes. You have sent {total} bytes.");
         return Err(Fault::new(Code::BatchRequestTooLong, message));
     }
     // One result for each message that passed the check, in order.
-    let mut stored = context
-        .store
-        .run(move |tables| tables.send(&name, messages))
-        .await?
-        .into_iter();
+    let mut stored = context.store.run(move |tables| tables.send(&name, messages)).await?.into_iter();
     let merged = checked.into_iter().map(|entry| {
         let sent = entry?;
         stored.next().unwrap_or_else(|| Err(Fault::internal()))?;
@@ -165,10 +157,7 @@ pub(super) async fn send(
     Ok(ids.into_iter().zip(merged).collect())
 }
 
-pub(super) async fn delete(
-    context: &Context<'_>,
-    batch: Batch<Delete>,
-) -> Result<Results<Done>, Fault> {
+pub(super) async fn delete(context: &Context<'_>, batch: Batch<Delete>) -> Result<Results<Done>, Fault> {
     let name = batch.check()?;
     context
         .store
@@ -201,9 +190,7 @@ pub(super) async fn change_visibility(
                 let checked = Receipt::decode(&content.receipt_handle)
                     .and_then(|receipt| Ok((receipt, visibility(content.visibility_timeout)?)));
                 let result = match checked {
-                    Ok((receipt, seconds)) => {
-                        settle(tables.change_visibility(&name, receipt, seconds))?
-                    }
+                    Ok((receipt, seconds)) => settle(tables.change_visibility(&name, receipt, seconds))?,
                     Err(fault) => Err(fault),
                 };
                 results.push((id, result.map(|()| Done {})));

@@ -42,10 +42,7 @@ pub(super) struct Sent {
     message_id: String,
     #[serde(rename = "MD5OfMessageBody")]
     md5_of_body: String,
-    #[serde(
-        rename = "MD5OfMessageAttributes",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "MD5OfMessageAttributes", skip_serializing_if = "Option::is_none")]
     md5_of_attributes: Option<String>,
 }
 
@@ -72,23 +69,9 @@ impl Content {
         let message_id = Uuid::now_v7().to_string();
         let md5 = hex::encode(Md5::digest(self.message_body.as_bytes()));
         let size = i64::try_from(size).unwrap_or(i64::MAX);
-        let sent = Sent {
-            message_id: message_id.clone(),
-            md5_of_body: md5.clone(),
-            md5_of_attributes,
-        };
+        let sent = Sent { message_id: message_id.clone(), md5_of_body: md5.clone(), md5_of_attributes };
         let body = self.message_body;
-        Ok((
-            NewMessage {
-                message_id,
-                md5,
-                body,
-                attributes,
-                size,
-                delay,
-            },
-            sent,
-        ))
+        Ok((NewMessage { message_id, md5, body, attributes, size, delay }, sent))
     }
 }
 
@@ -104,10 +87,7 @@ fn is_allowed(character: char) -> bool {
 pub(super) async fn send(context: &Context<'_>, request: SendOne) -> Result<Sent, Fault> {
     let name = queue_name(&request.queue_url)?;
     let (message, sent) = request.content.check()?;
-    let results = context
-        .store
-        .run(move |tables| tables.send(&name, vec![message]))
-        .await?;
+    let results = context.store.run(move |tables| tables.send(&name, vec![message])).await?;
     results.into_iter().collect::<Result<(), Fault>>()?;
     Ok(sent)
 }
@@ -151,37 +131,24 @@ struct Message {
     attributes: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     message_attributes: Attributes,
-    #[serde(
-        rename = "MD5OfMessageAttributes",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "MD5OfMessageAttributes", skip_serializing_if = "Option::is_none")]
     md5_of_attributes: Option<String>,
 }
 
 pub(super) async fn receive(context: &Context<'_>, request: Receive) -> Result<Messages, Fault> {
     let name = queue_name(&request.queue_url)?;
     let most = request.max_number_of_messages.unwrap_or(1);
-    let Some(most) = usize::try_from(most)
-        .ok()
-        .filter(|most| (1..=10).contains(most))
-    else {
+    let Some(most) = usize::try_from(most).ok().filter(|most| (1..=10).contains(most)) else {
         let reason = "Must be between 1 and 10, if provided.";
         return Err(Fault::invalid("MaxNumberOfMessages", most, reason));
     };
-    let visibility = in_range(
-        "VisibilityTimeout",
-        request.visibility_timeout,
-        MAX_VISIBILITY,
-    )?;
+    let visibility = in_range("VisibilityTimeout", request.visibility_timeout, MAX_VISIBILITY)?;
     let wait = in_range("WaitTimeSeconds", request.wait_time_seconds, MAX_WAIT)?;
     let mut system = request.attribute_names.unwrap_or_default();
     system.extend(request.message_system_attribute_names.unwrap_or_default());
     let wanted = request.message_attribute_names.unwrap_or_default();
     let received = context.store.receive(name, most, visibility, wait).await?;
-    let messages = received
-        .into_iter()
-        .map(|message| shape(message, &system, &wanted))
-        .collect();
+    let messages = received.into_iter().map(|message| shape(message, &system, &wanted)).collect();
     Ok(Messages { messages })
 }
 
@@ -196,9 +163,7 @@ fn shape(received: Received, system: &[String], wanted: &[String]) -> Message {
     let md5_of_attributes = if message_attributes.is_empty() {
         None
     } else {
-        attributes::measure(&message_attributes)
-            .ok()
-            .map(|(_, digest)| digest)
+        attributes::measure(&message_attributes).ok().map(|(_, digest)| digest)
     };
     Message {
         attributes: system_attributes(&received, system),
@@ -222,9 +187,7 @@ fn system_attributes(received: &Received, wanted: &[String]) -> BTreeMap<&'stati
     set("SenderId", &|| ACCOUNT.to_owned());
     set("SentTimestamp", &|| received.sent_at.to_string());
     set("ApproximateReceiveCount", &|| received.receives.to_string());
-    set("ApproximateFirstReceiveTimestamp", &|| {
-        received.first_received_at.to_string()
-    });
+    set("ApproximateFirstReceiveTimestamp", &|| received.first_received_at.to_string());
     if let Some(source) = &received.source {
         set("DeadLetterQueueSourceArn", &|| arn(source));
     }
@@ -243,10 +206,7 @@ pub(super) struct Delete {
 pub(super) async fn delete(context: &Context<'_>, request: Delete) -> Result<Empty, Fault> {
     let name = queue_name(&request.queue_url)?;
     let receipt = Receipt::decode(&request.receipt_handle)?;
-    context
-        .store
-        .run(move |tables| tables.delete(&name, receipt))
-        .await?;
+    context.store.run(move |tables| tables.delete(&name, receipt)).await?;
     Ok(Empty {})
 }
 
@@ -261,22 +221,15 @@ pub(super) struct ChangeVisibility {
     visibility_timeout: Option<i64>,
 }
 
-pub(super) async fn change_visibility(
-    context: &Context<'_>,
-    request: ChangeVisibility,
-) -> Result<Empty, Fault> {
+pub(super) async fn change_visibility(context: &Context<'_>, request: ChangeVisibility) -> Result<Empty, Fault> {
     let name = queue_name(&request.queue_url)?;
     let receipt = Receipt::decode(&request.receipt_handle)?;
     let visibility = visibility(request.visibility_timeout)?;
-    context
-        .store
-        .run(move |tables| tables.change_visibility(&name, receipt, visibility))
-        .await?;
+    context.store.run(move |tables| tables.change_visibility(&name, receipt, visibility)).await?;
     Ok(Empty {})
 }
 
 /// The timeout of a change, where it must be there.
 pub(super) fn visibility(given: Option<i64>) -> Result<i64, Fault> {
-    in_range("VisibilityTimeout", given, MAX_VISIBILITY)?
-        .ok_or_else(|| Fault::missing("VisibilityTimeout"))
+    in_range("VisibilityTimeout", given, MAX_VISIBILITY)?.ok_or_else(|| Fault::missing("VisibilityTimeout"))
 }

@@ -29,23 +29,15 @@ impl Context<'_> {
 struct Empty {}
 
 /// Runs the operation of that name.
-pub(crate) async fn run(
-    operation: &str,
-    body: &[u8],
-    context: &Context<'_>,
-) -> Result<Vec<u8>, Fault> {
+pub(crate) async fn run(operation: &str, body: &[u8], context: &Context<'_>) -> Result<Vec<u8>, Fault> {
     match operation {
         "SendMessage" => encode(&messages::send(context, decode(body)?).await?),
         "SendMessageBatch" => encode(&batches::send(context, decode(body)?).await?),
         "ReceiveMessage" => encode(&messages::receive(context, decode(body)?).await?),
         "DeleteMessage" => encode(&messages::delete(context, decode(body)?).await?),
         "DeleteMessageBatch" => encode(&batches::delete(context, decode(body)?).await?),
-        "ChangeMessageVisibility" => {
-            encode(&messages::change_visibility(context, decode(body)?).await?)
-        }
-        "ChangeMessageVisibilityBatch" => {
-            encode(&batches::change_visibility(context, decode(body)?).await?)
-        }
+        "ChangeMessageVisibility" => encode(&messages::change_visibility(context, decode(body)?).await?),
+        "ChangeMessageVisibilityBatch" => encode(&batches::change_visibility(context, decode(body)?).await?),
         "CreateQueue" => encode(&queues::create(context, decode(body)?).await?),
         "GetQueueUrl" => encode(&queues::get_url(context, decode(body)?).await?),
         "GetQueueAttributes" => encode(&queues::get_attributes(context, decode(body)?).await?),

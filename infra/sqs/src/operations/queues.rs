@@ -97,10 +97,7 @@ pub(super) async fn create(context: &Context<'_>, request: Create) -> Result<Url
     }
     let queue_url = context.queue_url(&name);
     let attributes = request.attributes.unwrap_or_default();
-    context
-        .store
-        .run(move |tables| tables.create(&name, &attributes))
-        .await?;
+    context.store.run(move |tables| tables.create(&name, &attributes)).await?;
     Ok(Url { queue_url })
 }
 
@@ -110,10 +107,7 @@ pub(super) async fn get_url(context: &Context<'_>, request: ByName) -> Result<Ur
         return Err(Fault::missing("QueueName"));
     }
     let queue_url = context.queue_url(&name);
-    context
-        .store
-        .run(move |tables| Ok(tables.queue(&name)?))
-        .await?;
+    context.store.run(move |tables| Ok(tables.queue(&name)?)).await?;
     Ok(Url { queue_url })
 }
 
@@ -141,22 +135,13 @@ pub(super) async fn list(context: &Context<'_>, request: List) -> Result<Listed,
     names.truncate(page);
     let next_token = names.last().filter(|_| more).cloned();
     let queue_urls = names.iter().map(|name| context.queue_url(name)).collect();
-    Ok(Listed {
-        queue_urls,
-        next_token,
-    })
+    Ok(Listed { queue_urls, next_token })
 }
 
-pub(super) async fn get_attributes(
-    context: &Context<'_>,
-    request: GetAttributes,
-) -> Result<Attributes, Fault> {
+pub(super) async fn get_attributes(context: &Context<'_>, request: GetAttributes) -> Result<Attributes, Fault> {
     let name = queue_name(&request.queue_url)?;
     let wanted = request.attribute_names.unwrap_or_default();
-    let (queue, counts) = context
-        .store
-        .run(move |tables| Ok((tables.queue(&name)?, tables.counts(&name)?)))
-        .await?;
+    let (queue, counts) = context.store.run(move |tables| Ok((tables.queue(&name)?, tables.counts(&name)?))).await?;
     let mut attributes = attributes_of(&queue, counts);
     let all = wanted.iter().any(|name| name == "All");
     // Without a policy there is no such attribute, but it may be asked for.
@@ -174,19 +159,10 @@ fn attributes_of(queue: &Queue, counts: Counts) -> BTreeMap<&'static str, String
     let mut attributes = BTreeMap::from([
         ("QueueArn", arn(&queue.name)),
         ("ApproximateNumberOfMessages", counts.visible.to_string()),
-        (
-            "ApproximateNumberOfMessagesNotVisible",
-            counts.in_flight.to_string(),
-        ),
-        (
-            "ApproximateNumberOfMessagesDelayed",
-            counts.delayed.to_string(),
-        ),
+        ("ApproximateNumberOfMessagesNotVisible", counts.in_flight.to_string()),
+        ("ApproximateNumberOfMessagesDelayed", counts.delayed.to_string()),
         ("CreatedTimestamp", (queue.created_at / 1000).to_string()),
-        (
-            "LastModifiedTimestamp",
-            (queue.modified_at / 1000).to_string(),
-        ),
+        ("LastModifiedTimestamp", (queue.modified_at / 1000).to_string()),
         ("VisibilityTimeout", config.visibility.to_string()),
         ("MaximumMessageSize", config.max_bytes.to_string()),
         ("MessageRetentionPeriod", config.retention.to_string()),
@@ -199,24 +175,15 @@ fn attributes_of(queue: &Queue, counts: Counts) -> BTreeMap<&'static str, String
     attributes
 }
 
-pub(super) async fn set_attributes(
-    context: &Context<'_>,
-    request: SetAttributes,
-) -> Result<Empty, Fault> {
+pub(super) async fn set_attributes(context: &Context<'_>, request: SetAttributes) -> Result<Empty, Fault> {
     let name = queue_name(&request.queue_url)?;
-    context
-        .store
-        .run(move |tables| tables.set_attributes(&name, &request.attributes))
-        .await?;
+    context.store.run(move |tables| tables.set_attributes(&name, &request.attributes)).await?;
     Ok(Empty {})
 }
 
 pub(super) async fn delete(context: &Context<'_>, request: ByUrl) -> Result<Empty, Fault> {
     let name = queue_name(&request.queue_url)?;
-    context
-        .store
-        .run(move |tables| tables.delete_queue(&name))
-        .await?;
+    context.store.run(move |tables| tables.delete_queue(&name)).await?;
     Ok(Empty {})
 }
 

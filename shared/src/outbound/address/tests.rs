@@ -15,69 +15,39 @@ fn ip(text: &str) -> IpAddr {
 fn refuses_every_special_block_at_both_edges() {
     let refused = [
         ("this network", "0.0.0.0 0.255.255.255"),
-        (
-            "private",
-            "10.0.0.0 10.255.255.255 172.16.0.0 172.31.255.255",
-        ),
+        ("private", "10.0.0.0 10.255.255.255 172.16.0.0 172.31.255.255"),
         ("private", "192.168.0.0 192.168.255.255"),
         ("carrier NAT", "100.64.0.0 100.100.100.200 100.127.255.255"),
         ("loopback", "127.0.0.0 127.0.0.1 127.255.255.255"),
         ("Azure's agent", "168.63.129.16"),
-        (
-            "link-local",
-            "169.254.0.0 169.254.169.254 169.254.170.2 169.254.255.255",
-        ),
+        ("link-local", "169.254.0.0 169.254.169.254 169.254.170.2 169.254.255.255"),
         ("assignments", "192.0.0.0 192.0.0.192 192.0.0.255"),
-        (
-            "documentation",
-            "192.0.2.0 192.0.2.255 198.51.100.0 198.51.100.255",
-        ),
+        ("documentation", "192.0.2.0 192.0.2.255 198.51.100.0 198.51.100.255"),
         ("documentation", "203.0.113.0 203.0.113.255"),
-        (
-            "anycast relays",
-            "192.31.196.1 192.52.193.1 192.88.99.1 192.175.48.1",
-        ),
+        ("anycast relays", "192.31.196.1 192.52.193.1 192.88.99.1 192.175.48.1"),
         ("benchmarks", "198.18.0.0 198.19.255.255"),
         ("multicast", "224.0.0.0 239.255.255.255"),
         ("reserved", "240.0.0.0 255.255.255.254 255.255.255.255"),
         ("unspecified, loopback", ":: ::1 ::2"),
         ("IPv4-compatible", "::127.0.0.1 ::8.8.8.8"),
-        (
-            "IPv4-mapped",
-            "::ffff:127.0.0.1 ::ffff:10.0.0.1 ::ffff:8.8.8.8",
-        ),
+        ("IPv4-mapped", "::ffff:127.0.0.1 ::ffff:10.0.0.1 ::ffff:8.8.8.8"),
         ("IPv4-translated", "::ffff:0:8.8.8.8"),
-        (
-            "NAT64",
-            "64:ff9b:: 64:ff9b::7f00:1 64:ff9b::8.8.8.8 64:ff9b:1::1",
-        ),
+        ("NAT64", "64:ff9b:: 64:ff9b::7f00:1 64:ff9b::8.8.8.8 64:ff9b:1::1"),
         ("discard", "100:: 100::1 100:0:0:1::1"),
         ("below global unicast", "1fff:ffff::1"),
         ("Teredo", "2001:: 2001:0:4136:e378:8000:63bf:3fff:fdd2"),
-        (
-            "benchmarks, AMT, AS112",
-            "2001:2::1 2001:3::1 2001:4:112::1 2001:5::1",
-        ),
+        ("benchmarks, AMT, AS112", "2001:2::1 2001:3::1 2001:4:112::1 2001:5::1"),
         ("ORCHID", "2001:10::1 2001:1f::1 2001:20::1 2001:2f:ffff::1"),
         ("assignments", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"),
-        (
-            "documentation",
-            "2001:db8:: 2001:db8:ffff::1 3fff:: 3fff:fff:ffff::1",
-        ),
-        (
-            "6to4",
-            "2002:: 2002:7f00:1:: 2002:808:808::1 2002:ffff:ffff::",
-        ),
+        ("documentation", "2001:db8:: 2001:db8:ffff::1 3fff:: 3fff:fff:ffff::1"),
+        ("6to4", "2002:: 2002:7f00:1:: 2002:808:808::1 2002:ffff:ffff::"),
         ("AS112, 6bone", "2620:4f:8000::1 3ffe::1"),
         ("SRv6 and unassigned", "4000:: 5f00:: 5f00::1 8000::1"),
         ("unique local", "fc00:: fd00::1 fd00:ec2::254 fdff:ffff::1"),
         ("link-local", "fe80:: fe80::1 fe80::a9fe:a9fe febf:ffff::1"),
         ("site-local", "fec0:: feff::1"),
         ("multicast", "ff00:: ff02::1 ff0e::1 ffff:ffff::1"),
-        (
-            "ISATAP",
-            "2606:4700::5efe:10.0.0.1 2606:4700::200:5efe:8.8.8.8",
-        ),
+        ("ISATAP", "2606:4700::5efe:10.0.0.1 2606:4700::200:5efe:8.8.8.8"),
     ];
     for (block, addresses) in refused {
         for text in addresses.split(' ') {
@@ -106,13 +76,7 @@ fn accepts_the_neighbours_of_every_block() {
 
 #[test]
 fn loopback_policy_opens_plain_loopback_and_nothing_else() {
-    for text in [
-        "127.0.0.1",
-        "127.0.0.0",
-        "127.1.2.3",
-        "127.255.255.255",
-        "::1",
-    ] {
+    for text in ["127.0.0.1", "127.0.0.0", "127.1.2.3", "127.255.255.255", "::1"] {
         assert!(AllowLoopback.permits(ip(text)), "{text}");
     }
     for text in [
@@ -140,10 +104,7 @@ fn policy_words() {
     assert_eq!(" loopback ".parse(), Ok(AllowLoopback));
     assert_eq!(TargetPolicy::default(), PublicOnly);
     let error = "on".parse::<TargetPolicy>().expect_err("no such word");
-    assert_eq!(
-        error.to_string(),
-        "`on` is not a target policy: use `off`, `loopback` or `all`"
-    );
+    assert_eq!(error.to_string(), "`on` is not a target policy: use `off`, `loopback` or `all`");
 }
 
 proptest! {

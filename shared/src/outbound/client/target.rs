@@ -102,9 +102,7 @@ pub(super) async fn read_request(socket: &mut TcpStream) -> Option<String> {
         let Some((head, body)) = request.split_once("\r\n\r\n") else {
             continue;
         };
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         if body.len() >= length.map_or(0, |length| length.parse().expect("a length")) {
             return Some(request);
         }

@@ -19,9 +19,7 @@ fn client(policy: TargetPolicy) -> WebhookClient {
 
 async fn post(url: &Url, timeout: Duration) -> Attempt {
     let body = Bytes::from_static(b"{\"a\":1}");
-    client(AllowLoopback)
-        .post(url, HeaderMap::new(), body, timeout)
-        .await
+    client(AllowLoopback).post(url, HeaderMap::new(), body, timeout).await
 }
 
 async fn attempt(script: Script, timeout: Duration) -> (Attempt, Arc<Seen>) {
@@ -31,9 +29,7 @@ async fn attempt(script: Script, timeout: Duration) -> (Attempt, Arc<Seen>) {
 
 fn answer(status: &str, headers: &str, body: &str) -> Script {
     let length = body.len();
-    Script::Answer(format!(
-        "HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-    ))
+    Script::Answer(format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{headers}\r\n{body}"))
 }
 
 #[tokio::test]
@@ -50,17 +46,9 @@ async fn every_status_has_its_class() {
         ("500 Internal Server Error", AttemptClass::Retry, None),
         ("503 Service Unavailable", AttemptClass::Retry, None),
         ("301 Moved", AttemptClass::Retry, Some("redirect refused")),
-        (
-            "304 Not Modified",
-            AttemptClass::Retry,
-            Some("redirect refused"),
-        ),
+        ("304 Not Modified", AttemptClass::Retry, Some("redirect refused")),
     ] {
-        let body = if status.starts_with("304") {
-            ""
-        } else {
-            "fine"
-        };
+        let body = if status.starts_with("304") { "" } else { "fine" };
         let (got, _) = attempt(answer(status, "", body), PATIENT).await;
         assert_eq!((got.class, got.error), (class, error), "{status}");
         assert_eq!(got.status, status[..3].parse().ok(), "{status}");
@@ -74,10 +62,7 @@ async fn every_status_has_its_class() {
 async fn no_content_needs_no_body() {
     let script = Script::Answer("HTTP/1.1 204 No Content\r\n\r\n".to_owned());
     let (got, _) = attempt(script, PATIENT).await;
-    assert_eq!(
-        (got.class, got.excerpt.as_str()),
-        (AttemptClass::Delivered, "")
-    );
+    assert_eq!((got.class, got.excerpt.as_str()), (AttemptClass::Delivered, ""));
 }
 
 #[tokio::test]
@@ -86,17 +71,8 @@ async fn the_request_is_a_signed_post_under_our_name() {
     let body = br#"{"tenant":"acme"}"#;
     let key = SigningKey::generate().expect("randomness");
     let signature = sign(&[key], "msg_1", 1_614_265_330, body);
-    let headers = build_headers(
-        Some("k3y"),
-        &[],
-        "msg_1",
-        1_614_265_330,
-        Some(signature.clone()),
-    )
-    .expect("headers");
-    let got = client(AllowLoopback)
-        .post(&url, headers, Bytes::from_static(body), PATIENT)
-        .await;
+    let headers = build_headers(Some("k3y"), &[], "msg_1", 1_614_265_330, Some(signature.clone())).expect("headers");
+    let got = client(AllowLoopback).post(&url, headers, Bytes::from_static(body), PATIENT).await;
     assert_eq!(got.class, AttemptClass::Delivered);
     let request = seen.requests().pop().expect("one request");
     let (head, sent) = request.split_once("\r\n\r\n").expect("a head and a body");
@@ -120,16 +96,9 @@ async fn the_request_is_a_signed_post_under_our_name() {
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let (elsewhere, untouched) = target(answer("200 OK", "", "")).await;
-    let script = answer(
-        "307 Temporary Redirect",
-        &format!("location: {elsewhere}\r\n"),
-        "",
-    );
+    let script = answer("307 Temporary Redirect", &format!("location: {elsewhere}\r\n"), "");
     let (got, _) = attempt(script, PATIENT).await;
-    assert_eq!(
-        (got.status, got.error),
-        (Some(307), Some("redirect refused"))
-    );
+    assert_eq!((got.status, got.error), (Some(307), Some("redirect refused")));
     assert_eq!(untouched.accepts.load(Ordering::SeqCst), 0);
 }
 
@@ -138,9 +107,7 @@ async fn connections_are_used_again() {
     let (url, seen) = target(answer("200 OK", "", "thanks")).await;
     let client = client(AllowLoopback);
     for _ in 0..20 {
-        client
-            .post(&url, HeaderMap::new(), Bytes::from_static(b"{}"), PATIENT)
-            .await;
+        client.post(&url, HeaderMap::new(), Bytes::from_static(b"{}"), PATIENT).await;
     }
     assert_eq!(seen.requests().len(), 20);
     assert_eq!(seen.accepts.load(Ordering::SeqCst), 1);
@@ -148,14 +115,11 @@ async fn connections_are_used_again() {
 
 #[tokio::test]
 async fn a_connection_the_target_closed_while_idle_costs_no_attempt() {
-    let script =
-        Script::Answer("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".into());
+    let script = Script::Answer("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".into());
     let (url, seen) = target(script).await;
     let client = client(AllowLoopback);
     for _ in 0..3 {
-        let got = client
-            .post(&url, HeaderMap::new(), Bytes::new(), PATIENT)
-            .await;
+        let got = client.post(&url, HeaderMap::new(), Bytes::new(), PATIENT).await;
         assert_eq!(got.class, AttemptClass::Delivered);
     }
     assert_eq!(seen.accepts.load(Ordering::SeqCst), 3);
@@ -164,20 +128,13 @@ async fn a_connection_the_target_closed_while_idle_costs_no_attempt() {
 #[tokio::test]
 async fn a_silent_target_times_out() {
     let (got, _) = attempt(Script::Hang, Duration::from_millis(200)).await;
-    assert_eq!(
-        (got.status, got.class, got.error),
-        (None, AttemptClass::Retry, Some("timeout"))
-    );
+    assert_eq!((got.status, got.class, got.error), (None, AttemptClass::Retry, Some("timeout")));
     assert!(got.duration >= Duration::from_millis(200) && got.duration < SECOND);
 }
 
 #[tokio::test]
 async fn headers_that_drip_time_out() {
-    let (got, _) = attempt(
-        Script::Drip("HTTP/1.1 200 OK\r\nx-slow: "),
-        Duration::from_millis(300),
-    )
-    .await;
+    let (got, _) = attempt(Script::Drip("HTTP/1.1 200 OK\r\nx-slow: "), Duration::from_millis(300)).await;
     assert_eq!((got.status, got.error), (None, Some("timeout")));
     assert!(got.duration < SECOND);
 }
@@ -192,45 +149,29 @@ async fn a_body_that_drips_is_cut_and_the_status_counts() {
 
     let (got, seen) = attempt(ok, PATIENT).await;
     assert_eq!(got.class, AttemptClass::Delivered);
-    assert!(
-        got.duration < 3 * SECOND,
-        "the cap on reading holds: {:?}",
-        got.duration
-    );
+    assert!(got.duration < 3 * SECOND, "the cap on reading holds: {:?}", got.duration);
     let written = seen.written.load(Ordering::SeqCst);
     tokio::time::sleep(SECOND / 2).await;
     let later = seen.written.load(Ordering::SeqCst);
-    assert!(
-        later <= written + 3,
-        "the connection is dropped, not drained"
-    );
+    assert!(later <= written + 3, "the connection is dropped, not drained");
 
-    let gone =
-        Script::Drip("HTTP/1.1 410 Gone\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    let gone = Script::Drip("HTTP/1.1 410 Gone\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n");
     let (got, _) = attempt(gone, Duration::from_millis(300)).await;
-    assert_eq!(
-        (got.class, got.excerpt.as_str()),
-        (AttemptClass::Gone, "hello")
-    );
+    assert_eq!((got.class, got.excerpt.as_str()), (AttemptClass::Gone, "hello"));
 }
 
 #[tokio::test]
 async fn a_huge_body_is_cut_at_the_limit() {
     const TOTAL: usize = 10 * 1024 * 1024;
-    for head in [
-        "HTTP/1.1 200 OK\r\ncontent-length: 10485760\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
-    ] {
+    for head in ["HTTP/1.1 200 OK\r\ncontent-length: 10485760\r\n\r\n", "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"]
+    {
         let (got, seen) = attempt(Script::Flood(head, TOTAL), PATIENT).await;
         assert_eq!(got.class, AttemptClass::Delivered);
         assert_eq!(got.excerpt.len(), answer::EXCERPT_LIMIT);
         assert!(got.duration < SECOND);
         tokio::time::sleep(SECOND / 4).await;
         let written = seen.written.load(Ordering::SeqCst);
-        assert!(
-            written < TOTAL,
-            "the rest was never read, {written} bytes were sent"
-        );
+        assert!(written < TOTAL, "the rest was never read, {written} bytes were sent");
     }
 }
 
@@ -241,39 +182,24 @@ async fn endless_headers_are_refused() {
     assert!(seen.written.load(Ordering::SeqCst) < 20 << 20);
     let many = answer("200 OK", &"x-a: b\r\n".repeat(5000), "");
     let (got, _) = attempt(many, PATIENT).await;
-    assert_eq!(
-        (got.class, got.error),
-        (AttemptClass::Retry, Some("invalid answer"))
-    );
+    assert_eq!((got.class, got.error), (AttemptClass::Retry, Some("invalid answer")));
 }
 
 #[tokio::test]
 async fn broken_connections_have_stable_words() {
     let (got, _) = attempt(Script::Reset, PATIENT).await;
-    assert_eq!(
-        (got.class, got.error),
-        (AttemptClass::Retry, Some("connection reset"))
-    );
+    assert_eq!((got.class, got.error), (AttemptClass::Retry, Some("connection reset")));
     let (got, _) = attempt(Script::Close, PATIENT).await;
-    assert_eq!(
-        (got.class, got.error),
-        (AttemptClass::Retry, Some("connection closed"))
-    );
+    assert_eq!((got.class, got.error), (AttemptClass::Retry, Some("connection closed")));
     let (got, _) = attempt(Script::Answer("SSH-2.0-OpenSSH_9.9\r\n".into()), PATIENT).await;
-    assert_eq!(
-        (got.class, got.error),
-        (AttemptClass::Retry, Some("invalid answer"))
-    );
+    assert_eq!((got.class, got.error), (AttemptClass::Retry, Some("invalid answer")));
 
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     drop(listener);
     let url = Url::parse(&format!("http://127.0.0.1:{port}/")).expect("a URL");
     let got = post(&url, PATIENT).await;
-    assert_eq!(
-        (got.class, got.error),
-        (AttemptClass::Retry, Some("connection refused"))
-    );
+    assert_eq!((got.class, got.error), (AttemptClass::Retry, Some("connection refused")));
 }
 
 #[tokio::test]
@@ -288,10 +214,7 @@ async fn a_target_that_does_not_speak_tls_is_a_tls_failure() {
     });
     let url = Url::parse(&format!("https://127.0.0.1:{port}/")).expect("a URL");
     let got = post(&url, PATIENT).await;
-    assert_eq!(
-        (got.class, got.error),
-        (AttemptClass::Retry, Some("tls failure"))
-    );
+    assert_eq!((got.class, got.error), (AttemptClass::Retry, Some("tls failure")));
 }
 
 #[tokio::test]
@@ -301,11 +224,7 @@ async fn the_policy_holds_at_the_time_of_the_attempt() {
     for (host, policy, error) in [
         ("http://127.0.0.1", PublicOnly, "forbidden address"),
         ("https://127.0.0.1", PublicOnly, "forbidden address"),
-        (
-            "https://[::ffff:127.0.0.1]",
-            AllowLoopback,
-            "forbidden address",
-        ),
+        ("https://[::ffff:127.0.0.1]", AllowLoopback, "forbidden address"),
         ("https://10.0.0.1", AllowLoopback, "forbidden address"),
         ("http://[fd00:ec2::254]", AllowLoopback, "forbidden address"),
         ("https://localhost", PublicOnly, "forbidden address"),
@@ -313,14 +232,8 @@ async fn the_policy_holds_at_the_time_of_the_attempt() {
         ("ftp://example.com", AllowAll, "invalid url"),
     ] {
         let url = Url::parse(&format!("{host}:{port}/")).expect("a URL");
-        let got = client(policy)
-            .post(&url, HeaderMap::new(), Bytes::new(), SECOND)
-            .await;
-        assert_eq!(
-            (got.class, got.error),
-            (AttemptClass::Retry, Some(error)),
-            "{host} {policy}"
-        );
+        let got = client(policy).post(&url, HeaderMap::new(), Bytes::new(), SECOND).await;
+        assert_eq!((got.class, got.error), (AttemptClass::Retry, Some(error)), "{host} {policy}");
     }
     assert_eq!(seen.accepts.load(Ordering::SeqCst), 0);
 }
@@ -330,10 +243,7 @@ async fn a_name_that_resolves_to_a_forbidden_address_is_refused_by_the_resolver(
     // Straight to reqwest, so that only the resolver stands in the way.
     let (url, seen) = target(answer("200 OK", "", "")).await;
     let port = url.port().expect("a port");
-    let request = client(PublicOnly)
-        .client
-        .post(format!("http://localhost:{port}/"))
-        .send();
+    let request = client(PublicOnly).client.post(format!("http://localhost:{port}/")).send();
     let error = request.await.expect_err("refused");
     assert_eq!(failure::of_request(&error), "forbidden address");
     assert_eq!(seen.accepts.load(Ordering::SeqCst), 0);
@@ -346,10 +256,7 @@ async fn a_name_that_resolves_to_a_forbidden_address_is_refused_by_the_resolver(
 async fn an_unknown_name_is_a_dns_failure() {
     let url = Url::parse("https://no-such-host.invalid/hook?token=hush").expect("a URL");
     let got = post(&url, PATIENT).await;
-    assert_eq!(
-        (got.class, got.error),
-        (AttemptClass::Retry, Some("dns failure"))
-    );
+    assert_eq!((got.class, got.error), (AttemptClass::Retry, Some("dns failure")));
 }
 
 #[tokio::test]
@@ -362,10 +269,7 @@ async fn retry_after_is_read_where_it_means_something() {
     let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(60));
     let (got, _) = attempt(after("503 Service Unavailable", &date), PATIENT).await;
     let wait = got.retry_after.expect("a date");
-    assert!(
-        wait > Duration::from_secs(50) && wait <= Duration::from_secs(60),
-        "{wait:?}"
-    );
+    assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
     let (got, _) = attempt(after("503 Service Unavailable", "soon"), PATIENT).await;
     assert_eq!(got.retry_after, None);
     let (got, _) = attempt(after("200 OK", "120"), PATIENT).await;

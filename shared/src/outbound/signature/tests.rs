@@ -16,11 +16,7 @@ fn key() -> SigningKey {
 }
 
 fn check_at(signature: &str, timestamp: &str, now: i64) -> Result<(), VerifyError> {
-    let headers = SignatureHeaders {
-        id: ID,
-        timestamp,
-        signature,
-    };
+    let headers = SignatureHeaders { id: ID, timestamp, signature };
     verify(&key(), &headers, BODY, now, TOLERANCE)
 }
 
@@ -42,11 +38,7 @@ fn two_secrets_sign_newest_first_and_either_verifies() {
     assert_eq!(first, sign(std::slice::from_ref(&new), ID, TIME, BODY));
     assert_eq!(second, SIGNATURE);
     let timestamp = TIME.to_string();
-    let headers = SignatureHeaders {
-        id: ID,
-        timestamp: &timestamp,
-        signature: &both,
-    };
+    let headers = SignatureHeaders { id: ID, timestamp: &timestamp, signature: &both };
     for secret in [key(), new] {
         assert_eq!(verify(&secret, &headers, BODY, TIME, TOLERANCE), Ok(()));
     }
@@ -96,40 +88,19 @@ fn the_clock_is_checked_on_both_sides() {
     assert_eq!(at(TIME + 301), Err(VerifyError::TooOld));
     assert_eq!(at(TIME - 301), Err(VerifyError::TooNew));
     assert_eq!(at(i64::MIN), Err(VerifyError::TooNew));
-    for bad in [
-        "",
-        "x",
-        "+1614265330",
-        "-1",
-        " 1614265330",
-        "1614265330.0",
-        "99999999999999999999",
-    ] {
-        assert_eq!(
-            check_at(SIGNATURE, bad, TIME),
-            Err(VerifyError::Timestamp),
-            "{bad:?}"
-        );
+    for bad in ["", "x", "+1614265330", "-1", " 1614265330", "1614265330.0", "99999999999999999999"] {
+        assert_eq!(check_at(SIGNATURE, bad, TIME), Err(VerifyError::Timestamp), "{bad:?}");
     }
 }
 
 #[test]
 fn secrets_are_read_strictly_and_never_printed() {
     let read = |text: &str| text.parse::<SigningKey>().map(|_| ());
-    assert_eq!(
-        read("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
-        Err(KeyError::Prefix)
-    );
+    assert_eq!(read("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Err(KeyError::Prefix));
     assert_eq!(read("whsec_not base64!"), Err(KeyError::Encoding));
     assert_eq!(read("whsec_"), Err(KeyError::Length));
-    assert_eq!(
-        read(&format!("whsec_{}", STANDARD.encode([1; 23]))),
-        Err(KeyError::Length)
-    );
-    assert_eq!(
-        read(&format!("whsec_{}", STANDARD.encode([1; 65]))),
-        Err(KeyError::Length)
-    );
+    assert_eq!(read(&format!("whsec_{}", STANDARD.encode([1; 23]))), Err(KeyError::Length));
+    assert_eq!(read(&format!("whsec_{}", STANDARD.encode([1; 65]))), Err(KeyError::Length));
     assert_eq!(read(&format!("whsec_{}", STANDARD.encode([1; 64]))), Ok(()));
     let unpadded = format!("whsec_{}", STANDARD.encode([1; 32]).trim_end_matches('='));
     assert_eq!(read(&unpadded), Ok(()));
@@ -139,10 +110,7 @@ fn secrets_are_read_strictly_and_never_printed() {
 
 #[test]
 fn generated_secrets_differ_and_survive_a_round_trip() {
-    let (one, two) = (
-        SigningKey::generate().expect("one"),
-        SigningKey::generate().expect("two"),
-    );
+    let (one, two) = (SigningKey::generate().expect("one"), SigningKey::generate().expect("two"));
     assert_ne!(one.to_secret(), two.to_secret());
     let read: SigningKey = one.to_secret().parse().expect("its own text");
     assert_eq!(sign(&[read], ID, TIME, BODY), sign(&[one], ID, TIME, BODY));
