@@ -70,11 +70,6 @@ impl Api {
         self.send(Method::POST, path, |request| request.header("content-type", "application/json").body(body)).await
     }
 
-    pub(crate) async fn patch(&self, path: &str, body: &impl Serialize) -> Result<Reply> {
-        let body = serde_json::to_vec(body)?;
-        self.send(Method::PATCH, path, |request| request.header("content-type", "application/json").body(body)).await
-    }
-
     pub(crate) async fn publish(&self, body: &impl Serialize) -> Result<Reply> {
         self.post("/v1/events", body).await
     }
