@@ -74,7 +74,10 @@ async fn twenty_at_once_agree_in_the_end() -> Result<()> {
     tenant.webhook("hook", &inbox.url()).await?;
     let act = |n: usize| {
         let api = tenant.api.clone();
-        async move { api.act(if n % 2 == 0 { "/v1/integrations/hook/_stop" } else { "/v1/integrations/hook/_start" }).await }
+        async move {
+            api.act(if n.is_multiple_of(2) { "/v1/integrations/hook/_stop" } else { "/v1/integrations/hook/_start" })
+                .await
+        }
     };
     for reply in join_all((0..20).map(act)).await {
         let reply = reply?;

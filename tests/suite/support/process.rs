@@ -31,8 +31,8 @@ fn build() -> Result<PathBuf> {
     ensure!(output.status.success(), "cargo build failed");
     let messages = String::from_utf8(output.stdout)?;
     let executable = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let executable = executable.filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
-    let executable = executable.last().context("cargo named no executable")?;
+    let mut executable = executable.filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
+    let executable = executable.next_back().context("cargo named no executable")?;
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sluice-under-test");
     // A new file, never over the old one, which may be running.
     let draft = copy.with_extension(std::process::id().to_string());

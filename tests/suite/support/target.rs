@@ -63,8 +63,10 @@ impl Drop for Target {
 
 /// A client that gives up is what these manners are about: an error ends the connection.
 async fn behave(mut stream: TcpStream, manner: Manner) -> std::io::Result<()> {
-    let mut head = vec![0; 16 * 1024];
-    stream.read(&mut head).await?;
+    let mut head = Vec::with_capacity(16 * 1024);
+    if stream.read_buf(&mut head).await? == 0 {
+        return Ok(());
+    }
     match manner {
         Manner::Hang => std::future::pending().await,
         Manner::Reset => {
