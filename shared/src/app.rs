@@ -1,5 +1,8 @@
 //! Everything put together once a process: what handlers and workers are given.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use axum::extract::FromRef;
@@ -68,9 +71,20 @@ impl Resources {
     }
 }
 
-/// The parts, each cheap to clone. A handler takes the ones it names, no more.
+/// The parts, together and so cheap to clone: it is done for every request. A handler takes the ones it names, no more.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What an [`App`] is made of.
+pub struct Parts {
     /// Time and randomness.
     pub ports: Ports,
     /// What the operator set.
@@ -161,7 +175,7 @@ impl App {
         let (letters, parked) = (Letters::new(db.clone()), ParkingLot::new(db.clone()));
         let client = WebhookClient::new(settings.target_policy, ClientOptions::default())?;
         let sender = Sender::new(client, keys.clone(), ports.clone(), settings.request_timeout);
-        Ok(Self {
+        let parts = Parts {
             authenticator: Authenticator::new(credentials.clone(), keys.clone(), ports.clone()),
             publisher: Publisher::new(log.clone(), claims.clone(), queues.clone(), ports.clone(), settings.log_grace),
             deliverer: Deliverer {
@@ -214,7 +228,8 @@ impl App {
             parked,
             queues,
             sender,
-        })
+        };
+        Ok(Self(Arc::new(parts)))
     }
 }
 

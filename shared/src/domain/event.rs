@@ -92,21 +92,22 @@ pub fn is_event_id(id: &str) -> bool {
 /// The same JSON without white space between tokens: one event must stay one line.
 #[must_use]
 pub fn compact(json: &RawValue) -> Box<RawValue> {
-    if !json.get().bytes().any(|b| b.is_ascii_whitespace()) {
+    let text = json.get();
+    let (mut out, mut copied, mut in_string, mut escaped) = (String::new(), 0, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        if in_string {
+            (in_string, escaped) = (escaped || byte != b'"', !escaped && byte == b'\\');
+        } else if byte.is_ascii_whitespace() {
+            out.push_str(&text[copied..at]);
+            copied = at + 1;
+        } else {
+            in_string = byte == b'"';
+        }
+    }
+    if copied == 0 {
         return json.to_owned();
     }
-    let mut out = String::with_capacity(json.get().len());
-    let (mut in_string, mut escaped) = (false, false);
-    for c in json.get().chars() {
-        if in_string {
-            (in_string, escaped) = (escaped || c != '"', !escaped && c == '\\');
-        } else if c.is_ascii_whitespace() {
-            continue;
-        } else {
-            in_string = c == '"';
-        }
-        out.push(c);
-    }
+    out.push_str(&text[copied..]);
     RawValue::from_string(out).unwrap_or_else(|_| json.to_owned())
 }
 
