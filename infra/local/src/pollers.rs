@@ -17,7 +17,7 @@ use crate::usage::Usage;
 const fn shape(worker: Worker) -> (usize, i32) {
     match worker {
         Worker::Dispatch => (2, 10),
-        Worker::Deliver => (16, 2),
+        Worker::Deliver => (16, 1),
         Worker::Export => (4, 1),
         Worker::Replay => (2, 1),
     }

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 /// SQS bills each started 64 KB of a request.
 const SQS_CHUNK: usize = 64 * 1024;
-/// What a Lambda function of ours has, in GB.
-const LAMBDA_GB: f64 = 0.25;
+/// What the busy functions have in `template.yaml`, in GB.
+const LAMBDA_GB: f64 = 1.0;
 
 /// What one operation came to so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -168,7 +168,7 @@ pub fn price(report: &Report) -> Vec<(&'static str, f64, String)> {
     let requests = sum("apigateway", |c| c.calls as f64);
     let (calls, ms) = (sum("lambda", |c| c.calls as f64), sum("lambda", |c| c.billed_ms as f64));
     let chunks = sum("sqs", |c| c.message_chunks as f64);
-    let puts: f64 = of("s3").iter().filter(|(name, _)| !name.starts_with("Get")).map(|(_, c)| c.calls as f64).sum();
+    let puts: u64 = of("s3").iter().filter(|(name, _)| !name.starts_with("Get")).map(|(_, c)| c.calls).sum();
     vec![
         ("API Gateway", requests * 1.0e-6, format!("{requests:.0} requests")),
         (
@@ -178,7 +178,7 @@ pub fn price(report: &Report) -> Vec<(&'static str, f64, String)> {
         ),
         ("DynamoDB", writes * 0.625e-6 + reads * 0.125e-6, format!("{writes:.0} write units, {reads:.0} read units")),
         ("SQS", chunks * 0.4e-6, format!("{chunks:.0} requests of 64 KB")),
-        ("S3", puts * 5.0e-6, format!("{puts:.0} writes")),
+        ("S3", puts as f64 * 5.0e-6, format!("{puts} writes")),
     ]
 }
 

@@ -11,10 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::EngineError;
-use super::publish::{Acceptance, NewEvent, Receipt, Waiting};
+use super::publish::{Acceptance, NewEvent, Receipt, Turn, Waiting};
 use crate::domain::chunk::{self, Chunk, MAX_CHUNK_BYTES, Pack};
 use crate::domain::event::{Event, MAX_BATCH_EVENTS};
 use crate::domain::ids::{ChunkId, chunk_of, event_id};
@@ -51,7 +50,7 @@ pub(super) struct Committer {
 
 impl Committer {
     /// Commits the requests of one scope together, and answers each; the turn is over when it is done, or has to wait.
-    pub(super) async fn commit(&self, mut group: Vec<Waiting>, turn: OwnedSemaphorePermit) {
+    pub(super) async fn commit(&self, mut group: Vec<Waiting>, turn: Turn) {
         let Some(scope) = group.first().map(|first| first.scope.clone()) else { return };
         let lengths: Vec<usize> = group.iter().map(|waiting| waiting.events.len()).collect();
         let events = group.iter_mut().flat_map(|waiting| std::mem::take(&mut waiting.events)).collect();
@@ -70,7 +69,7 @@ impl Committer {
         &self,
         scope: &Scope,
         events: Vec<NewEvent>,
-        turn: OwnedSemaphorePermit,
+        turn: Turn,
     ) -> Result<Vec<Receipt>, EngineError> {
         let mut turn = Some(turn);
         let mut receipts: Vec<Option<Receipt>> = vec![None; events.len()];

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 
 use super::dispatch::deliver_messages;
+use super::lanes::Place;
 use super::lifecycle::stop_route;
 use super::sender::{self, Prepared, Sender};
 use super::settle::{Settlement, Tried};
@@ -138,7 +139,7 @@ impl Deliverer {
             self.park(&message.head, text.to_owned()).await?;
             return Ok(None);
         }
-        let Some(_place) = self.lanes.enter(route) else {
+        let Some(place) = self.lanes.enter(route) else {
             self.queues.send(Queue::Deliver, vec![Outgoing::json(&message, MAKE_ROOM)?]).await?;
             return Ok(None);
         };
@@ -150,7 +151,7 @@ impl Deliverer {
         }
         let batch = Batch { message: &message, route: &compiled.route, failures: failures.of_route(route), pace };
         let prepared = self.sender.prepare(scope, &compiled.route, target)?;
-        let tried = self.attempt_all(&batch, &prepared, events).await?;
+        let tried = self.attempt_all(&batch, &place, &prepared, events).await?;
         self.conclude(&batch, tried).await.map(Some)
     }
 
@@ -193,6 +194,7 @@ impl Deliverer {
     async fn attempt_all(
         &self,
         batch: &Batch<'_>,
+        lane: &Place,
         target: &Prepared,
         events: Vec<Event>,
     ) -> Result<Vec<Tried>, EngineError> {
@@ -208,6 +210,7 @@ impl Deliverer {
                     return Ok(Tried { event, attempt: None });
                 }
                 let attempt = self.sender.send(target, &head.scope, &event, head.again).await?;
+                lane.moved();
                 match sender::answer(&attempt) {
                     Answer::Failed { .. } => failures.fetch_add(1, Ordering::Relaxed),
                     _ => failures.swap(0, Ordering::Relaxed),

@@ -1,10 +1,10 @@
 //! Publishing: many requests at once become few chunks of the log.
 //!
-//! Requests that arrive while a write is under way are committed together by whoever gets the next turn. A
-//! Lambda function has one request at a time, so there each request is its own commit, with no delay added.
+//! Requests that arrive while a write of their scope is under way are committed together by whoever gets the next
+//! turn. A Lambda function has one request at a time, so there each request is its own commit, with no delay added.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -58,8 +58,16 @@ pub(super) struct Waiting {
     pub(super) answer: oneshot::Sender<Result<Vec<Receipt>, Arc<EngineError>>>,
 }
 
-/// Two at a time: one writes while the next gathers.
-const WRITERS: usize = 2;
+/// A scope's turn, and a place among the writers.
+pub(super) type Turn = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+
+/// Commits under way at once, each of another scope: one writes while the next of its scope gathers.
+const WRITERS: usize = 8;
+/// How long a commit waits for as many requests as the last one of its scope had. Clients that were answered
+/// together come back together, but not in the same instant: without it the first of them would go alone.
+const GATHER: Duration = Duration::from_millis(3);
+/// The most scopes remembered; past that those with nothing to do are forgotten.
+const MAX_LINES: usize = 1_000;
 /// The most raw bytes committed together.
 const MAX_COMMIT_BYTES: usize = 1024 * 1024;
 
@@ -71,8 +79,23 @@ const MAX_BYTES_IN_MEMORY: u32 = 48 * 1024 * 1024;
 pub struct Publisher {
     room: Arc<Semaphore>,
     committer: Committer,
-    waiting: Arc<Mutex<VecDeque<Waiting>>>,
-    turns: Arc<Semaphore>,
+    lines: Arc<Mutex<HashMap<Scope, Line>>>,
+    writers: Arc<Semaphore>,
+}
+
+/// The requests of one scope: no scope waits in another's line.
+struct Line {
+    waiting: VecDeque<Waiting>,
+    /// Held by whoever gathers and writes.
+    turn: Arc<Semaphore>,
+    /// How many requests the last commit had.
+    last: usize,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { waiting: VecDeque::new(), turn: Arc::new(Semaphore::new(1)), last: 0 }
+    }
 }
 
 impl Publisher {
@@ -82,8 +105,8 @@ impl Publisher {
         Self {
             room: Arc::new(Semaphore::new(MAX_BYTES_IN_MEMORY as usize)),
             committer: Committer { log, claims, queues, ports, grace },
-            waiting: Arc::default(),
-            turns: Arc::new(Semaphore::new(WRITERS)),
+            lines: Arc::default(),
+            writers: Arc::new(Semaphore::new(WRITERS)),
         }
     }
 
@@ -100,43 +123,65 @@ impl Publisher {
     /// [`EngineError`]; then nothing was promised, and the publisher tries again.
     pub async fn publish(&self, scope: &Scope, events: Vec<NewEvent>) -> Result<Vec<Receipt>, Arc<EngineError>> {
         let (answer, mut done) = oneshot::channel();
-        let mine = Waiting { scope: scope.clone(), events, answer };
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(mine);
+        let turns = self.join(Waiting { scope: scope.clone(), events, answer });
         loop {
             tokio::select! {
                 biased;
                 result = &mut done => return result.unwrap_or_else(|_| Err(Arc::new(EngineError::Interrupted))),
-                turn = Arc::clone(&self.turns).acquire_owned() => {
+                turn = Arc::clone(&turns).acquire_owned() => {
                     let turn = turn.map_err(|_| Arc::new(EngineError::Interrupted))?;
-                    let group = self.take_group();
+                    if self.expects_more(scope) {
+                        tokio::time::sleep(GATHER).await;
+                    }
+                    let writer = Arc::clone(&self.writers).acquire_owned().await;
+                    let writer = writer.map_err(|_| Arc::new(EngineError::Interrupted))?;
+                    let group = self.take_group(scope);
                     if group.is_empty() {
                         // Ours is under way already.
-                        drop(turn);
+                        drop((turn, writer));
                         return done.await.unwrap_or_else(|_| Err(Arc::new(EngineError::Interrupted)));
                     }
                     let committer = self.committer.clone();
                     // A task of its own: a caller who hangs up must not take the others' events along.
-                    tokio::spawn(async move { committer.commit(group, turn).await });
+                    tokio::spawn(async move { committer.commit(group, (turn, writer)).await });
                 }
             }
         }
     }
 
-    /// The longest-waiting requests of one scope that fit into one commit.
-    fn take_group(&self) -> Vec<Waiting> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut group: Vec<Waiting> = Vec::new();
+    fn lines(&self) -> MutexGuard<'_, HashMap<Scope, Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stands in line; gives what the turns of this line are taken by.
+    fn join(&self, mine: Waiting) -> Arc<Semaphore> {
+        let mut lines = self.lines();
+        if lines.len() >= MAX_LINES && !lines.contains_key(&mine.scope) {
+            lines.retain(|_, line| !line.waiting.is_empty());
+        }
+        let line = lines.entry(mine.scope.clone()).or_default();
+        line.waiting.push_back(mine);
+        Arc::clone(&line.turn)
+    }
+
+    /// Whether fewer wait than the last commit had.
+    fn expects_more(&self, scope: &Scope) -> bool {
+        self.lines().get(scope).is_some_and(|line| !line.waiting.is_empty() && line.waiting.len() < line.last)
+    }
+
+    /// The longest-waiting requests of a scope that fit into one commit.
+    fn take_group(&self, scope: &Scope) -> Vec<Waiting> {
+        let mut lines = self.lines();
+        let Some(line) = lines.get_mut(scope) else { return Vec::new() };
         let (mut events, mut bytes) = (0, 0);
-        while let Some(next) = waiting.front() {
+        let fits = |next: &&Waiting| {
             events += next.events.len();
             bytes += next.events.iter().map(|e| e.payload.get().len() + 256).sum::<usize>();
-            let fits = events <= MAX_BATCH_EVENTS && bytes <= MAX_COMMIT_BYTES;
-            let joins = group.first().is_none_or(|first| first.scope == next.scope && fits);
-            if !joins {
-                break;
-            }
-            group.extend(waiting.pop_front());
-        }
-        group
+            events <= MAX_BATCH_EVENTS && bytes <= MAX_COMMIT_BYTES
+        };
+        // A request that is larger than a commit should be goes alone.
+        let count = line.waiting.iter().take_while(fits).count().max(1).min(line.waiting.len());
+        line.last = if count > 0 { count } else { line.last };
+        line.waiting.drain(..count).collect()
     }
 }

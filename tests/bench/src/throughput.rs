@@ -119,8 +119,11 @@ impl Bench<'_> {
         if !self.options.wants("bare") {
             return Ok(());
         }
+        let cpu = cpu_time()?;
         let rate = bare::rate(&self.rig, self.lasting / 2).await?;
-        println!("\nBare loop: {rate:.0} signed posts/s to the same receiver.");
+        let posts = self.rig.sink.requests() as f64;
+        let each = 1e6 * (cpu_time()? - cpu).as_secs_f64() / posts;
+        println!("\nBare loop: {rate:.0} signed posts/s to the same receiver, {each:.0} us of processor time a post.");
         self.bare = Some(rate);
         Ok(())
     }
