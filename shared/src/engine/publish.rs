@@ -71,12 +71,17 @@ const MAX_LINES: usize = 1_000;
 /// The most raw bytes committed together.
 const MAX_COMMIT_BYTES: usize = 1024 * 1024;
 
+/// Large bodies read at once.
+const READERS: usize = 24;
+/// A body up to this size waits for no other.
+const SMALL_BODY: usize = 64 * 1024;
 /// The most bytes of requests in memory at once; who comes later waits. A Lambda function never gets there.
 const MAX_BYTES_IN_MEMORY: u32 = 48 * 1024 * 1024;
 
 /// Takes events in.
 #[derive(Clone)]
 pub struct Publisher {
+    readers: Arc<Semaphore>,
     room: Arc<Semaphore>,
     committer: Committer,
     lines: Arc<Mutex<HashMap<Scope, Line>>>,
@@ -103,11 +108,17 @@ impl Publisher {
     #[must_use]
     pub fn new(log: EventLog, claims: Claims, queues: Queues, ports: Ports, grace: Duration) -> Self {
         Self {
+            readers: Arc::new(Semaphore::new(READERS)),
             room: Arc::new(Semaphore::new(MAX_BYTES_IN_MEMORY as usize)),
             committer: Committer { log, claims, queues, ports, grace },
             lines: Arc::default(),
             writers: Arc::new(Semaphore::new(WRITERS)),
         }
+    }
+
+    /// Waits until a large body may be read; `None` for a small one, which may be read at once.
+    pub async fn begin_reading(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        if bytes <= SMALL_BODY { None } else { Arc::clone(&self.readers).acquire_owned().await.ok() }
     }
 
     /// Waits for room for a request of so many bytes; the room is free again when the permit is dropped.

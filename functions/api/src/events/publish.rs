@@ -111,8 +111,11 @@ pub(crate) async fn publish(
 ) -> Result<(StatusCode, Json<PublishAnswer>), Problem> {
     expect_json(&headers)?;
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
-    let _room = publisher.admit(declared.unwrap_or(MAX_BATCH_BYTES).min(MAX_BATCH_BYTES)).await;
+    let reading = publisher.begin_reading(declared.unwrap_or(MAX_BATCH_BYTES)).await;
     let bytes = body::read(&headers, body, MAX_BATCH_BYTES).await?;
+    // Room is taken for what has arrived: a client that announces much and sends nothing takes none.
+    let _room = publisher.admit(bytes.len()).await;
+    drop(reading);
     let events = parse(&bytes)?;
     drop(bytes);
     let names: Vec<String> = events.iter().map(|event| event.name.clone()).collect();
