@@ -15,6 +15,9 @@ use crate::rig::Rig;
 /// Bytes of an event.
 pub(crate) const EVENT_BYTES: usize = 1_024;
 
+/// The most bytes of bodies made before.
+const BODIES_BYTES: usize = 16 * 1_024 * 1_024;
+
 /// What every publish of a load is.
 #[derive(Clone, Copy)]
 pub(crate) struct Shape {
@@ -25,8 +28,15 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    fn body(self, generator: &mut Generator) -> Bytes {
-        if self.events == 1 { generator.single(self.bytes) } else { generator.batch(self.events, self.bytes) }
+    /// One connection's bodies, made before, for their making is no part of the load: all connections' in 16 MB.
+    fn bodies(self, seed: u64) -> Vec<Bytes> {
+        let mut generator = Generator::new(seed);
+        let count = (BODIES_BYTES / (self.connections * self.events * self.bytes)).clamp(1, 512);
+        let body = |_| match self.events {
+            1 => generator.single(self.bytes),
+            events => generator.batch(events, self.bytes),
+        };
+        (0..count).map(body).collect()
     }
 }
 
@@ -75,15 +85,15 @@ async fn drive(
 ) -> Result<Run> {
     rig.sink.clear();
     let connections = try_join_all((0..shape.connections).map(|_| rig.connect())).await?;
+    let bodies = (1..=shape.connections as u64).map(|seed| shape.bodies(seed)).collect::<Vec<_>>();
     let (turns, begun) = (Arc::new(AtomicU64::new(0)), Instant::now());
     let mut publishers = JoinSet::new();
-    for (number, mut connection) in connections.into_iter().enumerate() {
+    for (mut connection, bodies) in connections.into_iter().zip(bodies) {
         let (turns, due) = (Arc::clone(&turns), due.clone());
-        let mut generator = Generator::new(number as u64 + 1);
         publishers.spawn(async move {
             let mut latencies = Vec::new();
             while let Some(at) = due(turns.fetch_add(1, Ordering::Relaxed), begun) {
-                let body = shape.body(&mut generator);
+                let body = bodies[latencies.len() % bodies.len()].clone();
                 tokio::time::sleep_until(at.into()).await;
                 connection.publish(body).await?;
                 latencies.push(at.elapsed());

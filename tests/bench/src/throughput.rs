@@ -25,7 +25,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 32)]
     connections: usize,
     /// Connections of batches.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 16)]
     batch_connections: usize,
     /// Events of one batch.
     #[arg(long, default_value_t = 100)]

@@ -52,7 +52,9 @@ impl Content {
         if self.message_body.is_empty() {
             return Err(Fault::missing("MessageBody"));
         }
-        if !self.message_body.chars().all(is_allowed) {
+        // Nearly every body is plain text, and that is told many bytes at a time.
+        let plain = self.message_body.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        if !plain && !self.message_body.chars().all(is_allowed) {
             let message = "Invalid characters found. Valid unicode characters are \
                            #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF";
             return Err(Fault::new(Code::InvalidMessageContents, message));
