@@ -10,6 +10,7 @@ use axum::extract::FromRef;
 use crate::engine::Lanes;
 use crate::engine::deliver::Deliverer;
 use crate::engine::export::Exporter;
+use crate::engine::ordered::Caller;
 use crate::engine::publish::Publisher;
 use crate::engine::replay::Replayer;
 use crate::engine::sender::Sender;
@@ -27,6 +28,7 @@ use crate::store::exports::Exports;
 use crate::store::journal::Journal;
 use crate::store::letters::Letters;
 use crate::store::log::EventLog;
+use crate::store::ordered::Ordered;
 use crate::store::outcomes::Outcomes;
 use crate::store::pace::Pace;
 use crate::store::parked::ParkingLot;
@@ -103,6 +105,10 @@ pub struct Parts {
     pub exports: Exports,
     /// When temporary routes end.
     pub endings: Endings,
+    /// How far ordered routes have come.
+    pub ordered: Ordered,
+    /// Calls ordered routes.
+    pub caller: Caller,
     /// Integration logs.
     pub journal: Journal,
     /// Rejected events and dead letters.
@@ -173,6 +179,8 @@ impl App {
         let (routes, credentials) = (Routes::new(db.clone()), Credentials::new(db.clone()));
         let (exports, journal) = (Exports::new(db.clone()), Journal::new(db.clone()));
         let (letters, parked) = (Letters::new(db.clone()), ParkingLot::new(db.clone()));
+        let ordered = Ordered::new(db.clone());
+        let caller = Caller::new(queues.clone(), ports.clone(), settings.log_grace);
         let client = WebhookClient::new(settings.target_policy, ClientOptions::default())?;
         let sender = Sender::new(client, keys.clone(), ports.clone(), settings.request_timeout);
         let parts = Parts {
@@ -193,6 +201,9 @@ impl App {
                 suspension: settings.suspension.clone(),
                 pace: Pace::new(db.clone()),
                 lanes: Lanes::default(),
+                ordered: ordered.clone(),
+                caller: caller.clone(),
+                grace: settings.log_grace,
                 ports: ports.clone(),
             },
             replayer: Replayer {
@@ -223,6 +234,8 @@ impl App {
             credentials,
             exports,
             endings: Endings::new(db),
+            ordered,
+            caller,
             journal,
             letters,
             parked,

@@ -7,6 +7,7 @@ pub mod export;
 pub mod filter;
 pub mod ids;
 pub mod integration;
+pub mod ordering;
 pub mod retry;
 pub mod route;
 pub mod scope;

@@ -7,6 +7,7 @@ pub mod exports;
 pub mod journal;
 pub mod letters;
 pub mod log;
+pub mod ordered;
 pub mod outcomes;
 pub mod pace;
 pub mod parked;

@@ -12,6 +12,7 @@ mod filters;
 mod isolation;
 mod life;
 mod log;
+mod ordering;
 mod pace;
 mod publish;
 mod publish_ids;

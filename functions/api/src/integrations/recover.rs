@@ -40,7 +40,7 @@ pub(crate) struct RecoverRequest {
     request_body = RecoverRequest,
     responses(
         (status = 202, description = "The integration; its events are on their way", body = Integration),
-        (status = 400, description = "A bad window, an S3 integration, or too many recoveries at once", body = ErrorBody),
+        (status = 400, description = "A bad window, an S3 or ordered integration, or too many recoveries at once", body = ErrorBody),
         (status = 404, description = "There is no such integration", body = ErrorBody),
     ),
     security(("oauth2" = ["integrations:write"]), ("bearer" = []), ("api_key" = [])),
@@ -63,6 +63,10 @@ pub(crate) async fn recover(
     let route = find(&routes, &caller.scope, &id).await?;
     if route.webhook().is_none() {
         return Err(Problem::bad_request("not_a_webhook", "Files stay in the bucket: only webhooks are sent again."));
+    }
+    if !route.ordering.is_none() {
+        let message = "An integration that keeps an order cannot be sent a window again: it would be out of order.";
+        return Err(Problem::bad_request("integration_ordered", message));
     }
     if route.backlog.len() >= MAX_WAITING {
         return Err(Problem::bad_request(
