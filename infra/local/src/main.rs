@@ -11,10 +11,6 @@ use sluice_local::system::{Options, System, local_settings};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// One process does here what many functions do on AWS; the system's allocator took a tenth of its time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The event gateway you run yourself: signed webhooks and S3 files, replayed, retried, never lost.
 #[derive(Parser)]
 #[command(name = "sluice", version)]
