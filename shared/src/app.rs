@@ -20,6 +20,8 @@ use crate::ports::Ports;
 use crate::queue::{QueueUrls, Queues};
 use crate::secrets::Keyring;
 use crate::settings::Settings;
+use crate::store::answers::Answers;
+use crate::store::audit::AuditLog;
 use crate::store::claims::Claims;
 use crate::store::credentials::Credentials;
 use crate::store::endings::Endings;
@@ -105,6 +107,10 @@ pub struct Parts {
     pub endings: Endings,
     /// Integration logs.
     pub journal: Journal,
+    /// First answers to requests with an idempotency key.
+    pub answers: Answers,
+    /// The audit log.
+    pub audit: AuditLog,
     /// Rejected events and dead letters.
     pub letters: Letters,
     /// Parked deliveries.
@@ -222,6 +228,8 @@ impl App {
             routes,
             credentials,
             exports,
+            answers: Answers::new(db.clone()),
+            audit: AuditLog::new(db.clone()),
             endings: Endings::new(db),
             journal,
             letters,
@@ -252,6 +260,7 @@ parts! {
     claims: Claims,
     routes: Routes,
     journal: Journal,
+    audit: AuditLog,
     letters: Letters,
     authenticator: Authenticator,
     publisher: Publisher,
