@@ -22,4 +22,5 @@ mod stop_start;
 mod suspension;
 mod token;
 mod update;
+mod walk;
 mod windows;
