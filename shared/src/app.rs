@@ -21,6 +21,8 @@ use crate::ports::Ports;
 use crate::queue::{QueueUrls, Queues};
 use crate::secrets::Keyring;
 use crate::settings::Settings;
+use crate::store::answers::Answers;
+use crate::store::audit::AuditLog;
 use crate::store::claims::Claims;
 use crate::store::credentials::Credentials;
 use crate::store::endings::Endings;
@@ -111,6 +113,10 @@ pub struct Parts {
     pub caller: Caller,
     /// Integration logs.
     pub journal: Journal,
+    /// First answers to requests with an idempotency key.
+    pub answers: Answers,
+    /// The audit log.
+    pub audit: AuditLog,
     /// Rejected events and dead letters.
     pub letters: Letters,
     /// Parked deliveries.
@@ -233,6 +239,8 @@ impl App {
             routes,
             credentials,
             exports,
+            answers: Answers::new(db.clone()),
+            audit: AuditLog::new(db.clone()),
             endings: Endings::new(db),
             ordered,
             caller,
@@ -265,6 +273,7 @@ parts! {
     claims: Claims,
     routes: Routes,
     journal: Journal,
+    audit: AuditLog,
     letters: Letters,
     authenticator: Authenticator,
     publisher: Publisher,

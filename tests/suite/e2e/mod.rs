@@ -1,6 +1,7 @@
 //! The API, the workers and the embedded servers together, over HTTP, as their users meet them.
 
 mod answers;
+mod audit;
 mod bad_targets;
 mod create;
 mod delivery;
@@ -9,6 +10,7 @@ mod errors;
 mod export;
 mod export_faults;
 mod filters;
+mod idempotency;
 mod isolation;
 mod life;
 mod log;
@@ -21,4 +23,5 @@ mod stop_start;
 mod suspension;
 mod token;
 mod update;
+mod walk;
 mod windows;

@@ -2,12 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 use sluice::app::App;
 use sluice::domain::route::RouteKind;
 use sluice::domain::time::Millis;
 use sluice::engine::lifecycle;
+use sluice::http::audit;
 use sluice::http::auth::{IntegrationsWrite, Needs};
 use sluice::http::body::JsonBody;
 use sluice::http::problem::{ErrorBody, Problem};
@@ -51,7 +53,7 @@ pub(crate) async fn recover(
     State(routes): State<Routes>,
     PathParams(id): PathParams<String>,
     JsonBody(request): JsonBody<RecoverRequest>,
-) -> Result<(StatusCode, Json<Integration>), Problem> {
+) -> Result<Response, Problem> {
     let (from, now) = (request.from, app.ports.now());
     let to = request.to.unwrap_or(now);
     if from >= to {
@@ -75,5 +77,7 @@ pub(crate) async fn recover(
         ));
     }
     let route = lifecycle::recover(&app, &caller.scope, RouteKind::Integration, &id, (from, to)).await?;
-    route.map(|route| (StatusCode::ACCEPTED, Json(route.into()))).ok_or_else(Problem::not_found)
+    let route = route.ok_or_else(Problem::not_found)?;
+    let window = [("from", from.to_string().into()), ("to", to.to_string().into())];
+    Ok(audit::with((StatusCode::ACCEPTED, Json(Integration::from(route))), window).into_response())
 }
