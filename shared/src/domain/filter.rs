@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Event, entity};
+use super::event::entity;
+use super::expression::{Expression, ExpressionError, Facts};
 
 /// What a client registers. The two lists match as a union; none or empty sets no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -16,6 +17,13 @@ pub struct FilterConditions {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(example = json!(["order.created"]))]
     pub event_filter: Vec<String>,
+    /// A CEL expression that narrows by content what the lists let through. Its variables are `payload`, `name`,
+    /// `entity`, `published_at`, `partner_id` and `document_type`. An event about which it cannot be evaluated, such
+    /// as one that lacks a field, does not match; `has()` asks for a field. Its cost is bounded: at most 2,048 bytes,
+    /// and a loop inside a loop can only go through a part of the outer one's variable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!("payload.total > 100 && payload.lines.exists(l, l.sku == 'A-1')"))]
+    pub payload_filter: Option<String>,
 }
 
 /// The most entries of one list.
@@ -37,13 +45,20 @@ impl FilterConditions {
                 found.push((format!("/{name}/{index}"), format!("{shown:?} is not 1 to 128 of [A-Za-z0-9_.*-]")));
             }
         }
+        let expression = self.payload_filter.as_deref().map(Expression::compile);
+        if let Some(Err(error)) = expression {
+            found.push(("/payload_filter".to_owned(), error.to_string()));
+        }
         found
     }
 
     /// Prepares it for matching many events.
     #[must_use]
     pub fn compile(&self) -> Filter {
-        Filter { entities: Patterns::new(&self.entity_filter), events: Patterns::new(&self.event_filter) }
+        let content = self.payload_filter.as_deref().map_or(Content::Any, |text| {
+            Expression::compile(text).map_or_else(Content::refused, |expression| Content::Like(Box::new(expression)))
+        });
+        Filter { entities: Patterns::new(&self.entity_filter), events: Patterns::new(&self.event_filter), content }
     }
 }
 
@@ -52,17 +67,47 @@ fn is_pattern(text: &str) -> bool {
 }
 
 /// A filter ready to match.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Filter {
     entities: Patterns,
     events: Patterns,
+    content: Content,
+}
+
+/// What a filter says about the content.
+#[derive(Debug)]
+enum Content {
+    /// Nothing.
+    Any,
+    /// It is such that this is true.
+    Like(Box<Expression>),
+    /// It was accepted once and no longer compiles: nothing matches until it is changed.
+    Refused,
+}
+
+impl Content {
+    fn refused(error: ExpressionError) -> Self {
+        tracing::error!(%error, "a stored payload filter does not compile: its route gets nothing");
+        Self::Refused
+    }
 }
 
 impl Filter {
+    /// Whether it looks at the content: then it is to be asked on a thread of [`super::expression::spawn`].
+    #[must_use]
+    pub fn reads_content(&self) -> bool {
+        matches!(self.content, Content::Like(_))
+    }
+
     /// Whether the route asks for this event.
     #[must_use]
-    pub fn matches(&self, event: &Event) -> bool {
-        self.matches_name(&event.name)
+    pub fn matches(&self, facts: &Facts<'_>) -> bool {
+        self.matches_name(&facts.event().name)
+            && match &self.content {
+                Content::Any => true,
+                Content::Like(expression) => expression.matches(facts),
+                Content::Refused => false,
+            }
     }
 
     /// Whether the two lists let this event name through.
@@ -129,7 +174,7 @@ mod tests {
 
     fn filter(entities: &[&str], events: &[&str]) -> Filter {
         let own = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
-        FilterConditions { entity_filter: own(entities), event_filter: own(events) }.compile()
+        FilterConditions { entity_filter: own(entities), event_filter: own(events), payload_filter: None }.compile()
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod chunk;
 pub mod credentials;
 pub mod event;
 pub mod export;
+pub mod expression;
 pub mod filter;
 pub mod ids;
 pub mod integration;

@@ -117,8 +117,7 @@ impl Progress {
             if let Some(lane) = self.lanes.get_mut(&name) {
                 lane.to = upto;
             } else {
-                self.lanes
-                    .insert(name.clone(), Lane { from: at, to: upto, attempt: 1, not_before: Millis(0) });
+                self.lanes.insert(name.clone(), Lane { from: at, to: upto, attempt: 1, not_before: Millis(0) });
                 places.insert(name.clone(), fresh.len());
                 fresh.push(Job { lane: name.clone(), events: Vec::new(), upto, attempt: 1 });
             }

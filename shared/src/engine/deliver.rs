@@ -237,7 +237,8 @@ impl Deliverer {
         let (head, route, now) = (&batch.message.head, batch.route, self.ports.now());
         let outcomes = tried.iter().filter_map(|one| one.outcome(&route.uid, head.attempt, now)).collect();
         let health = self.judge(batch, &tried).await?;
-        let settlement = Settlement::of(&head.route, tried, head.attempt, self.profile(route.retry), self.ports.fraction(), now);
+        let settlement =
+            Settlement::of(&head.route, tried, head.attempt, self.profile(route.retry), self.ports.fraction(), now);
         match (settlement.gone, head.probe) {
             (true, _) => {
                 let reason = "The target answered 410 Gone.";

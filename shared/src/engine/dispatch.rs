@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::EngineError;
+use super::matching::matching;
 use crate::app::App;
 use crate::domain::chunk::{self, Pack};
 use crate::domain::event::Event;
@@ -13,7 +14,6 @@ use crate::queue::{
     DeliverMessage, DispatchMessage, Events, Head, MAX_INLINE_BYTES, Outgoing, Packed, Queue, QueueError,
 };
 use crate::store::log::EventLog;
-use crate::store::routes::Compiled;
 
 /// The most events of one delivery message: what one worker can try within its time.
 pub const MAX_PACK_EVENTS: usize = 250;
@@ -73,12 +73,13 @@ async fn matches(app: &App, scope: &Scope, group: Vec<(usize, DispatchMessage)>)
     let mut matched = Matched::default();
     for (_, message) in group {
         let at = message.chunk.at();
-        let live: Vec<_> = snapshot.routes.iter().filter(|compiled| compiled.route.takes_live(at)).collect();
+        let live: Vec<_> = snapshot.routes.iter().filter(|compiled| compiled.route.takes_live(at)).cloned().collect();
         if live.is_empty() {
             continue;
         }
-        for event in events(&app.log, scope, message).await? {
-            for Compiled { route, .. } in live.iter().map(|c| &***c).filter(|c| c.filter.matches(&event)) {
+        let events = events(&app.log, scope, message).await?;
+        for (event, places) in matching(events, live.clone()).await? {
+            for route in places.into_iter().map(|place| &live[place].route) {
                 match route.destination {
                     Destination::Webhook(_) if !route.ordering.is_none() => {
                         matched.ordered.insert(route.uid.clone());

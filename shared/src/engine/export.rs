@@ -4,8 +4,10 @@
 //! the cursor moves on by a conditional write after the last. The log does not change before `now - grace`, so a
 //! crash anywhere leads to the same bytes under the same key.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::matching::matching;
 use super::{EngineError, Lanes};
 use crate::domain::export::{Cursor, Plan, Position, file_key};
 use crate::domain::ids::ChunkId;
@@ -167,7 +169,7 @@ impl Exporter {
 
     async fn write(
         &self,
-        compiled: &Compiled,
+        compiled: &Arc<Compiled>,
         target: &S3Target,
         cursor: &Cursor,
         plan: &Plan,
@@ -189,7 +191,7 @@ impl Exporter {
 
     async fn fill(
         &self,
-        compiled: &Compiled,
+        compiled: &Arc<Compiled>,
         cursor: &Cursor,
         plan: &Plan,
         writer: &mut ObjectWriter,
@@ -200,7 +202,9 @@ impl Exporter {
         let mut events = 0;
         while let Some((chunk, content)) = reader.next().await? {
             let passed = if chunk == cursor.from.chunk { cursor.from.index } else { 0 };
-            for (index, event) in content.iter().enumerate().skip(passed).filter(|(_, e)| compiled.filter.matches(e)) {
+            let matched = matching(content, vec![Arc::clone(compiled)]).await.map_err(WriteError::Engine)?;
+            let wanted = matched.into_iter().enumerate().skip(passed).filter(|(_, (_, routes))| !routes.is_empty());
+            for (index, (event, _)) in wanted {
                 line.clear();
                 event.write_envelope(&cursor.scope.tenant, &mut line);
                 writer.line(&line).await?;

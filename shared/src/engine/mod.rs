@@ -6,6 +6,7 @@ pub mod dispatch;
 pub mod export;
 mod lanes;
 pub mod lifecycle;
+mod matching;
 pub mod ordered;
 pub mod publish;
 pub mod replay;

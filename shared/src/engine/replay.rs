@@ -1,9 +1,11 @@
 //! Replay: sends a route what it did not get live: what was parked, and stretches of the log.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::EngineError;
 use super::dispatch::deliver_messages;
+use super::matching::matching;
 use crate::domain::event::Event;
 use crate::domain::ids::ChunkId;
 use crate::domain::route::{RouteStatus, Span};
@@ -112,7 +114,7 @@ impl Replayer {
     async fn read(
         &self,
         scope: &Scope,
-        compiled: &Compiled,
+        compiled: &Arc<Compiled>,
         span: &Span,
         limit: crate::domain::time::Millis,
     ) -> Result<(Vec<Event>, Option<ChunkId>), EngineError> {
@@ -123,7 +125,8 @@ impl Replayer {
                 return Ok((events, Some(chunk)));
             }
             chunks += 1;
-            events.extend(content.into_iter().filter(|event| compiled.filter.matches(event)));
+            let matched = matching(content, vec![Arc::clone(compiled)]).await?;
+            events.extend(matched.into_iter().filter(|(_, routes)| !routes.is_empty()).map(|(event, _)| event));
         }
         Ok((events, None))
     }

@@ -55,7 +55,14 @@ pub(super) struct Settlement {
 
 impl Settlement {
     /// Decides for each event; those of one message share the jitter, so that they stay together.
-    pub(super) fn of(route: &str, tried: Vec<Tried>, attempt: u32, profile: &RetryProfile, jitter: f64, now: Millis) -> Self {
+    pub(super) fn of(
+        route: &str,
+        tried: Vec<Tried>,
+        attempt: u32,
+        profile: &RetryProfile,
+        jitter: f64,
+        now: Millis,
+    ) -> Self {
         let mut settlement = Self::default();
         let mut untried = Vec::new();
         for Tried { event, attempt: result } in tried {
@@ -148,7 +155,13 @@ impl Settlement {
 }
 
 /// Keeps an event that is given up, and says so in the log.
-pub(super) async fn keep(deliverer: &Deliverer, head: &Head, fate: Fate, letter: &Letter, now: Millis) -> Result<(), EngineError> {
+pub(super) async fn keep(
+    deliverer: &Deliverer,
+    head: &Head,
+    fate: Fate,
+    letter: &Letter,
+    now: Millis,
+) -> Result<(), EngineError> {
     let note = |action, reason: String| async move {
         deliverer.journal.note(&head.scope, &head.route, action, &reason, now).await
     };

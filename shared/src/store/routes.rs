@@ -36,7 +36,7 @@ pub struct Compiled {
     /// The route.
     pub route: Route,
     /// Its filter, compiled.
-    pub filter: Filter,
+    pub filter: Arc<Filter>,
 }
 
 /// The most scopes kept in memory; past that the cache starts anew.
@@ -114,12 +114,18 @@ impl Routes {
         let Some(item) = item else { return Ok(Default::default()) };
         let failures = Failures::of(&item);
         let Version { version } = read(item)?;
-        if let Some(cached) = self.cached(scope).filter(|cached| cached.version == version) {
+        let cached = self.cached(scope).unwrap_or_default();
+        if cached.version == version {
             return Ok((cached, failures));
         }
         // The version was read first: what is read after it is at least as new.
         let routes = self.list(scope).await?;
-        let compile = |route: Route| Arc::new(Compiled { filter: route.filter.compile(), route });
+        let compile = |route: Route| {
+            // Most writes leave most filters as they were, and to compile an expression takes a millisecond.
+            let known = cached.by_uid(&route.uid).filter(|known| known.route.filter == route.filter);
+            let filter = known.map_or_else(|| Arc::new(route.filter.compile()), |known| Arc::clone(&known.filter));
+            Arc::new(Compiled { filter, route })
+        };
         let snapshot = Arc::new(Snapshot { version, routes: routes.into_iter().map(compile).collect() });
         let mut cache = self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if cache.len() >= MAX_CACHED_SCOPES {

@@ -143,7 +143,8 @@ async fn history_comes_first_and_a_window_ends_itself() -> Result<()> {
     in_order(&inbox, 90, |_, _| true).await?;
     eventually("its end", SOON, async || {
         let log = tenant.log("window").await?;
-        let ended = |(action, reason): &(String, String)| action == "integration_stopped" && reason.contains("end date");
+        let ended =
+            |(action, reason): &(String, String)| action == "integration_stopped" && reason.contains("end date");
         Ok(log.iter().any(ended).then_some(()))
     })
     .await

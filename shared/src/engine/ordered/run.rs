@@ -17,6 +17,7 @@ use crate::domain::route::{Route, RouteStatus};
 use crate::domain::time::Millis;
 use crate::engine::EngineError;
 use crate::engine::deliver::Deliverer;
+use crate::engine::matching::matching;
 use crate::engine::sender::{self, Prepared};
 use crate::engine::settle::{Tried, keep, letter};
 use crate::queue::Head;
@@ -78,7 +79,11 @@ struct Work {
 
 impl Run {
     /// A run, where the route has an HTTP target.
-    pub(super) fn new(deliverer: &Deliverer, head: &Head, compiled: &Arc<Compiled>) -> Result<Option<Self>, EngineError> {
+    pub(super) fn new(
+        deliverer: &Deliverer,
+        head: &Head,
+        compiled: &Arc<Compiled>,
+    ) -> Result<Option<Self>, EngineError> {
         let Some(target) = compiled.route.webhook() else { return Ok(None) };
         Ok(Some(Self {
             target: deliverer.sender.prepare(&head.scope, &compiled.route, target)?,
@@ -214,9 +219,10 @@ impl Run {
                 return Ok((events, Some(chunk)));
             }
             chunks += 1;
-            let placed = content.into_iter().enumerate().map(|(index, event)| (Position { chunk, index }, event));
-            let asked = |(at, event): &Placed| wanted(*at, event) && self.compiled.filter.matches(event);
-            events.extend(placed.filter(asked));
+            let matched = matching(content, vec![Arc::clone(&self.compiled)]).await?.into_iter().enumerate();
+            let asked = matched.filter(|(_, (_, routes))| !routes.is_empty());
+            let placed = asked.map(|(index, (event, _))| (Position { chunk, index }, event));
+            events.extend(placed.filter(|(at, event)| wanted(*at, event)));
         }
         Ok((events, None))
     }

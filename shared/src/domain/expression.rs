@@ -1,0 +1,155 @@
+//! Payload filters: CEL expressions over an event, compiled once, bounded in what they may cost.
+//!
+//! An expression is refused when it is registered if its cost could be more than linear in the payload's size
+//! ([`cost`]). At run time it can only match or not: an error in it (a field that is missing, a text compared with a
+//! number) is no match, and so is a payload that nests deeper than 127 levels or has a number beyond a double.
+
+mod cost;
+mod facts;
+mod pattern;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, LazyLock};
+use std::thread::JoinHandle;
+
+use cel::common::ast::IdedExpr;
+use cel::common::types::{CelBool, CelString, Kind};
+use cel::common::value::Val;
+use cel::{Context, Env, Value};
+
+pub use facts::Facts;
+
+/// The most bytes of an expression.
+pub const MAX_EXPRESSION_BYTES: usize = 2_048;
+/// What stands outside a loop and is used inside it may be a text of so many bytes, a number, a bool or null.
+const MAX_OUTER_TEXT: usize = 1_024;
+/// Parser and evaluator are recursive and take up to 100 KB a level: a thread of the runtime has too little stack for
+/// the deepest expression. Address space only, until it is used.
+const STACK: usize = 32 * 1024 * 1024;
+
+/// Runs `work` on a thread that has the stack that expressions need.
+///
+/// # Errors
+/// Where there can be no more threads.
+pub fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> std::io::Result<JoinHandle<T>> {
+    std::thread::Builder::new().stack_size(STACK).spawn(work)
+}
+
+/// The functions and types that expressions may name. `?` and `{}` are left out.
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib().with_optional_support(false)));
+
+/// A compiled expression.
+pub struct Expression {
+    body: IdedExpr,
+    /// Paths of the event that loops use: each is looked up once, and stands in the body as the variable
+    /// [`outer_name`].
+    outer: Vec<IdedExpr>,
+}
+
+/// Why an expression was refused, and where: both count from 1, columns in characters.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {reason}")]
+pub struct ExpressionError {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+impl ExpressionError {
+    fn at_start(reason: impl Into<String>) -> Self {
+        Self { line: 1, column: 1, reason: reason.into() }
+    }
+
+    /// At a byte of the source.
+    fn at(source: &str, offset: usize, reason: impl Into<String>) -> Self {
+        let before = source.get(..offset).unwrap_or(source);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = before.matches('\n').count() + 1;
+        Self { line, column: before[line_start..].chars().count() + 1, reason: reason.into() }
+    }
+}
+
+/// The variable that stands for the `index`-th outer path. `@` cannot be written in an expression.
+fn outer_name(index: usize) -> String {
+    format!("@{index}")
+}
+
+impl Expression {
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    /// Where it is no CEL, names what is not there, or may cost too much.
+    pub fn compile(source: &str) -> Result<Self, ExpressionError> {
+        if source.len() > MAX_EXPRESSION_BYTES {
+            return Err(ExpressionError::at_start(format!("at most {MAX_EXPRESSION_BYTES} bytes")));
+        }
+        let text = source.to_owned();
+        // A panic there would be the parser's, over this text.
+        let compiled = spawn(move || compile(&text)).ok().and_then(|thread| thread.join().ok());
+        compiled.unwrap_or_else(|| Err(ExpressionError::at_start("cannot be read")))
+    }
+
+    /// Whether the event is one that the expression asks for. To be called on a thread of [`spawn`].
+    #[must_use]
+    pub fn matches(&self, facts: &Facts<'_>) -> bool {
+        // The evaluator is not known to panic; if it ever does, one event is missed rather than a whole chunk.
+        catch_unwind(AssertUnwindSafe(|| self.evaluate(facts))).unwrap_or(false)
+    }
+
+    fn evaluate(&self, facts: &Facts<'_>) -> bool {
+        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+        context.set_variable_resolver(facts);
+        for (index, path) in self.outer.iter().enumerate() {
+            // What is not there stays unknown: its use is the error.
+            let value = Value::resolve_val(path, &context).ok().filter(|value| is_small(value.as_ref()));
+            let value = value.map(|value| value.into_owned());
+            if let Some(value) = value {
+                context.add_variable_as_val(outer_name(index), value);
+            }
+        }
+        let result = Value::resolve_val(&self.body, &context);
+        result.is_ok_and(|value| value.downcast_ref::<CelBool>().is_some_and(|answer| *answer.inner()))
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expression").finish_non_exhaustive()
+    }
+}
+
+fn compile(source: &str) -> Result<Expression, ExpressionError> {
+    let parsed = ENVIRONMENT.parser().parse_with_source_info(source);
+    let (mut body, places) = parsed.map_err(|errors| syntax_error(&errors))?;
+    match cost::check(&mut body) {
+        Ok(outer) => Ok(Expression { body, outer }),
+        Err(refusal) => {
+            let offset = places.offset_for(refusal.node).map_or(0, |(start, _)| start as usize);
+            Err(ExpressionError::at(source, offset, refusal.reason))
+        }
+    }
+}
+
+fn syntax_error(errors: &cel::ParseErrors) -> ExpressionError {
+    let Some(first) = errors.errors.first() else { return ExpressionError::at_start("cannot be read") };
+    let count = |place: isize| usize::try_from(place).unwrap_or(1).max(1);
+    // What the parser expected instead can be a list of every token.
+    let reason = first.msg.chars().take(200).collect();
+    ExpressionError { line: count(first.pos.0), column: count(first.pos.1), reason }
+}
+
+fn is_small(value: &dyn Val) -> bool {
+    match value.get_type().kind() {
+        Kind::Boolean | Kind::Int | Kind::UInt | Kind::Double | Kind::NullType | Kind::Timestamp | Kind::Duration => {
+            true
+        }
+        Kind::String => value.downcast_ref::<CelString<'_>>().is_some_and(|text| text.inner().len() <= MAX_OUTER_TEXT),
+        _ => false,
+    }
+}

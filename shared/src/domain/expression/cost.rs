@@ -1,0 +1,419 @@
+//! What an expression may do, found out from its syntax tree: it names only what exists, and its cost grows no
+//! faster than the payload.
+//!
+//! Every value has a place it comes from: the event, or a loop's variable. Inside a loop only the innermost loop's
+//! variable may be read in full, since all its values together are no more than what is looped over; a loop over
+//! something from outside would visit it once for each item. What comes from the event itself is looked up once,
+//! before the loop, and has to be a single small value. The work of an expression is then a sum over its parts,
+//! each a multiple of the payload's size, and that sum has a limit.
+
+use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
+
+use super::facts::VARIABLES;
+use super::outer_name;
+use super::pattern::check_pattern;
+
+/// The most work. A unit is one to two times what it takes to read the payload's JSON, as a test measures.
+const MAX_WORK: u32 = 64;
+/// The deepest syntax tree: evaluation is recursive.
+const MAX_DEPTH: u32 = 48;
+/// The work of going through a list, and more for each node of the loop's body.
+const LOOP_WORK: u32 = 8;
+const NODES_PER_WORK: u32 = 2;
+/// A regular expression is compiled each time, for there is nowhere to keep it.
+const MATCHES_WORK: u32 = 16;
+
+/// The names of types, as in `type(payload.total) == int`.
+const TYPES: [&str; 10] = ["bool", "bytes", "double", "duration", "int", "list", "map", "null_type", "string", "uint"];
+/// Functions of one value that give a small one.
+const CONVERSIONS: [&str; 8] = ["int", "uint", "double", "bool", "timestamp", "duration", "type", "size"];
+/// Parts of a time, with or without a time zone.
+const TIME_PARTS: [&str; 10] = [
+    "getFullYear",
+    "getMonth",
+    "getDate",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "getHours",
+    "getMinutes",
+    "getSeconds",
+    "getMilliseconds",
+];
+
+/// A node that is refused, and why.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The node's id.
+    pub(super) node: u64,
+    /// Why.
+    pub(super) reason: String,
+}
+
+type Checked<T> = Result<T, Refusal>;
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// The expression itself, or a result that is small whatever the payload.
+    Small,
+    /// The event, looked up before the loop.
+    Before,
+    /// The event (0), or the variable of a loop.
+    Level(usize),
+}
+
+/// What is known of a part of an expression.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    source: Source,
+    /// How large its value may be, in payloads.
+    size: u32,
+    /// What it takes to evaluate it, but for its nodes.
+    work: u32,
+    /// How many nodes it has, those of loops inside it left out.
+    nodes: u32,
+}
+
+impl Part {
+    const fn small(nodes: u32) -> Self {
+        Self { source: Source::Small, size: 0, work: 0, nodes }
+    }
+
+    /// Several parts as one: the source is the outermost of theirs.
+    fn join(parts: &[Self]) -> Self {
+        let level = |part: &Self| match part.source {
+            Source::Level(level) => Some(level),
+            Source::Small | Source::Before => None,
+        };
+        let source = parts.iter().filter_map(level).min().map_or(Source::Small, Source::Level);
+        let sum = |of: fn(&Self) -> u32| parts.iter().map(of).fold(0, u32::saturating_add);
+        Self { source, size: sum(|p| p.size), work: sum(|p| p.work), nodes: sum(|p| p.nodes) + 1 }
+    }
+
+    /// A small result of something that reads these in full, `times` over.
+    fn reading(parts: &[Self], times: u32) -> Self {
+        let all = Self::join(parts);
+        Self { work: all.work.saturating_add(all.size.saturating_mul(times)), ..Self::small(all.nodes) }
+    }
+}
+
+struct Checker {
+    /// The variables of the loops around, innermost last.
+    loops: Vec<String>,
+    outer: Vec<IdedExpr>,
+    depth: u32,
+}
+
+/// Checks an expression; gives the paths that its loops use, which now stand in it as variables.
+pub(super) fn check(expr: &mut IdedExpr) -> Checked<Vec<IdedExpr>> {
+    let root = expr.id;
+    if never_bool(&expr.expr) {
+        return Err(Refusal { node: root, reason: "the expression must be true or false".to_owned() });
+    }
+    let mut checker = Checker { loops: Vec::new(), outer: Vec::new(), depth: 0 };
+    let part = checker.part(expr)?;
+    let work = part.work.saturating_add(part.nodes / 16);
+    if work > MAX_WORK {
+        let reason = format!("costs too much: {work} of at most {MAX_WORK} passes over the payload");
+        return Err(Refusal { node: root, reason });
+    }
+    Ok(checker.outer)
+}
+
+/// Whether it can be seen that this is no bool.
+fn never_bool(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(literal) => !matches!(literal, LiteralValue::Boolean(_)),
+        Expr::List(_) | Expr::Map(_) | Expr::Struct(_) => true,
+        Expr::Comprehension(one) => matches!(one.accu_init.expr, Expr::List(_)),
+        Expr::Call(call) => {
+            let arithmetic = ["_+_", "_-_", "_*_", "_/_", "_%_", "-_", "string"];
+            let name = call.func_name.as_str();
+            arithmetic.contains(&name) || TIME_PARTS.contains(&name) || (CONVERSIONS.contains(&name) && name != "bool")
+        }
+        Expr::Ident(_) | Expr::Select(_) | Expr::Unspecified => false,
+    }
+}
+
+fn refuse<T>(node: u64, reason: impl Into<String>) -> Checked<T> {
+    Err(Refusal { node, reason: reason.into() })
+}
+
+/// The variable that a path begins with: `a`, `a.b`, `a["b"]`, `a[0].b`.
+fn path_root(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Ident(name) => Some(name),
+        Expr::Select(select) => path_root(&select.operand.expr),
+        Expr::Call(call) if call.func_name == operators::INDEX && call.target.is_none() => match &call.args[..] {
+            [operand, IdedExpr { expr: Expr::Literal(_), .. }] => path_root(&operand.expr),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+impl Checker {
+    fn part(&mut self, expr: &mut IdedExpr) -> Checked<Part> {
+        if self.depth == MAX_DEPTH {
+            return refuse(expr.id, format!("nested deeper than {MAX_DEPTH} levels"));
+        }
+        self.depth += 1;
+        let part = if self.is_from_before(&expr.expr) { Ok(self.look_up_before(expr)) } else { self.node(expr) };
+        self.depth -= 1;
+        part
+    }
+
+    /// A path of the event, used in a loop.
+    fn is_from_before(&self, expr: &Expr) -> bool {
+        let root = if self.loops.is_empty() { None } else { path_root(expr) };
+        root.is_some_and(|root| VARIABLES.contains(&root) && !self.loops.iter().any(|name| name == root))
+    }
+
+    fn look_up_before(&mut self, expr: &mut IdedExpr) -> Part {
+        let variable = Expr::Ident(outer_name(self.outer.len()));
+        self.outer.push(IdedExpr { id: expr.id, expr: std::mem::replace(&mut expr.expr, variable) });
+        Part { source: Source::Before, ..Part::small(1) }
+    }
+
+    fn node(&mut self, expr: &mut IdedExpr) -> Checked<Part> {
+        let id = expr.id;
+        match &mut expr.expr {
+            Expr::Literal(_) => Ok(Part::small(1)),
+            Expr::Ident(name) => self.variable(id, name),
+            Expr::Select(select) => {
+                let operand = self.part(&mut select.operand)?;
+                if operand.source == Source::Before {
+                    return self.outside(id);
+                }
+                let part = Part::join(&[operand]);
+                Ok(if select.test { Part { source: Source::Small, size: 0, ..part } } else { part })
+            }
+            Expr::Call(call) => self.call(id, call),
+            Expr::List(list) => {
+                let mut parts = Vec::with_capacity(list.elements.len());
+                for element in &mut list.elements {
+                    parts.push(self.read(element)?);
+                }
+                let all = Part::join(&parts);
+                Ok(Part { work: all.work + all.size, ..all })
+            }
+            Expr::Comprehension(comprehension) => self.looped(id, comprehension),
+            Expr::Map(_) | Expr::Struct(_) => refuse(id, "maps and structures cannot be made in a filter"),
+            Expr::Unspecified => refuse(id, "cannot be read"),
+        }
+    }
+
+    fn variable(&self, id: u64, name: &str) -> Checked<Part> {
+        if let Some(place) = self.loops.iter().rposition(|variable| variable == name) {
+            return Ok(Part { source: Source::Level(place + 1), size: 1, work: 0, nodes: 1 });
+        }
+        if VARIABLES.contains(&name) {
+            return Ok(Part { source: Source::Level(0), size: 1, work: 0, nodes: 1 });
+        }
+        if TYPES.contains(&name) {
+            return Ok(Part::small(1));
+        }
+        let shown: String = name.chars().take(40).collect();
+        refuse(id, format!("there is no variable {shown}: there are {}", VARIABLES.join(", ")))
+    }
+
+    /// A part that is read in full: in a loop it must not come from outside.
+    fn read(&mut self, expr: &mut IdedExpr) -> Checked<Part> {
+        let part = self.part(expr)?;
+        match part.source {
+            Source::Level(level) if level < self.loops.len() => self.outside(expr.id),
+            _ => Ok(part),
+        }
+    }
+
+    fn outside<T>(&self, id: u64) -> Checked<T> {
+        let innermost = self.loops.last().map_or("", String::as_str);
+        refuse(
+            id,
+            format!(
+                "would be gone through again for each {innermost}: in a loop, only a single value comes from outside"
+            ),
+        )
+    }
+
+    fn reads(&mut self, exprs: &mut [IdedExpr]) -> Checked<Vec<Part>> {
+        exprs.iter_mut().map(|expr| self.read(expr)).collect()
+    }
+
+    /// A part that is searched or indexed: a single value from outside the loop cannot be.
+    fn collection(&mut self, expr: &mut IdedExpr) -> Checked<Part> {
+        let part = self.read(expr)?;
+        if part.source == Source::Before { self.outside(expr.id) } else { Ok(part) }
+    }
+
+    fn call(&mut self, id: u64, call: &mut CallExpr) -> Checked<Part> {
+        let name = call.func_name.clone();
+        let CallExpr { target, args, .. } = call;
+        match (name.as_str(), target.as_deref_mut(), &mut args[..]) {
+            (operators::LOGICAL_AND | operators::LOGICAL_OR, None, [a, b]) => {
+                Ok(Part { source: Source::Small, size: 0, ..Part::join(&[self.part(a)?, self.part(b)?]) })
+            }
+            (operators::LOGICAL_NOT, None, [a]) => {
+                Ok(Part { source: Source::Small, size: 0, ..Part::join(&[self.part(a)?]) })
+            }
+            (operators::CONDITIONAL, None, [condition, yes, no]) => {
+                let condition = Part { source: Source::Small, size: 0, ..self.part(condition)? };
+                Ok(Part::join(&[condition, self.part(yes)?, self.part(no)?]))
+            }
+            (operators::EQUALS | operators::NOT_EQUALS, None, [a, b]) => self.equality(a, b),
+            (operators::INDEX, None, [operand, index]) => {
+                let (operand, index) = (self.collection(operand)?, self.read(index)?);
+                Ok(Part { work: operand.work + index.work, nodes: operand.nodes + index.nodes + 1, ..operand })
+            }
+            (operators::IN, None, [item, list]) => Ok(Part::reading(&[self.read(item)?, self.collection(list)?], 1)),
+            (operators::ADD, None, args @ [_, _]) => {
+                let all = Part::join(&self.reads(args)?);
+                Ok(Part { work: all.work.saturating_add(all.size), ..all })
+            }
+            (
+                operators::LESS
+                | operators::LESS_EQUALS
+                | operators::GREATER
+                | operators::GREATER_EQUALS
+                | operators::SUBSTRACT
+                | operators::MULTIPLY
+                | operators::DIVIDE
+                | operators::MODULO,
+                None,
+                args @ [_, _],
+            ) => Ok(Part::reading(&self.reads(args)?, 1)),
+            (operators::NEGATE, None, args @ [_]) => Ok(Part::reading(&self.reads(args)?, 1)),
+            ("string", None, args @ [_]) => {
+                let all = Part::join(&self.reads(args)?);
+                Ok(Part { work: all.work.saturating_add(all.size), ..all })
+            }
+            ("matches", Some(text), [pattern]) => self.regex(id, text, pattern),
+            ("matches", None, [text, pattern]) => self.regex(id, text, pattern),
+            (name, None, args @ [_]) if CONVERSIONS.contains(&name) => Ok(Part::reading(&self.reads(args)?, 1)),
+            ("size", Some(of), []) => Ok(Part::reading(&[self.read(of)?], 1)),
+            ("contains" | "startsWith" | "endsWith", Some(text), [part]) => {
+                Ok(Part::reading(&[self.read(text)?, self.read(part)?], 1))
+            }
+            (name, Some(time), args @ ([] | [_])) if TIME_PARTS.contains(&name) => {
+                let mut parts = self.reads(args)?;
+                parts.push(self.read(time)?);
+                Ok(Part::reading(&parts, 1))
+            }
+            (name, ..) => self.unknown(id, name),
+        }
+    }
+
+    fn unknown(&self, id: u64, name: &str) -> Checked<Part> {
+        let known = |known: &[&str]| known.contains(&name);
+        let exists = known(&CONVERSIONS)
+            || known(&TIME_PARTS)
+            || known(&["string", "contains", "startsWith", "endsWith", "matches"])
+            || known(&["has", "all", "exists", "exists_one", "filter", "map"]);
+        let shown: String = name.chars().take(40).collect();
+        if exists {
+            refuse(id, format!("{shown} does not take these arguments"))
+        } else {
+            refuse(id, format!("there is no function {shown} in a filter"))
+        }
+    }
+
+    /// Compares no further than the smaller of the two goes: one side may come from outside the loop.
+    fn equality(&mut self, a: &mut IdedExpr, b: &mut IdedExpr) -> Checked<Part> {
+        let (id, a, b) = (b.id, self.part(a)?, self.part(b)?);
+        let outside = |part: &Part| matches!(part.source, Source::Level(level) if level < self.loops.len());
+        if outside(&a) && outside(&b) {
+            return self.outside(id);
+        }
+        let work = a.work.saturating_add(b.work).saturating_add(a.size.min(b.size));
+        Ok(Part { work, ..Part::small(a.nodes + b.nodes + 1) })
+    }
+
+    fn regex(&mut self, id: u64, text: &mut IdedExpr, pattern: &mut IdedExpr) -> Checked<Part> {
+        let text = self.read(text)?;
+        let Expr::Literal(LiteralValue::String(literal)) = &pattern.expr else {
+            return refuse(pattern.id, "the pattern must stand in the expression");
+        };
+        if !self.loops.is_empty() {
+            return refuse(id, "matches cannot be used in a loop");
+        }
+        if let Err(reason) = check_pattern(literal.inner()) {
+            return refuse(pattern.id, reason);
+        }
+        let part = Part::reading(&[text], 2);
+        Ok(Part { work: part.work.saturating_add(MATCHES_WORK), ..part })
+    }
+
+    /// `exists`, `all`, `exists_one`, `filter` or `map`, as the parser writes them.
+    fn looped(&mut self, id: u64, comprehension: &mut ComprehensionExpr) -> Checked<Part> {
+        let range_id = comprehension.iter_range.id;
+        let range = self.collection(&mut comprehension.iter_range)?;
+        // How many items the expression itself lists, where it is those that are looped over.
+        let listed = match &comprehension.iter_range.expr {
+            Expr::List(list) if range.source == Source::Small => Some(list.elements.len()),
+            _ => None,
+        };
+        if !self.loops.is_empty() && range.source == Source::Small {
+            return refuse(range_id, "a loop inside a loop must go through a part of the outer one's variable");
+        }
+        let makes_list = matches!(comprehension.accu_init.expr, Expr::List(_));
+        let Some((guard, item)) = step(&mut comprehension.loop_step, makes_list) else {
+            return refuse(id, "cannot be read");
+        };
+        self.loops.push(comprehension.iter_var.clone());
+        let body = self.body(guard, item);
+        self.loops.pop();
+        let body = body?;
+        let each = LOOP_WORK + body.nodes.div_ceil(NODES_PER_WORK);
+        let once = match listed {
+            // A few items: not a pass over the payload.
+            Some(items) => (u32::try_from(items).unwrap_or(u32::MAX)).saturating_mul(each + body.work) / 16,
+            None => range.size.max(1).saturating_mul(each.saturating_add(body.work)),
+        };
+        let part = Part { work: range.work.saturating_add(once), ..Part::small(range.nodes + 4) };
+        Ok(if makes_list { Part { source: range.source, size: range.size, ..part } } else { part })
+    }
+
+    fn body(&mut self, guard: Option<&mut IdedExpr>, item: Option<&mut IdedExpr>) -> Checked<Part> {
+        let guard = guard.map(|guard| self.part(guard)).transpose()?.unwrap_or(Part::small(0));
+        let guard = Part { source: Source::Small, size: 0, ..guard };
+        let Some(item) = item else { return Ok(guard) };
+        let variable = self.loops.last().map(String::as_str);
+        // A part of each item: together they are no more than what is looped over.
+        if path_root(&item.expr).is_none() || path_root(&item.expr) != variable {
+            let name = variable.unwrap_or_default();
+            return refuse(item.id, format!("map can only take a part of {name}, such as {name}.id"));
+        }
+        Ok(Part::join(&[guard, self.part(item)?]))
+    }
+}
+
+/// What a loop asks about each item, and what it takes of it: the macro's arguments, out of what the parser made of it.
+type Step<'a> = (Option<&'a mut IdedExpr>, Option<&'a mut IdedExpr>);
+
+fn step(step: &mut IdedExpr, makes_list: bool) -> Option<Step<'_>> {
+    let Expr::Call(step) = &mut step.expr else { return None };
+    match (step.func_name.as_str(), makes_list, &mut step.args[..]) {
+        (operators::LOGICAL_AND | operators::LOGICAL_OR, false, [_, test]) => Some((Some(test), None)),
+        (operators::CONDITIONAL, false, [test, _, _]) => Some((Some(test), None)),
+        (operators::CONDITIONAL, true, [test, append, _]) => Some((Some(test), Some(taken(append)?))),
+        (operators::ADD, true, [_, list]) => Some((None, Some(only(list)?))),
+        _ => None,
+    }
+}
+
+/// The `x` of `@result + [x]`.
+fn taken(append: &mut IdedExpr) -> Option<&mut IdedExpr> {
+    match &mut append.expr {
+        Expr::Call(call) => only(call.args.get_mut(1)?),
+        _ => None,
+    }
+}
+
+/// The `x` of `[x]`.
+fn only(list: &mut IdedExpr) -> Option<&mut IdedExpr> {
+    match &mut list.expr {
+        Expr::List(list) => list.elements.first_mut(),
+        _ => None,
+    }
+}

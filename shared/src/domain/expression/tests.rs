@@ -1,0 +1,408 @@
+//! What expressions match, which are refused and where, and that none can hurt.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::event::Event;
+use crate::domain::time::Millis;
+
+fn event(payload: &str) -> Event {
+    Event {
+        id: "1".into(),
+        name: "order.line.added".into(),
+        published_at: Millis(1_700_000_000_120),
+        logged_at: Millis(0),
+        payload: RawValue::from_string(payload.to_owned()).expect("json"),
+        partner_id: Some("p-1".into()),
+        document_type: None,
+        ordering_key: None,
+    }
+}
+
+fn on_own_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    spawn(work).expect("a thread").join().expect("no panic")
+}
+
+fn matches(source: &str, payload: &Value) -> bool {
+    let event = event(&payload.to_string());
+    let expression = Expression::compile(source).unwrap_or_else(|error| panic!("{source}: {error}"));
+    on_own_stack(move || expression.matches(&Facts::of(&event)))
+}
+
+fn refused(source: &str) -> ExpressionError {
+    Expression::compile(source).map_or_else(|error| error, |_| panic!("accepted: {source}"))
+}
+
+#[test]
+fn expressions_match_by_content() {
+    let payload = json!({
+        "total": 120, "price": 9.5, "big": u64::MAX, "currency": "EUR", "paid": true, "note": null, "top": 2,
+        "lines": [{"sku": "A-1", "qty": 1, "tags": ["x", "y"]}, {"sku": "B-\u{fc}\n", "qty": 3, "tags": []}],
+        "tags": ["red", "blue"], "at": "2026-01-31T12:00:00Z", "a b": {"c.d": 1},
+    });
+    let cases = [
+        ("payload.total > 100 && payload.currency == 'EUR'", true),
+        ("payload.total == 120.0 && payload.price < 10 && payload.price > 9", true),
+        ("payload.total + 1 == 121 && payload.total % 7 == 1 && -payload.total < 0", true),
+        ("payload.big == 18446744073709551615u", true),
+        ("payload.paid", true),
+        ("!payload.paid", false),
+        ("payload.note == null && !has(payload.missing)", true),
+        ("has(payload.missing) && payload.missing > 1", false),
+        ("has(payload.missing) ? payload.missing > 1 : payload.total > 1", true),
+        ("payload.currency in ['USD', 'EUR']", true),
+        ("'red' in payload.tags && 'currency' in payload", true),
+        ("payload['a b']['c.d'] == 1", true),
+        ("payload.lines[0].sku == 'A-1'", true),
+        ("size(payload.lines) == 2 && payload.tags.size() == 2 && payload.currency.size() == 3", true),
+        ("payload.lines.exists(l, l.sku == 'A-1' && l.qty < 2)", true),
+        ("payload.lines.all(l, l.qty > 0)", true),
+        ("payload.lines.exists_one(l, l.qty > payload.top)", true),
+        ("payload.lines.exists(l, l.qty > payload.missing)", false),
+        ("payload.lines.exists(l, l.tags.exists(t, t == 'x'))", true),
+        ("payload.lines.exists(l, 'y' in l.tags)", true),
+        ("payload.lines.exists(l, l.sku.endsWith('\\n'))", true),
+        ("payload.lines.filter(l, l.qty > 2).size() == 1", true),
+        ("payload.lines.filter(l, l.qty > 0).exists(l, l.sku.startsWith('B'))", true),
+        ("'A-1' in payload.lines.map(l, l.sku)", true),
+        ("payload.lines.map(l, l.qty > 2, l.sku) == ['A-1']", false),
+        ("payload.exists(key, key.contains('urren'))", true),
+        ("['EUR', 'USD'].exists(c, payload.currency == c)", true),
+        ("payload.currency.matches('^E[A-Z]{2}$') && matches(payload.currency, 'U')", true),
+        ("timestamp(payload.at) > timestamp('2026-01-01T00:00:00Z')", true),
+        ("timestamp(payload.at).getHours() == 12 && timestamp(payload.at).getHours('+02:00') == 14", true),
+        ("published_at < timestamp('2023-11-15T00:00:00Z') && published_at.getFullYear() == 2023", true),
+        ("published_at + duration('1h') > published_at", true),
+        ("name == 'order.line.added' && entity == 'order'", true),
+        ("partner_id == 'p-1' && document_type == null", true),
+        ("type(payload.total) == int && type(payload.tags) == list", true),
+        ("string(payload.total) == '120' && int('7') == 7 && double(payload.total) == 120.0", true),
+        // An error is no match, unless the other side decides.
+        ("payload.missing == 1", false),
+        ("payload.missing == 1 || payload.paid", true),
+        ("payload.currency > 1", false),
+        ("payload.total / 0 == 1", false),
+        ("payload.total + 9223372036854775807 > 0", false),
+        ("payload.currency", false),
+        ("payload.lines.exists(l, l.nothing)", false),
+        ("payload.lines.exists(payload, payload.sku == 'A-1')", true),
+    ];
+    for (source, want) in cases {
+        assert_eq!(matches(source, &payload), want, "{source}");
+    }
+}
+
+#[test]
+fn refusals_say_where() {
+    let at = |source: &str| {
+        let error = refused(source);
+        (error.line, error.column)
+    };
+    assert_eq!(at("payload.total >"), (1, 16));
+    assert_eq!(at("payload.total > 1 &&\n  pay.x == 1"), (2, 3));
+    assert_eq!(at("'\u{fc}\u{1f600}' == order"), (1, 9));
+    assert_eq!(at("payload.x.matches('[')"), (1, 19));
+    assert_eq!(refused("order == 1").reason.split(':').next(), Some("there is no variable order"));
+    assert_eq!(refused("payload.x.upper()").reason, "there is no function upper in a filter");
+    assert_eq!(refused("size(payload, 1) == 1").reason, "size does not take these arguments");
+}
+
+#[test]
+fn what_is_no_bool_or_may_cost_too_much_is_refused() {
+    let long = format!("payload.x == '{}'", "x".repeat(2_048));
+    let scans = vec!["payload.a.exists(i, i.b.contains('x'))"; 40].join(" || ");
+    let sums = format!("{}payload.a == 'x'", "payload.a + ".repeat(40));
+    let patterns = ["payload.a.matches('x')"; 8].join(" || ");
+    let cases = [
+        "",
+        " ",
+        "1",
+        "'x'",
+        "[true]",
+        "payload.a + payload.b",
+        "size(payload)",
+        "payload.a.map(i, i)",
+        "// nothing",
+        "payload.items.exists(i, payload.items.exists(j, i == j))",
+        "payload.items.exists(i, i.a.exists(j, i.a.exists(k, k == j)))",
+        "payload.items.exists(i, i.sku in payload.allowed)",
+        "payload.items.exists(i, payload.rates[i.currency] > 1)",
+        "payload.items.exists(i, i.tags.exists(t, i.name.contains(t)))",
+        "payload.items.exists(i, i.tags.exists(t, t < i.name))",
+        "payload.items.exists(i, i.tags.exists(t, i.a == i.b))",
+        "payload.items.exists(i, ['a', 'b'].exists(t, t == i))",
+        "payload.items.exists(i, i.name.matches('x'))",
+        "payload.items.map(i, 'a long text').size() > 1",
+        "payload.items.map(i, payload.text).size() > 1",
+        "payload.items.map(i, [i, i]).size() > 1",
+        "payload.a.matches(payload.b)",
+        "payload.a.matches('(x{50}){50}')",
+        "payload.a.matches('(?=x)')",
+        "{'a': payload.a}.a == 1",
+        "payload == Order{}",
+        "optional.of(payload.a).hasValue()",
+        "payload.?a == 1",
+        ".payload.a == 1",
+        "payload.a.format([1]) == ''",
+        "base64.decode('') == b''",
+        "max(1, 2) == 2",
+        "payload.`a` == 1",
+        "@0 == 1",
+        "__result__",
+        "true\0",
+        long.as_str(),
+        scans.as_str(),
+        sums.as_str(),
+        patterns.as_str(),
+    ];
+    for source in cases {
+        refused(source);
+    }
+}
+
+/// On the stack that a worker's thread has.
+#[test]
+fn no_nesting_overflows_the_stack() {
+    let repeat = |head: &str, unit: &str, tail: &str| {
+        let times = (MAX_EXPRESSION_BYTES - head.len() - tail.len()) / unit.len();
+        format!("{head}{}{tail}", unit.repeat(times))
+    };
+    let mut bombs: Vec<String> = [
+        "(",
+        "[",
+        "{",
+        "!",
+        "-",
+        "payload.a?",
+        "a?b:",
+        "payload[",
+        "size(",
+        "'",
+        "!(",
+        "-(",
+        "[[],",
+        "{1:",
+        "\"",
+        "r'",
+        "a.b(",
+    ]
+    .iter()
+    .map(|unit| repeat("", unit, ""))
+    .collect();
+    for unit in ["(", "[", "!(", "-(", "true?true:", "!", "-", "true == ", "1 + ", "payload.a[", "size("] {
+        for half in [20, 45, 90, 400] {
+            let close: String = unit
+                .chars()
+                .filter_map(|c| match c {
+                    '(' => Some(')'),
+                    '[' => Some(']'),
+                    _ => None,
+                })
+                .collect();
+            bombs.push(format!("{}true{}", unit.repeat(half), close.repeat(half)));
+        }
+    }
+    bombs.push(repeat("payload", ".a", ""));
+    bombs.push(repeat("payload", "[0]", ""));
+    bombs.push(repeat("payload", ".f()", ""));
+    bombs.push(repeat("true", " && true", ""));
+    bombs.push(repeat("true", " ? true : true", ""));
+    bombs.push(repeat("payload", ".filter(x, true)", ".size() > 1"));
+    let payload = format!("{{\"a\":{}{}}}", "[".repeat(100), "]".repeat(100));
+    let worker = std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(move || {
+        let deep = event(&payload);
+        for bomb in bombs {
+            if let Ok(expression) = Expression::compile(&bomb) {
+                let deep = deep.clone();
+                on_own_stack(move || expression.matches(&Facts::of(&deep)));
+            }
+        }
+    });
+    worker.expect("starts").join().expect("no overflow");
+}
+
+#[test]
+fn payloads_that_cannot_be_values_match_nothing() {
+    let expression = Expression::compile("payload.a == 1 || !has(payload.a)").expect("compiles");
+    let deep = format!("{{\"b\":{}{}}}", "[".repeat(5_000), "]".repeat(5_000));
+    let matched =
+        [deep.as_str(), r#"{"a":1e999}"#, "{}"].map(|payload| expression.matches(&Facts::of(&event(payload))));
+    assert_eq!(matched, [false, false, true]);
+    // What does not ask for the payload does not mind.
+    assert!(Expression::compile("entity == 'order'").expect("compiles").matches(&Facts::of(&event(&deep))));
+}
+
+/// Payloads of 256 KiB in the shapes that cost an expression of its kind most.
+fn heavy() -> Vec<Event> {
+    let fill = |head: &str, unit: &str, tail: &str| {
+        let times = (256 * 1024 - head.len() - tail.len()) / (unit.len() + 1);
+        event(&format!("{head}{}{tail}", vec![unit; times].join(",")))
+    };
+    vec![
+        fill("{\"a\":[", "0", "]}"),
+        fill("{\"a\":[", "[0,0,0,0]", "]}"),
+        event(&format!("{{\"a\":\"{}\"}}", "x".repeat(256 * 1024 - 10))),
+        event(&format!("{{\"a\":[\"{}\",{}0]}}", "x".repeat(128 * 1024), "0,".repeat(64 * 1024))),
+    ]
+}
+
+/// The most that an accepted expression may take, as a multiple of reading the same payload's JSON.
+const MOST: u32 = 300;
+
+fn ratio(expression: &Arc<Expression>, event: &Event) -> u32 {
+    let start = Instant::now();
+    let value: Value = serde_json::from_str(event.payload.get()).expect("json");
+    let reading = start.elapsed().max(Duration::from_micros(500));
+    drop(value);
+    let start = Instant::now();
+    let (expression, event) = (Arc::clone(expression), event.clone());
+    on_own_stack(move || expression.matches(&Facts::of(&event)));
+    u32::try_from(start.elapsed().as_nanos() / reading.as_nanos()).unwrap_or(u32::MAX)
+}
+
+#[test]
+fn the_costliest_accepted_expressions_stay_linear() {
+    let loops = |times| vec!["payload.a.exists(i, i.b == 'y')"; times].join(" || ");
+    let longest = |unit: &str, join: &str| {
+        (1..60).rev().map(|n| vec![unit; n].join(join)).find(|source| Expression::compile(source).is_ok()).expect("one")
+    };
+    let sources = [
+        loops(2),
+        longest("payload.a.exists(i, i.b == 'y')", " || "),
+        longest("payload.a.exists(i, payload.a < i)", " || "),
+        longest("payload.a.filter(i, true).exists(i, i < 0)", " || "),
+        longest("payload.a.exists(i, i.all(j, j == 0) && i == 1)", " || "),
+        longest("payload.a.contains('xxxxy')", " || "),
+        longest("payload.a.matches('(x+x+)+y')", " || "),
+        longest("payload.a < [payload.a, payload.a]", " || "),
+        longest("payload == payload && payload.a in [payload.a]", " && "),
+        (1..60)
+            .rev()
+            .map(|n| format!("payload.a.exists(i, {})", vec!["i.b in ['a', 'b']"; n].join(" || ")))
+            .find(|source| Expression::compile(source).is_ok())
+            .expect("one"),
+    ];
+    let events = heavy();
+    let mut worst = (0, String::new());
+    for source in sources {
+        let Ok(expression) = Expression::compile(&source).map(Arc::new) else { continue };
+        for event in &events {
+            let ratio = ratio(&expression, event);
+            if ratio > worst.0 {
+                worst = (ratio, source.clone());
+            }
+        }
+    }
+    println!("the costliest took {} times what reading its payload takes: {}", worst.0, worst.1);
+    assert!(worst.0 < MOST, "{} times: {}", worst.0, worst.1);
+}
+
+/// Expressions by the grammar, good and bad.
+fn grammar() -> impl Strategy<Value = String> {
+    let names =
+        ["payload", "payload.a", "payload.b.c", "i", "i.b", "j", "name", "published_at", "partner_id", "nobody"];
+    let literals = [
+        "1",
+        "-1",
+        "0",
+        "1.5",
+        "2u",
+        "'x'",
+        "''",
+        "true",
+        "false",
+        "null",
+        "[1, 'a']",
+        "[]",
+        "b'x'",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "1e308",
+        "duration('1h')",
+        "timestamp('9999-12-31T23:59:59Z')",
+    ];
+    let leaf = prop_oneof![
+        prop::sample::select(names.to_vec()).prop_map(str::to_owned),
+        prop::sample::select(literals.to_vec()).prop_map(str::to_owned)
+    ];
+    leaf.prop_recursive(5, 40, 3, |inner| {
+        let operator =
+            prop::sample::select(vec!["+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "in", "&&", "||"]);
+        let method = prop::sample::select(vec!["contains", "startsWith", "endsWith", "matches", "getHours", "size"]);
+        let looped = prop::sample::select(vec!["exists", "all", "exists_one", "filter", "map"]);
+        let function = prop::sample::select(vec![
+            "size",
+            "int",
+            "uint",
+            "double",
+            "string",
+            "bool",
+            "timestamp",
+            "duration",
+            "type",
+            "has",
+            "!",
+            "-",
+            "dyn",
+        ]);
+        prop_oneof![
+            (inner.clone(), operator, inner.clone()).prop_map(|(a, op, b)| format!("({a} {op} {b})")),
+            (inner.clone(), method, inner.clone()).prop_map(|(a, f, b)| format!("{a}.{f}({b})")),
+            (inner.clone(), looped, prop::sample::select(vec!["i", "j"]), inner.clone())
+                .prop_map(|(a, f, v, b)| format!("{a}.{f}({v}, {b})")),
+            (function, inner.clone()).prop_map(|(f, a)| format!("{f}({a})")),
+            (inner.clone(), inner.clone(), inner.clone()).prop_map(|(a, b, c)| format!("({a} ? {b} : {c})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a}[{b}]")),
+            prop::collection::vec(inner, 0..3).prop_map(|items| format!("[{}]", items.join(", "))),
+        ]
+    })
+}
+
+fn payloads() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[ -~\u{fc}\u{1f600}]{0,5}".prop_map(Value::from),
+        Just(json!("2026-01-01T00:00:00Z")),
+        Just(json!("-1h")),
+    ];
+    leaf.prop_recursive(4, 30, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map("[abc]", inner, 0..4).prop_map(Value::from_iter),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
+
+    #[test]
+    fn whatever_is_written_is_compiled_or_refused_and_evaluates(source in grammar(), a in payloads(), b in payloads()) {
+        if let Ok(expression) = Expression::compile(&source) {
+            // Not `matches`, which would catch the panic that this looks for.
+            let event = event(&json!({"a": a, "b": b}).to_string());
+            on_own_stack(move || expression.evaluate(&Facts::of(&event)));
+        }
+    }
+
+    #[test]
+    fn any_bytes_in_between_are_refused_or_compiled(
+        source in grammar(), cut in any::<prop::sample::Index>(), noise in "[ -~\\n\u{fc}]{0,6}", drop in 0_usize..4,
+    ) {
+        let chars: Vec<char> = source.chars().collect();
+        let at = cut.index(chars.len());
+        let mutated: String = chars[..at].iter().copied().chain(noise.chars()).chain(chars.iter().skip(at + drop).copied()).collect();
+        // The parser itself must not panic either.
+        if mutated.len() <= MAX_EXPRESSION_BYTES {
+            on_own_stack(move || compile(&mutated).is_ok());
+        }
+    }
+}
