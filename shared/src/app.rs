@@ -182,7 +182,8 @@ impl App {
         let queues = Queues::new(clients.sqs.clone(), resources.queues);
         let retention = settings.log_retention;
         let (log, claims) = (EventLog::new(db.clone(), retention), Claims::new(db.clone(), retention));
-        let (routes, credentials) = (Routes::new(db.clone()), Credentials::new(db.clone()));
+        let (routes, credentials) =
+            (Routes::new(db.clone(), keys.clone(), ports.clone()), Credentials::new(db.clone()));
         let (exports, journal) = (Exports::new(db.clone()), Journal::new(db.clone()));
         let (letters, parked) = (Letters::new(db.clone()), ParkingLot::new(db.clone()));
         let ordered = Ordered::new(db.clone());

@@ -3,9 +3,9 @@
 use aws_config::BehaviorVersion;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use lambda_runtime::Error;
-use tracing_subscriber::EnvFilter;
 
 use crate::app::{App, Clients, Resources};
+use crate::logs;
 use crate::ports::Ports;
 use crate::secrets::Keyring;
 use crate::settings::Settings;
@@ -20,8 +20,7 @@ pub fn handler_name() -> Result<String, Error> {
 
 /// Logs as JSON lines, for CloudWatch.
 pub fn init_logs() {
-    let filter = EnvFilter::try_from_env("SLUICE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().with_env_filter(filter).with_target(false).init();
+    tracing_subscriber::fmt().json().with_env_filter(logs::filter("info")).with_target(false).init();
 }
 
 /// The app over real AWS, as the function's environment describes it.

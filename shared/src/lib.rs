@@ -7,6 +7,7 @@ pub mod domain;
 pub mod engine;
 pub mod http;
 pub mod lambda;
+pub mod logs;
 pub mod objects;
 pub mod outbound;
 pub mod ports;

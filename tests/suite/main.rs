@@ -4,5 +4,6 @@ mod chaos;
 mod conformance;
 mod deploy;
 mod e2e;
+mod fuzz;
 mod ministack;
 mod support;

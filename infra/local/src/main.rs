@@ -9,7 +9,6 @@ use sluice_local::StartError;
 use sluice_local::demo;
 use sluice_local::system::{Options, System, local_settings};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// The event gateway you run yourself: signed webhooks and S3 files, replayed, retried, never lost.
 #[derive(Parser)]
@@ -65,8 +64,11 @@ fn main() -> ExitCode {
 }
 
 fn init_logs(default: &str) {
-    let filter = EnvFilter::try_from_env("SLUICE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(sluice::logs::filter(default))
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
 }
 
 /// One clear line, and the exit code for a start that was refused.

@@ -71,7 +71,7 @@ pub fn bad_cursor() -> Problem {
 }
 
 #[cfg(test)]
-mod tests {
+mod fuzz {
     use proptest::prelude::*;
 
     use super::*;

@@ -7,12 +7,14 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnConsumedCapacity, ReturnValue, TransactWriteItem, Update,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Db, Item, Key, StoreError, read};
 use crate::domain::filter::Filter;
-use crate::domain::route::{Route, RouteKind};
+use crate::domain::route::{Destination, Route, RouteKind};
 use crate::domain::scope::Scope;
+use crate::ports::Ports;
+use crate::secrets::{Keyring, Sealed};
 
 /// The routes of a scope as of one version, ready to match.
 #[derive(Debug, Default)]
@@ -43,9 +45,11 @@ pub struct Compiled {
 const MAX_CACHED_SCOPES: usize = 10_000;
 
 /// The routes of every scope.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Routes {
     db: Db,
+    keys: Keyring,
+    ports: Ports,
     cache: Arc<Mutex<HashMap<Scope, Arc<Snapshot>>>>,
 }
 
@@ -55,6 +59,7 @@ struct Version {
 }
 
 const VERSION: &str = "version";
+const DESTINATION: &str = "destination";
 /// No route's id is longer.
 const MAX_ID_BYTES: usize = 256;
 
@@ -85,6 +90,10 @@ fn number(value: Option<&AttributeValue>) -> u32 {
     value.and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default()
 }
 
+fn attribute(value: &impl Serialize) -> Result<AttributeValue, StoreError> {
+    serde_dynamo::to_attribute_value(value).map_err(|e| StoreError::Malformed(e.to_string()))
+}
+
 fn key(scope: &Scope, kind: RouteKind, id: &str) -> Key {
     Key::new(scope.partition("routes"), format!("{}#{id}", kind.as_str()))
 }
@@ -92,8 +101,29 @@ fn key(scope: &Scope, kind: RouteKind, id: &str) -> Key {
 impl Routes {
     /// Over the configuration table.
     #[must_use]
-    pub fn new(db: Db) -> Self {
-        Self { db, cache: Arc::default() }
+    pub fn new(db: Db, keys: Keyring, ports: Ports) -> Self {
+        Self { db, keys, ports, cache: Arc::default() }
+    }
+
+    /// The record of a route. Its destination is sealed whole: URLs and headers hold secrets of their own.
+    fn record(&self, scope: &Scope, route: &Route) -> Result<Item, StoreError> {
+        let mut item = key(scope, route.kind, &route.id).item(route)?;
+        let plain = serde_json::to_vec(&route.destination).map_err(|e| StoreError::Malformed(e.to_string()))?;
+        let sealed = self.keys.seal(scope, plain, &self.ports).map_err(|e| StoreError::Malformed(e.to_string()))?;
+        item.insert(DESTINATION.to_owned(), attribute(&sealed)?);
+        Ok(item)
+    }
+
+    /// The route of a record.
+    fn open(&self, scope: &Scope, mut item: Item) -> Result<Route, StoreError> {
+        let sealed = item.remove(DESTINATION).ok_or_else(|| StoreError::Malformed("no destination".to_owned()))?;
+        let sealed: Sealed =
+            serde_dynamo::from_attribute_value(sealed).map_err(|e| StoreError::Malformed(e.to_string()))?;
+        let plain = self.keys.open_bytes(scope, &sealed).map_err(|e| StoreError::Malformed(e.to_string()))?;
+        let destination: Destination =
+            serde_json::from_slice(&plain).map_err(|e| StoreError::Malformed(e.to_string()))?;
+        item.insert(DESTINATION.to_owned(), attribute(&destination)?);
+        read(item)
     }
 
     /// The routes as they are now: one small read where nothing has changed.
@@ -181,7 +211,7 @@ impl Routes {
         while let Some(item) = items.try_next().await? {
             let is_version = item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|s| s == VERSION));
             if !is_version {
-                routes.push(read(item)?);
+                routes.push(self.open(scope, item)?);
             }
         }
         Ok(routes)
@@ -196,7 +226,8 @@ impl Routes {
         if id.len() > MAX_ID_BYTES {
             return Ok(None);
         }
-        self.db.get(&self.db.tables.config, &key(scope, kind, id)).await
+        let item = self.db.item(&self.db.tables.config, &key(scope, kind, id)).await?;
+        item.map(|item| self.open(scope, item)).transpose()
     }
 
     /// Makes a route; with `limit`, only where the scope has fewer of its kind.
@@ -204,8 +235,7 @@ impl Routes {
     /// # Errors
     /// [`CreateError`].
     pub async fn create(&self, scope: &Scope, route: &Route, limit: usize) -> Result<(), CreateError> {
-        let key = key(scope, route.kind, &route.id);
-        let put = Put::builder().table_name(&self.db.tables.config).set_item(Some(key.item(route)?));
+        let put = Put::builder().table_name(&self.db.tables.config).set_item(Some(self.record(scope, route)?));
         let put = put.condition_expression("attribute_not_exists(pk)").build().map_err(malformed)?;
         let count = self
             .bump(scope)
@@ -231,7 +261,7 @@ impl Routes {
     pub async fn update(&self, scope: &Scope, route: &mut Route) -> Result<(), StoreError> {
         let read = route.revision;
         route.revision += 1;
-        let item = key(scope, route.kind, &route.id).item(route)?;
+        let item = self.record(scope, route)?;
         let put = Put::builder().table_name(&self.db.tables.config).set_item(Some(item));
         let put = put
             .condition_expression("revision = :read AND uid = :uid")

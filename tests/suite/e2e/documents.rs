@@ -27,6 +27,20 @@ fn the_configuration_page_is_up_to_date() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_tests_that_security_md_names_exist() -> Result<()> {
+    let text = fs::read_to_string(root().join("SECURITY.md"))?;
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ") && line.contains("::")).collect();
+    ensure!(rows.len() > 20, "the table is gone");
+    for named in text.split('`').filter(|word| word.contains(".rs::")) {
+        let (path, test) = named.split_once("::").context("a file and a test")?;
+        let source = fs::read_to_string(root().join(path)).with_context(|| named.to_owned())?;
+        let at = source.find(&format!("fn {test}(")).with_context(|| format!("{path} has no test {test}"))?;
+        ensure!(source[..at].trim_end().trim_end_matches("async").trim_end().ends_with(']'), "{named} is no test");
+    }
+    Ok(())
+}
+
 /// Every operation of the document: path, method, operation.
 fn operations(document: &Value) -> Result<Vec<(String, String, Value)>> {
     let mut found = Vec::new();

@@ -1,7 +1,7 @@
 //! The real binary as a child process.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -26,13 +26,19 @@ pub(crate) async fn binary() -> &'static Path {
 
 fn build() -> Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--package", "sluice-local", "--message-format", "json"]);
+    // Named with all the tests, it has the same features as in their build, and shares its libraries.
+    cargo.args(["build", "--quiet", "--workspace", "--bins", "--tests", "--message-format", "json"]);
     let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output()?;
     ensure!(output.status.success(), "cargo build failed");
     let messages = String::from_utf8(output.stdout)?;
     let executable = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let mut executable = executable.filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
-    let executable = executable.next_back().context("cargo named no executable")?;
+    let program = |message: &serde_json::Value| {
+        message["target"]["name"] == "sluice"
+            && message["target"]["kind"][0] == "bin"
+            && message["profile"]["test"] == false
+    };
+    let executable = executable.filter(program).filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
+    let executable = executable.last().context("cargo named no executable")?;
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sluice-under-test");
     // A new file, never over the old one, which may be running.
     let draft = copy.with_extension(std::process::id().to_string());
@@ -50,15 +56,35 @@ pub(crate) struct Serve {
 impl Serve {
     /// Starts over `folder`, and waits until it says that it listens.
     pub(crate) async fn start(folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_with(folder, settings, "error", Stdio::inherit(), |_| {}).await
+    }
+
+    /// The same at a level of logs above the usual, with all that it says in the file `said`.
+    pub(crate) async fn start_talking(folder: &Path, settings: &[(&str, &str)], said: &Path) -> Result<Self> {
+        let errors = File::create(said)?;
+        let mut lines = errors.try_clone()?;
+        // The file is for a test, which will miss a line that was not written.
+        let note = move |line: &str| drop(writeln!(lines, "{line}"));
+        Self::start_with(folder, settings, "debug", errors.into(), note).await
+    }
+
+    async fn start_with(
+        folder: &Path,
+        settings: &[(&str, &str)],
+        level: &str,
+        errors: Stdio,
+        mut note: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self> {
         let mut command = Command::new(binary().await);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder);
-        command.envs(settings.iter().copied()).env("SLUICE_LOG", "error");
-        command.stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.envs(settings.iter().copied()).env("SLUICE_LOG", level);
+        command.stdout(Stdio::piped()).stderr(errors);
         let mut child = command.spawn()?;
         let output = child.stdout.take().context("no output")?;
         let (said, lines) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
+                note(&line);
                 // Nobody listens after the first lines.
                 let _ = said.send(line);
             }

@@ -2,8 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use proptest::prelude::*;
-
 use super::*;
 use TargetPolicy::{AllowAll, AllowLoopback, PublicOnly};
 
@@ -107,52 +105,58 @@ fn policy_words() {
     assert_eq!(error.to_string(), "`on` is not a target policy: use `off`, `loopback` or `all`");
 }
 
-proptest! {
-    #[test]
-    fn v4_never_passes_what_the_standard_library_knows_as_special(bits: u32) {
-        let ip = Ipv4Addr::from_bits(bits);
-        let special = ip.is_private() || ip.is_loopback() || ip.is_link_local()
-            || ip.is_broadcast() || ip.is_documentation() || ip.is_multicast()
-            || ip.is_unspecified();
-        prop_assert!(!(special && is_public(ip.into())), "{}", ip);
-    }
+mod fuzz {
+    use proptest::prelude::*;
 
-    #[test]
-    fn v6_outside_global_unicast_is_refused(bits: u128) {
-        let ip = Ipv6Addr::from_bits(bits);
-        if ip.segments()[0] >> 13 != 1 {
-            prop_assert!(!is_public(ip.into()), "{}", ip);
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn v4_never_passes_what_the_standard_library_knows_as_special(bits: u32) {
+            let ip = Ipv4Addr::from_bits(bits);
+            let special = ip.is_private() || ip.is_loopback() || ip.is_link_local()
+                || ip.is_broadcast() || ip.is_documentation() || ip.is_multicast()
+                || ip.is_unspecified();
+            prop_assert!(!(special && is_public(ip.into())), "{}", ip);
         }
-    }
 
-    #[test]
-    fn an_embedded_v4_address_is_refused_whatever_it_is(bits: u32, low: u64) {
-        let (high, lower) = ((bits >> 16) as u16, bits as u16);
-        let tail = u128::from(bits);
-        let [_, _, _, _, e, f, g, h] = Ipv6Addr::from_bits(u128::from(low)).segments();
-        for ip in [
-            Ipv4Addr::from_bits(bits).to_ipv6_mapped(),
-            Ipv4Addr::from_bits(bits).to_ipv6_compatible(),
-            Ipv6Addr::from_bits((0x0064_ff9b_u128 << 96) | tail),
-            Ipv6Addr::new(0x2002, high, lower, e, e, f, g, h),
-            Ipv6Addr::new(0x2001, 0, e, f, g, h, !high, !lower),
-            Ipv6Addr::new(0x2606, 0x4700, e, f, 0, 0x5efe, high, lower),
-        ] {
-            prop_assert!(!PublicOnly.permits(ip.into()), "{}", ip);
-            // Only the true `::1` counts as loopback, and it is the compatible form of 0.0.0.1.
-            prop_assert!(bits == 1 || !AllowLoopback.permits(ip.into()), "{}", ip);
+        #[test]
+        fn v6_outside_global_unicast_is_refused(bits: u128) {
+            let ip = Ipv6Addr::from_bits(bits);
+            if ip.segments()[0] >> 13 != 1 {
+                prop_assert!(!is_public(ip.into()), "{}", ip);
+            }
         }
-    }
 
-    #[test]
-    fn loopback_policy_adds_exactly_the_loopback_addresses(bits: u128, small: u32) {
-        for ip in [
-            IpAddr::V6(Ipv6Addr::from_bits(bits)),
-            IpAddr::V4(Ipv4Addr::from_bits(small)),
-            IpAddr::V4(Ipv4Addr::from_bits(0x7f00_0000 | (small >> 8))),
-        ] {
-            let added = AllowLoopback.permits(ip) && !PublicOnly.permits(ip);
-            prop_assert_eq!(added, ip.is_loopback());
+        #[test]
+        fn an_embedded_v4_address_is_refused_whatever_it_is(bits: u32, low: u64) {
+            let (high, lower) = ((bits >> 16) as u16, bits as u16);
+            let tail = u128::from(bits);
+            let [_, _, _, _, e, f, g, h] = Ipv6Addr::from_bits(u128::from(low)).segments();
+            for ip in [
+                Ipv4Addr::from_bits(bits).to_ipv6_mapped(),
+                Ipv4Addr::from_bits(bits).to_ipv6_compatible(),
+                Ipv6Addr::from_bits((0x0064_ff9b_u128 << 96) | tail),
+                Ipv6Addr::new(0x2002, high, lower, e, e, f, g, h),
+                Ipv6Addr::new(0x2001, 0, e, f, g, h, !high, !lower),
+                Ipv6Addr::new(0x2606, 0x4700, e, f, 0, 0x5efe, high, lower),
+            ] {
+                prop_assert!(!PublicOnly.permits(ip.into()), "{}", ip);
+                // Only the true `::1` counts as loopback, and it is the compatible form of 0.0.0.1.
+                prop_assert!(bits == 1 || !AllowLoopback.permits(ip.into()), "{}", ip);
+            }
+        }
+
+        #[test]
+        fn loopback_policy_adds_exactly_the_loopback_addresses(bits: u128, small: u32) {
+            for ip in [
+                IpAddr::V6(Ipv6Addr::from_bits(bits)),
+                IpAddr::V4(Ipv4Addr::from_bits(small)),
+                IpAddr::V4(Ipv4Addr::from_bits(0x7f00_0000 | (small >> 8))),
+            ] {
+                let added = AllowLoopback.permits(ip) && !PublicOnly.permits(ip);
+                prop_assert_eq!(added, ip.is_loopback());
+            }
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use proptest::prelude::*;
-
 use super::*;
 use TargetPolicy::{AllowAll, AllowLoopback, PublicOnly};
 
@@ -102,26 +100,32 @@ fn length_limit_is_inclusive() {
     assert_eq!(code(&format!("{url}a"), PublicOnly), "invalid_url");
 }
 
-proptest! {
-    #[test]
-    fn a_literal_is_judged_alike_in_every_spelling(bits: u32) {
-        let ip = Ipv4Addr::from_bits(bits);
-        let [a, b, c, d] = ip.octets();
-        let wanted = if is_public(ip.into()) { "ok" } else { "forbidden_address" };
-        for host in [
-            format!("{ip}"), format!("{bits}"), format!("{bits:#x}"), format!("0{bits:o}"),
-            format!("{a:#x}.{b}.0{c:o}.{d}"), format!("{a}.{}", bits & 0x00ff_ffff),
-        ] {
-            prop_assert_eq!(code(&format!("https://{host}/"), PublicOnly), wanted, "{}", host);
-        }
-    }
+mod fuzz {
+    use proptest::prelude::*;
 
-    #[test]
-    fn the_check_never_panics_and_never_passes_credentials(text in "\\PC{0,80}", rest in "[ -~]{0,40}") {
-        let _ = check_url(&text, AllowAll);
-        if let Ok(url) = check_url(&format!("https://{rest}"), PublicOnly) {
-            prop_assert!(url.username().is_empty() && url.password().is_none());
-            prop_assert_eq!(url.scheme(), "https");
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_literal_is_judged_alike_in_every_spelling(bits: u32) {
+            let ip = Ipv4Addr::from_bits(bits);
+            let [a, b, c, d] = ip.octets();
+            let wanted = if is_public(ip.into()) { "ok" } else { "forbidden_address" };
+            for host in [
+                format!("{ip}"), format!("{bits}"), format!("{bits:#x}"), format!("0{bits:o}"),
+                format!("{a:#x}.{b}.0{c:o}.{d}"), format!("{a}.{}", bits & 0x00ff_ffff),
+            ] {
+                prop_assert_eq!(code(&format!("https://{host}/"), PublicOnly), wanted, "{}", host);
+            }
+        }
+
+        #[test]
+        fn the_check_never_panics_and_never_passes_credentials(text in "\\PC{0,80}", rest in "[ -~]{0,40}") {
+            let _ = check_url(&text, AllowAll);
+            if let Ok(url) = check_url(&format!("https://{rest}"), PublicOnly) {
+                prop_assert!(url.username().is_empty() && url.password().is_none());
+                prop_assert_eq!(url.scheme(), "https");
+            }
         }
     }
 }

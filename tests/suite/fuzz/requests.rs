@@ -1,0 +1,112 @@
+//! Requests to the API.
+
+use axum::http::Method;
+use proptest::prelude::*;
+use tokio::sync::OnceCell;
+
+use super::{body, runtime};
+use crate::support::{Tenant, shared};
+
+const EVENT: &[&str] = &[
+    "name",
+    "payload",
+    "id",
+    "published_at",
+    "partner_id",
+    "document_type",
+    "ordering_key",
+    "events",
+    "a.b",
+    "é",
+    "2026-01-01T00:00:00.000Z",
+    "9999-12-31T23:59:59.999Z",
+    "evt_",
+    "\u{0}",
+];
+const INTEGRATION: &[&str] = &[
+    "id",
+    "integration_type",
+    "permanent",
+    "temporary",
+    "callback_parameters",
+    "callback_url",
+    "api_key",
+    "signing_secret",
+    "headers",
+    "timeout_seconds",
+    "max_per_second",
+    "s3_parameters",
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_region",
+    "bucket",
+    "key_prefix",
+    "endpoint_url",
+    "starts_at",
+    "ends_at",
+    "filter_conditions",
+    "entity_filter",
+    "event_filter",
+    "payload_filter",
+    "a-1",
+    "http://127.0.0.1:9/",
+    "https://10.0.0.1/",
+    "https://[::1]:1/?q",
+    "••••••••",
+    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "*",
+    "2026-01-01T00:00:00.000Z",
+    "payload.n > 1",
+];
+const TOKEN: &[&str] = &["client_id", "client_secret", "scope", "grant_type", "client_credentials", "events:read", "x"];
+
+async fn tenant() -> &'static Tenant {
+    static TENANT: OnceCell<Tenant> = OnceCell::const_new();
+    TENANT.get_or_init(async || shared().await.tenant().await.expect("a tenant")).await
+}
+
+/// The status of a request that may be anything but our fault.
+fn status(method: &Method, path: &str, body: Vec<u8>) -> u16 {
+    runtime().block_on(async {
+        let send = |request: reqwest::RequestBuilder| request.header("content-type", "application/json").body(body);
+        tenant().await.api.send(method.clone(), path, send).await.expect("an answer").status
+    })
+}
+
+proptest! {
+    #[test]
+    fn publish(body in body(EVENT)) {
+        let status = status(&Method::POST, "/v1/events", body);
+        prop_assert!(matches!(status, 202 | 400 | 413), "{status}");
+    }
+
+    #[test]
+    fn create_an_integration(body in body(INTEGRATION)) {
+        let status = status(&Method::POST, "/v1/integrations", body);
+        prop_assert!(matches!(status, 200 | 400 | 409), "{status}");
+    }
+
+    #[test]
+    fn ask_for_a_token(body in body(TOKEN)) {
+        let status = status(&Method::POST, "/v1/auth/token", body);
+        prop_assert!(matches!(status, 200 | 400 | 401), "{status}");
+    }
+
+    #[test]
+    fn cursors_and_parameters(name in "(cursor|limit|from|to|name)", value in "(\\PC|[A-Za-z0-9_-]){0,60}") {
+        let value: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        for path in ["/v1/events", "/v1/audit-log", "/v1/integrations"] {
+            let status = status(&Method::GET, &format!("{path}?{name}={value}"), Vec::new());
+            prop_assert!(matches!(status, 200 | 400), "{path}: {status}");
+        }
+    }
+
+    #[test]
+    fn paths(id in "\\PC{1,60}") {
+        let id: String = id.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        for path in ["/v1/events/ID", "/v1/integrations/ID", "/v1/integrations/ID/rejected_events/ID"] {
+            let status = status(&Method::GET, &path.replace("ID", &id), Vec::new());
+            prop_assert_eq!(status, 404, "{}", path);
+        }
+    }
+}
