@@ -14,6 +14,7 @@ use crate::engine::publish::Publisher;
 use crate::engine::replay::Replayer;
 use crate::engine::sender::Sender;
 use crate::http::auth::Authenticator;
+use crate::http::limits::Limiter;
 use crate::objects::Buckets;
 use crate::outbound::{ClientOptions, WebhookClient};
 use crate::ports::Ports;
@@ -21,6 +22,7 @@ use crate::queue::{QueueUrls, Queues};
 use crate::secrets::Keyring;
 use crate::settings::Settings;
 use crate::store::claims::Claims;
+use crate::store::counters::Counters;
 use crate::store::credentials::Credentials;
 use crate::store::endings::Endings;
 use crate::store::exports::Exports;
@@ -31,12 +33,13 @@ use crate::store::outcomes::Outcomes;
 use crate::store::pace::Pace;
 use crate::store::parked::ParkingLot;
 use crate::store::routes::Routes;
+use crate::store::tenants::Tenants;
 use crate::store::{Db, Tables};
 
 /// Where the records and messages of this deployment are.
 #[derive(Clone, Debug)]
 pub struct Resources {
-    /// The three tables.
+    /// The tables.
     pub tables: Tables,
     /// The queues.
     pub queues: QueueUrls,
@@ -59,6 +62,7 @@ impl Resources {
                 events: variable("SLUICE_TABLE_EVENTS")?,
                 config: variable("SLUICE_TABLE_CONFIG")?,
                 activity: variable("SLUICE_TABLE_ACTIVITY")?,
+                limits: variable("SLUICE_TABLE_LIMITS")?,
             },
             queues: QueueUrls {
                 dispatch: variable("SLUICE_QUEUE_DISPATCH")?,
@@ -99,6 +103,8 @@ pub struct Parts {
     pub routes: Routes,
     /// Credentials.
     pub credentials: Credentials,
+    /// Tenants.
+    pub tenants: Tenants,
     /// Export cursors.
     pub exports: Exports,
     /// When temporary routes end.
@@ -113,6 +119,8 @@ pub struct Parts {
     pub queues: Queues,
     /// Who a caller is.
     pub authenticator: Authenticator,
+    /// How much callers may do.
+    pub limiter: Limiter,
     /// Takes events in.
     pub publisher: Publisher,
     /// Sends one event to one target.
@@ -170,13 +178,21 @@ impl App {
         let queues = Queues::new(clients.sqs.clone(), resources.queues);
         let retention = settings.log_retention;
         let (log, claims) = (EventLog::new(db.clone(), retention), Claims::new(db.clone(), retention));
-        let (routes, credentials) = (Routes::new(db.clone()), Credentials::new(db.clone()));
+        let (routes, credentials, tenants) =
+            (Routes::new(db.clone()), Credentials::new(db.clone()), Tenants::new(db.clone()));
+        let limiter = Limiter::new(Counters::new(db.clone()), &settings, ports.clone());
         let (exports, journal) = (Exports::new(db.clone()), Journal::new(db.clone()));
         let (letters, parked) = (Letters::new(db.clone()), ParkingLot::new(db.clone()));
         let client = WebhookClient::new(settings.target_policy, ClientOptions::default())?;
         let sender = Sender::new(client, keys.clone(), ports.clone(), settings.request_timeout);
         let parts = Parts {
-            authenticator: Authenticator::new(credentials.clone(), keys.clone(), ports.clone()),
+            authenticator: Authenticator::new(
+                credentials.clone(),
+                tenants.clone(),
+                limiter.clone(),
+                keys.clone(),
+                ports.clone(),
+            ),
             publisher: Publisher::new(log.clone(), claims.clone(), queues.clone(), ports.clone(), settings.log_grace),
             deliverer: Deliverer {
                 sender: sender.clone(),
@@ -221,6 +237,8 @@ impl App {
             claims,
             routes,
             credentials,
+            tenants,
+            limiter,
             exports,
             endings: Endings::new(db),
             journal,
@@ -254,6 +272,9 @@ parts! {
     journal: Journal,
     letters: Letters,
     authenticator: Authenticator,
+    limiter: Limiter,
+    credentials: Credentials,
+    tenants: Tenants,
     publisher: Publisher,
     sender: Sender,
 }

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod body;
 pub mod layers;
+pub mod limits;
 pub mod problem;
 pub mod query;
 pub mod targets;

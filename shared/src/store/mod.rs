@@ -1,6 +1,7 @@
 //! DynamoDB: one file a family of records; every key begins with a [`crate::domain::scope::Scope`].
 
 pub mod claims;
+pub mod counters;
 pub mod credentials;
 pub mod endings;
 pub mod exports;
@@ -12,6 +13,7 @@ pub mod pace;
 pub mod parked;
 pub mod reader;
 pub mod routes;
+pub mod tenants;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use serde::de::DeserializeOwned;
 /// An item as the SDK has it.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// The names of the three tables.
+/// The names of the tables.
 #[derive(Clone, Debug)]
 pub struct Tables {
     /// The event log.
@@ -35,14 +37,16 @@ pub struct Tables {
     pub config: String,
     /// Outcomes, integration logs, rejected events, dead letters, id claims.
     pub activity: String,
+    /// How much of each limit is used.
+    pub limits: String,
 }
 
 impl Tables {
-    /// The three names behind a prefix: `{prefix}events` and so on.
+    /// The names behind a prefix: `{prefix}events` and so on.
     #[must_use]
     pub fn with_prefix(prefix: &str) -> Self {
         let name = |table: &str| format!("{prefix}{table}");
-        Self { events: name("events"), config: name("config"), activity: name("activity") }
+        Self { events: name("events"), config: name("config"), activity: name("activity"), limits: name("limits") }
     }
 }
 
