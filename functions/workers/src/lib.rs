@@ -128,8 +128,8 @@ pub enum BootstrapAnswer {
 pub async fn bootstrap(app: &App, request: &BootstrapRequest) -> Result<BootstrapAnswer, StoreError> {
     let tenant = request.tenant.clone();
     Ok(match tenancy::bootstrap(app, &tenant).await? {
-        Bootstrap::Made(client, secret) => {
-            BootstrapAnswer::Created { tenant, client_id: client.id, client_secret: secret.to_string() }
+        Bootstrap::Made(client_id, secret) => {
+            BootstrapAnswer::Created { tenant, client_id, client_secret: secret.to_string() }
         }
         Bootstrap::Exists => BootstrapAnswer::Exists { tenant },
         Bootstrap::NotAnOperator => BootstrapAnswer::NotAnOperator { tenant },

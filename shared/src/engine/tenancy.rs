@@ -34,8 +34,8 @@ pub async fn create(app: &App, tenant: &Tenant) -> Result<Option<(Credential, Ze
 /// What [`bootstrap`] came to.
 #[derive(Debug)]
 pub enum Bootstrap {
-    /// There is a client now; this is its secret.
-    Made(Credential, Zeroizing<String>),
+    /// There is a client now: its id and its secret.
+    Made(String, Zeroizing<String>),
     /// The tenant has an admin already.
     Exists,
     /// The tenant exists, and is not an operator's.
@@ -50,7 +50,7 @@ pub enum Bootstrap {
 pub async fn bootstrap(app: &App, id: &TenantId) -> Result<Bootstrap, StoreError> {
     let now = app.ports.now();
     if let Some((client, secret)) = create(app, &Tenant::new(id.clone(), true, now)).await? {
-        return Ok(Bootstrap::Made(client, secret));
+        return Ok(Bootstrap::Made(client.id, secret));
     }
     let tenant = app.tenants.get(id).await?;
     if !tenant.is_some_and(|tenant| tenant.operator && tenant.status == TenantStatus::Active) {
@@ -63,7 +63,7 @@ pub async fn bootstrap(app: &App, id: &TenantId) -> Result<Bootstrap, StoreError
         }
     }
     let (client, secret) = app.credentials.issue(first_client(id), &app.ports).await?;
-    Ok(Bootstrap::Made(client, secret))
+    Ok(Bootstrap::Made(client.id, secret))
 }
 
 /// What a tenant still has.
