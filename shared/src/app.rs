@@ -15,6 +15,7 @@ use crate::engine::publish::Publisher;
 use crate::engine::replay::Replayer;
 use crate::engine::sender::Sender;
 use crate::http::auth::Authenticator;
+use crate::http::limits::Limiter;
 use crate::objects::Buckets;
 use crate::outbound::{ClientOptions, WebhookClient};
 use crate::ports::Ports;
@@ -24,6 +25,7 @@ use crate::settings::Settings;
 use crate::store::answers::Answers;
 use crate::store::audit::AuditLog;
 use crate::store::claims::Claims;
+use crate::store::counters::Counters;
 use crate::store::credentials::Credentials;
 use crate::store::endings::Endings;
 use crate::store::exports::Exports;
@@ -35,12 +37,13 @@ use crate::store::outcomes::Outcomes;
 use crate::store::pace::Pace;
 use crate::store::parked::ParkingLot;
 use crate::store::routes::Routes;
+use crate::store::tenants::Tenants;
 use crate::store::{Db, Tables};
 
 /// Where the records and messages of this deployment are.
 #[derive(Clone, Debug)]
 pub struct Resources {
-    /// The three tables.
+    /// The tables.
     pub tables: Tables,
     /// The queues.
     pub queues: QueueUrls,
@@ -103,6 +106,8 @@ pub struct Parts {
     pub routes: Routes,
     /// Credentials.
     pub credentials: Credentials,
+    /// Tenants.
+    pub tenants: Tenants,
     /// Export cursors.
     pub exports: Exports,
     /// When temporary routes end.
@@ -125,6 +130,8 @@ pub struct Parts {
     pub queues: Queues,
     /// Who a caller is.
     pub authenticator: Authenticator,
+    /// How much callers may do.
+    pub limiter: Limiter,
     /// Takes events in.
     pub publisher: Publisher,
     /// Sends one event to one target.
@@ -182,8 +189,9 @@ impl App {
         let queues = Queues::new(clients.sqs.clone(), resources.queues);
         let retention = settings.log_retention;
         let (log, claims) = (EventLog::new(db.clone(), retention), Claims::new(db.clone(), retention));
-        let (routes, credentials) =
-            (Routes::new(db.clone(), keys.clone(), ports.clone()), Credentials::new(db.clone()));
+        let routes = Routes::new(db.clone(), keys.clone(), ports.clone());
+        let (credentials, tenants) = (Credentials::new(db.clone()), Tenants::new(db.clone()));
+        let limiter = Limiter::new(Counters::new(db.clone()), &settings, ports.clone());
         let (exports, journal) = (Exports::new(db.clone()), Journal::new(db.clone()));
         let (letters, parked) = (Letters::new(db.clone()), ParkingLot::new(db.clone()));
         let ordered = Ordered::new(db.clone());
@@ -191,7 +199,13 @@ impl App {
         let client = WebhookClient::new(settings.target_policy, ClientOptions::default())?;
         let sender = Sender::new(client, keys.clone(), ports.clone(), settings.request_timeout);
         let parts = Parts {
-            authenticator: Authenticator::new(credentials.clone(), keys.clone(), ports.clone()),
+            authenticator: Authenticator::new(
+                credentials.clone(),
+                tenants.clone(),
+                limiter.clone(),
+                keys.clone(),
+                ports.clone(),
+            ),
             publisher: Publisher::new(log.clone(), claims.clone(), queues.clone(), ports.clone(), settings.log_grace),
             deliverer: Deliverer {
                 sender: sender.clone(),
@@ -239,6 +253,8 @@ impl App {
             claims,
             routes,
             credentials,
+            tenants,
+            limiter,
             exports,
             answers: Answers::new(db.clone()),
             audit: AuditLog::new(db.clone()),
@@ -277,6 +293,9 @@ parts! {
     audit: AuditLog,
     letters: Letters,
     authenticator: Authenticator,
+    limiter: Limiter,
+    credentials: Credentials,
+    tenants: Tenants,
     publisher: Publisher,
     sender: Sender,
 }

@@ -1,10 +1,14 @@
 //! Running on AWS Lambda: put the app together from the environment, serve an endpoint, run a worker.
 
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
 use aws_config::BehaviorVersion;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use lambda_runtime::Error;
 
 use crate::app::{App, Clients, Resources};
+use crate::domain::time::Millis;
 use crate::logs;
 use crate::ports::Ports;
 use crate::secrets::Keyring;
@@ -23,26 +27,79 @@ pub fn init_logs() {
     tracing_subscriber::fmt().json().with_env_filter(logs::filter("info")).with_target(false).init();
 }
 
-/// The app over real AWS, as the function's environment describes it.
-///
-/// # Errors
-/// A missing variable, a bad setting, or a secret that cannot be read.
-pub async fn app() -> Result<App, Error> {
-    let settings = Settings::from_env()?;
-    let resources = Resources::from_env()?;
-    let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
-    let keys = Keyring::from_json(&master_keys(&config).await?)?;
-    Ok(App::new(&Clients::new(&config, &config, None), resources, settings, keys, Ports::system())?)
+/// How long master keys are believed. A key that is added is known everywhere by then, and can be made the current one.
+const KEYS_BELIEVED: Duration = Duration::from_secs(300);
+
+/// A running function: the app over real AWS, and what keeps its master keys fresh.
+#[derive(Clone)]
+pub struct Function {
+    /// The app.
+    pub app: App,
+    keeper: Option<Arc<Keeper>>,
 }
 
-/// The master keys, from Secrets Manager.
-async fn master_keys(config: &aws_config::SdkConfig) -> Result<zeroize::Zeroizing<String>, Error> {
-    let id = std::env::var("SLUICE_KEYS_SECRET_ID")
-        .map_err(|_| "SLUICE_KEYS_SECRET_ID is missing: template.yaml sets it")?;
-    let client = aws_sdk_secretsmanager::Client::new(config);
-    let answer = client.get_secret_value().secret_id(id).send().await?;
-    let text = answer.secret_string.ok_or("the secret of SLUICE_KEYS_SECRET_ID has no text")?;
-    Ok(zeroize::Zeroizing::new(text))
+/// Reads the master keys from Secrets Manager.
+struct Keeper {
+    client: aws_sdk_secretsmanager::Client,
+    secret_id: String,
+    read_at: Mutex<Millis>,
+}
+
+impl Function {
+    /// Starts one as its environment describes it. Without `keys` it is not given the master keys, and cannot tell who
+    /// calls, nor open a secret.
+    ///
+    /// # Errors
+    /// A missing variable, a bad setting, or a secret that cannot be read.
+    pub async fn start(keys: bool) -> Result<Self, Error> {
+        let (settings, resources, ports) = (Settings::from_env()?, Resources::from_env()?, Ports::system());
+        let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
+        let keeper = if keys { Some(Arc::new(Keeper::new(&config, &ports)?)) } else { None };
+        let ring = match &keeper {
+            Some(keeper) => keeper.read().await?,
+            None => Keyring::throwaway(&ports)?,
+        };
+        let app = App::new(&Clients::new(&config, &config, None), resources, settings, ring, ports)?;
+        Ok(Self { app, keeper })
+    }
+
+    /// Reads the master keys again where they are old. To be called before each invocation: a function that is frozen
+    /// in between has no other time. Where that fails, the old ones stay.
+    pub async fn refresh_keys(&self) {
+        let Some(keeper) = &self.keeper else { return };
+        if !keeper.is_due(self.app.ports.now()) {
+            return;
+        }
+        match keeper.read().await {
+            Ok(newer) => self.app.keys.replace(&newer),
+            Err(error) => tracing::warn!(%error, "the master keys could not be read again"),
+        }
+    }
+}
+
+impl Keeper {
+    fn new(config: &aws_config::SdkConfig, ports: &Ports) -> Result<Self, Error> {
+        let secret_id = std::env::var("SLUICE_KEYS_SECRET_ID")
+            .map_err(|_| "SLUICE_KEYS_SECRET_ID is missing: template.yaml sets it")?;
+        let client = aws_sdk_secretsmanager::Client::new(config);
+        Ok(Self { client, secret_id, read_at: Mutex::new(ports.now()) })
+    }
+
+    /// Whether the keys are old; then it is the caller who reads them, and nobody else for a while.
+    fn is_due(&self, now: Millis) -> bool {
+        let mut read_at = self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = now.since(*read_at) >= KEYS_BELIEVED;
+        if due {
+            *read_at = now;
+        }
+        due
+    }
+
+    async fn read(&self) -> Result<Keyring, Error> {
+        let answer = self.client.get_secret_value().secret_id(&self.secret_id).send().await?;
+        let text = answer.secret_string.ok_or("the secret of SLUICE_KEYS_SECRET_ID has no text")?;
+        Ok(Keyring::from_json(&zeroize::Zeroizing::new(text))?)
+    }
 }
 
 /// The bodies of a batch, in order.

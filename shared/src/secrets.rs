@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -49,17 +49,26 @@ pub enum KeyError {
     Malformed,
 }
 
-/// The master keys: the current one seals and signs, the older ones still open and verify.
+/// The master keys: the current one seals and signs, the older ones still open and verify. Clones share what
+/// [`Keyring::replace`] puts in.
 #[derive(Clone)]
-pub struct Keyring {
-    current: Arc<str>,
-    keys: Arc<BTreeMap<String, DerivedKeys>>,
+pub struct Keyring(Arc<RwLock<Arc<Ring>>>);
+
+struct Ring {
+    current: String,
+    keys: BTreeMap<String, DerivedKeys>,
 }
 
 struct DerivedKeys {
     cipher: Aes256Gcm,
-    token: Zeroizing<[u8; 32]>,
+    token: TokenKey,
 }
+
+/// What access tokens are signed with.
+pub type TokenKey = Zeroizing<[u8; 32]>;
+
+/// The text of a ring: `{"current": "k1", "k1": "...", "k0": "..."}`.
+type Entries = BTreeMap<String, Zeroizing<String>>;
 
 impl Keyring {
     /// Reads `{"current": "k1", "k1": "...", "k0": "..."}`.
@@ -67,8 +76,7 @@ impl Keyring {
     /// # Errors
     /// [`KeyError::Malformed`].
     pub fn from_json(text: &str) -> Result<Self, KeyError> {
-        let mut entries: BTreeMap<String, Zeroizing<String>> =
-            serde_json::from_str(text).map_err(|_| KeyError::Malformed)?;
+        let mut entries: Entries = serde_json::from_str(text).map_err(|_| KeyError::Malformed)?;
         let current = entries.remove("current").ok_or(KeyError::Malformed)?;
         let mut keys = BTreeMap::new();
         for (id, material) in entries {
@@ -81,7 +89,7 @@ impl Keyring {
         if !keys.contains_key(current.as_str()) {
             return Err(KeyError::Malformed);
         }
-        Ok(Self { current: current.as_str().into(), keys: Arc::new(keys) })
+        Ok(Self(Arc::new(RwLock::new(Arc::new(Ring { current: current.to_string(), keys })))))
     }
 
     /// The text of a new ring with one key.
@@ -91,18 +99,50 @@ impl Keyring {
         Zeroizing::new(serde_json::json!({"current": "k1", "k1": material}).to_string())
     }
 
+    /// A ring that nobody else has, for what neither signs nor opens anything.
+    ///
+    /// # Errors
+    /// None that can happen.
+    pub fn throwaway(ports: &Ports) -> Result<Self, KeyError> {
+        Self::from_json(&Self::generate(ports))
+    }
+
+    /// The text of a ring with one key more, which is the current one; all others stay.
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`].
+    pub fn rotated(text: &str, ports: &Ports) -> Result<Zeroizing<String>, KeyError> {
+        Self::from_json(text)?;
+        let mut entries: Entries = serde_json::from_str(text).map_err(|_| KeyError::Malformed)?;
+        let id = (1_u32..).map(|n| format!("k{n}")).find(|id| !entries.contains_key(id)).ok_or(KeyError::Malformed)?;
+        entries.insert("current".to_owned(), Zeroizing::new(id.clone()));
+        entries.insert(id, Zeroizing::new(hex::encode(ports.bytes::<32>())));
+        serde_json::to_string_pretty(&entries).map(Zeroizing::new).map_err(|_| KeyError::Malformed)
+    }
+
+    /// Takes over the keys of another ring, in this one and all its clones.
+    pub fn replace(&self, other: &Self) {
+        let ring = other.ring();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = ring;
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Encrypts `secret` so that only the same scope can open it.
     ///
     /// # Errors
     /// [`KeyError`] where the cipher refuses, which no input of ours makes it do.
     pub fn seal(&self, scope: &Scope, secret: impl AsRef<[u8]>, ports: &Ports) -> Result<Sealed, KeyError> {
-        let key = self.keys.get(&*self.current).ok_or(KeyError::Unopenable)?;
+        let ring = self.ring();
+        let key = ring.keys.get(&ring.current).ok_or(KeyError::Unopenable)?;
         let nonce = ports.bytes::<12>();
         let aad = scope.to_string();
         let payload = Payload { msg: secret.as_ref(), aad: aad.as_bytes() };
         let mut bytes = nonce.to_vec();
         bytes.extend(key.cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| KeyError::Unopenable)?);
-        Ok(Sealed(format!("v1.{}.{}", self.current, BASE64.encode(bytes))))
+        Ok(Sealed(format!("v1.{}.{}", ring.current, BASE64.encode(bytes))))
     }
 
     /// Decrypts the text that [`Keyring::seal`] was given for the same scope.
@@ -122,7 +162,8 @@ impl Keyring {
         let mut parts = sealed.0.splitn(3, '.');
         let (version, id, data) = (parts.next(), parts.next(), parts.next());
         let (Some("v1"), Some(id), Some(data)) = (version, id, data) else { return Err(KeyError::Unopenable) };
-        let key = self.keys.get(id).ok_or(KeyError::Unopenable)?;
+        let ring = self.ring();
+        let key = ring.keys.get(id).ok_or(KeyError::Unopenable)?;
         let bytes = BASE64.decode(data).map_err(|_| KeyError::Unopenable)?;
         let (nonce, msg) = bytes.split_first_chunk::<12>().ok_or(KeyError::Unopenable)?;
         let aad = scope.to_string();
@@ -132,14 +173,15 @@ impl Keyring {
 
     /// The key that new access tokens are signed with, and its id.
     #[must_use]
-    pub fn token_key(&self) -> Option<(&str, &[u8])> {
-        self.token_key_of(&self.current).map(|key| (&*self.current, key))
+    pub fn token_key(&self) -> Option<(String, TokenKey)> {
+        let id = self.ring().current.clone();
+        self.token_key_of(&id).map(|key| (id, key))
     }
 
     /// The token key of that id, to verify a token made under it.
     #[must_use]
-    pub fn token_key_of(&self, id: &str) -> Option<&[u8]> {
-        self.keys.get(id).map(|key| &key.token[..])
+    pub fn token_key_of(&self, id: &str) -> Option<TokenKey> {
+        self.ring().keys.get(id).map(|key| key.token.clone())
     }
 }
 
@@ -174,14 +216,21 @@ mod tests {
     }
 
     #[test]
-    fn a_rotated_ring_still_opens_old_secrets() {
+    fn a_rotated_ring_still_opens_and_verifies_what_is_old() {
         let ports = Ports::system();
-        let (old, new) = ("x".repeat(32), "y".repeat(32));
-        let before = Keyring::from_json(&format!(r#"{{"current":"a","a":"{old}"}}"#)).expect("ring");
-        let after = Keyring::from_json(&format!(r#"{{"current":"b","a":"{old}","b":"{new}"}}"#)).expect("ring");
-        let sealed = before.seal(&scope("a"), "s", &ports).expect("seals");
-        assert_eq!(*after.open(&scope("a"), &sealed).expect("opens"), "s");
-        assert_ne!(before.token_key().map(|k| k.0), after.token_key().map(|k| k.0));
+        let first = Keyring::generate(&ports);
+        let ring = Keyring::from_json(&first).expect("ring");
+        let (sealed, old) = (ring.seal(&scope("a"), "s", &ports).expect("seals"), ring.token_key().expect("a key"));
+        let second = Keyring::rotated(&first, &ports).expect("rotates");
+        // A clone that is in use already sees the new keys too.
+        let in_use = ring.clone();
+        ring.replace(&Keyring::from_json(&second).expect("ring"));
+        assert_eq!(*in_use.open(&scope("a"), &sealed).expect("opens"), "s");
+        assert_eq!(in_use.token_key_of(&old.0), Some(old.1));
+        let (id, _) = in_use.token_key().expect("a key");
+        assert_eq!((old.0.as_str(), id.as_str()), ("k1", "k2"));
+        let third = Keyring::rotated(&second, &ports).expect("rotates");
+        assert_eq!(Keyring::from_json(&third).expect("ring").token_key().expect("a key").0, "k3");
     }
 
     #[test]

@@ -73,6 +73,18 @@ setting!(
     "10000",
     "how long after its time an event may still reach the log; export and replay read no later than that (200 to 60000; 3000 in the local run)"
 );
+setting!(
+    REQUESTS_PER_MINUTE,
+    "SLUICE_REQUESTS_PER_MINUTE",
+    "60000",
+    "how many requests one client or key may make in a minute; 0 is no limit (up to 1000000000; 0 in the local run)"
+);
+setting!(
+    EVENTS_PER_DAY,
+    "SLUICE_EVENTS_PER_DAY",
+    "100000000",
+    "how many events a tenant may publish in a day (UTC), where it has no quota of its own; 0 is no limit (up to 1000000000000; 0 in the local run)"
+);
 
 /// Every setting, in the order of the documents.
 pub const SETTINGS: &[Setting] = &[
@@ -86,6 +98,8 @@ pub const SETTINGS: &[Setting] = &[
     INSECURE_TARGETS,
     LOG_RETENTION,
     LOG_GRACE,
+    REQUESTS_PER_MINUTE,
+    EVENTS_PER_DAY,
 ];
 
 /// The settings, read and checked.
@@ -109,6 +123,10 @@ pub struct Settings {
     pub log_retention: Duration,
     /// How long a write to the log may take after its time was read.
     pub log_grace: Duration,
+    /// How many requests one client or key may make in a minute; 0 is no limit.
+    pub requests_per_minute: u64,
+    /// How many events a tenant may publish in a day, where it has no quota of its own; 0 is no limit.
+    pub events_per_day: u64,
 }
 
 /// A setting that cannot be read: names it and says what it takes.
@@ -149,6 +167,8 @@ impl Settings {
             target_policy: parse(INSECURE_TARGETS, text(INSECURE_TARGETS), |t| t.parse().ok())?,
             log_retention: Duration::from_secs(86_400 * number(LOG_RETENTION, 1, 3_650)?),
             log_grace: Duration::from_millis(number(LOG_GRACE, 200, 60_000)?),
+            requests_per_minute: number(REQUESTS_PER_MINUTE, 0, 1_000_000_000)?,
+            events_per_day: number(EVENTS_PER_DAY, 0, 1_000_000_000_000)?,
         })
     }
 }

@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sluice::settings::SETTINGS;
 use sluice_api::{ENDPOINTS, FALLBACK};
-use sluice_workers::{TICK, Worker};
+use sluice_workers::{BOOTSTRAP, TICK, Worker};
 
 use stack::{Request, stack};
 use template::{Function, Route, functions, load, resources, root};
 
 fn workers() -> Vec<&'static str> {
-    Worker::ALL.map(Worker::name).into_iter().chain([TICK]).collect()
+    Worker::ALL.map(Worker::name).into_iter().chain([TICK, BOOTSTRAP]).collect()
 }
 
 /// The operations of `openapi.json`: `operationId`, method, path.
@@ -141,6 +141,18 @@ fn whatever_changes_something_may_write_what_the_guard_writes() {
         for action in needed.iter().filter(|_| guarded) {
             assert!(allowed.contains(action), "{operation} may not {action} on the table of the guard's records");
         }
+    }
+}
+
+#[test]
+fn the_master_keys_are_for_those_who_need_them_and_callers_are_counted() {
+    for Function { id, handler, properties, .. } in functions(&load()) {
+        let policies = properties["Policies"].to_string();
+        let worker = Worker::named(&handler);
+        let keys = sluice_api::needs_keys(&handler) || worker.is_some_and(Worker::needs_keys);
+        assert_eq!(policies.contains("secretsmanager:GetSecretValue"), keys, "{id}");
+        let counts = sluice_api::needs_keys(&handler) && handler != "auth.token";
+        assert_eq!(policies.contains("#both#"), counts, "{id}");
     }
 }
 

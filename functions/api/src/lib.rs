@@ -3,13 +3,17 @@
 //! An endpoint has one name everywhere: `integrations.create` is the file `integrations/create.rs`, the `Handler`
 //! in `template.yaml`, the `operationId` in `openapi.json`.
 
+mod api_clients;
+mod api_keys;
 mod audit_log;
 mod auth;
+mod credentials;
 mod events;
 mod integrations;
 mod meta;
 mod openapi;
 mod rejected_events;
+mod tenants;
 
 use axum::{Router, middleware};
 use sluice::app::App;
@@ -27,6 +31,8 @@ pub struct Endpoint {
     pub name: &'static str,
     /// Whether it speaks of a tenant's data, and so exists for the sandbox too.
     pub scoped: bool,
+    /// Whether it looks at credentials or secrets, and so is given the master keys.
+    pub keys: bool,
     mount: fn() -> OpenApiRouter<App>,
 }
 
@@ -34,15 +40,30 @@ macro_rules! endpoints {
     ($($name:literal $kind:ident $($handler:path),+;)+) => {
         /// Every endpoint, in the order of the contract.
         pub const ENDPOINTS: &[Endpoint] = &[$(
-            Endpoint { name: $name, scoped: endpoints!(@ $kind), mount: || OpenApiRouter::new()$(.routes(routes!($handler)))+ }
+            Endpoint { name: $name, scoped: endpoints!(@scoped $kind), keys: endpoints!(@keys $kind), mount: || OpenApiRouter::new()$(.routes(routes!($handler)))+ }
         ),+];
     };
-    (@ scoped) => { true };
-    (@ global) => { false };
+    (@scoped scoped) => { true };
+    (@scoped $other:ident) => { false };
+    (@keys open) => { false };
+    (@keys $other:ident) => { true };
 }
 
 endpoints! {
     "auth.token" global auth::token::token;
+    "api_clients.create" global api_clients::create::create;
+    "api_clients.list" global api_clients::list::list;
+    "api_clients.rotate" global api_clients::rotate::rotate;
+    "api_clients.delete" global api_clients::delete::delete;
+    "api_keys.create" global api_keys::create::create;
+    "api_keys.list" global api_keys::list::list;
+    "api_keys.rotate" global api_keys::rotate::rotate;
+    "api_keys.revoke" global api_keys::revoke::revoke;
+    "api_keys.delete" global api_keys::delete::delete;
+    "tenants.create" global tenants::create::create;
+    "tenants.list" global tenants::list::list;
+    "tenants.update" global tenants::update::update;
+    "tenants.delete" global tenants::delete::delete;
     "events.publish" scoped events::publish::publish;
     "events.list" scoped events::list::list;
     "events.get" scoped events::get::get;
@@ -60,13 +81,19 @@ endpoints! {
     "rejected_events.delete" scoped rejected_events::delete::delete;
     "rejected_events.retry" scoped rejected_events::retry::retry;
     "audit_log.list" scoped audit_log::list::list;
-    "meta.health" global meta::health::health;
-    "meta.openapi" global meta::openapi::openapi;
-    "meta.docs" global meta::docs::docs, meta::docs::asset;
+    "meta.health" open meta::health::health;
+    "meta.openapi" open meta::openapi::openapi;
+    "meta.docs" open meta::docs::docs, meta::docs::asset;
 }
 
 /// The name of the function that answers what no endpoint takes: 404 and 405, in the one shape of errors.
 pub const FALLBACK: &str = "fallback";
+
+/// Whether the function of that name is given the master keys; [`FALLBACK`] is not.
+#[must_use]
+pub fn needs_keys(name: &str) -> bool {
+    ENDPOINTS.iter().any(|endpoint| endpoint.name == name && endpoint.keys)
+}
 
 /// The router of one Lambda function: one endpoint, or all of them for [`FALLBACK`]. `None` for an unknown name.
 #[must_use]

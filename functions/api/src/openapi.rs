@@ -26,11 +26,14 @@ use crate::ENDPOINTS;
     ),
     servers(
         (url = "/", description = "production"),
-        (url = "/sandbox", description = "sandbox: the same API over separate data, but for the token endpoint and the documents"),
+        (url = "/sandbox", description = "sandbox: the same API over separate data, but for tokens, credentials, tenants and the documents"),
     ),
     components(schemas(ErrorBody<'_>, FieldError)),
     tags(
         (name = "auth", description = "Access tokens"),
+        (name = "api_clients", description = "OAuth 2.0 clients of the tenant, for both environments"),
+        (name = "api_keys", description = "API keys of the tenant, for both environments"),
+        (name = "tenants", description = "Tenants: for the operator"),
         (name = "events", description = "Publishing, and reading the log"),
         (name = "integrations", description = "The event stream: who gets which events, and how"),
         (name = "rejected_events", description = "Events that a target answered with 400"),

@@ -1,10 +1,14 @@
 //! The workers: each takes the messages of one queue, or the schedule's tick, and hands them to the engine.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use serde::{Deserialize, Serialize};
 use sluice::app::App;
+use sluice::domain::scope::TenantId;
+use sluice::engine::tenancy::{self, Bootstrap};
 use sluice::engine::{EngineError, dispatch, tick};
 use sluice::lambda::{bodies, failures};
 use sluice::queue::Queue;
+use sluice::store::StoreError;
 
 /// A worker that takes SQS batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +55,12 @@ impl Worker {
         }
     }
 
+    /// Whether it opens secrets, and so is given the master keys.
+    #[must_use]
+    pub const fn needs_keys(self) -> bool {
+        matches!(self, Self::Deliver | Self::Export)
+    }
+
     /// Works on a batch; the answer names the messages that are to come again.
     pub async fn run(self, app: &App, event: &SqsEvent) -> SqsBatchResponse {
         let messages = bodies(event);
@@ -73,4 +83,55 @@ pub const TICK: &str = "tick";
 /// [`EngineError`]; the next tick tries again.
 pub async fn tick(app: &App) -> Result<(), EngineError> {
     tick::run(app).await
+}
+
+/// The name of the function that makes an operator's tenant; it is invoked by hand, never over HTTP.
+pub const BOOTSTRAP: &str = "admin.bootstrap";
+
+/// What [`BOOTSTRAP`] is invoked with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BootstrapRequest {
+    /// The operator's tenant.
+    pub tenant: TenantId,
+}
+
+/// What [`BOOTSTRAP`] answers.
+#[derive(Debug, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum BootstrapAnswer {
+    /// A client with every scope; its secret is in this answer and in no other.
+    Created {
+        /// The operator's tenant.
+        tenant: TenantId,
+        /// The client.
+        client_id: String,
+        /// Its secret.
+        client_secret: String,
+    },
+    /// The tenant has an admin already: nothing was made.
+    Exists {
+        /// The operator's tenant.
+        tenant: TenantId,
+    },
+    /// The tenant is, or was, one that the operator made: nothing was made.
+    NotAnOperator {
+        /// The tenant.
+        tenant: TenantId,
+    },
+}
+
+/// Makes an operator's tenant and its first client.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn bootstrap(app: &App, request: &BootstrapRequest) -> Result<BootstrapAnswer, StoreError> {
+    let tenant = request.tenant.clone();
+    Ok(match tenancy::bootstrap(app, &tenant).await? {
+        Bootstrap::Made(client_id, secret) => {
+            BootstrapAnswer::Created { tenant, client_id, client_secret: secret.to_string() }
+        }
+        Bootstrap::Exists => BootstrapAnswer::Exists { tenant },
+        Bootstrap::NotAnOperator => BootstrapAnswer::NotAnOperator { tenant },
+    })
 }

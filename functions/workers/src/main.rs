@@ -1,27 +1,41 @@
 //! One binary for every worker: `_HANDLER` says which one this Lambda function is.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use sluice::app::App;
-use sluice::lambda;
-use sluice_workers::{TICK, Worker, tick};
+use sluice::lambda::{self, Function};
+use sluice_workers::{BOOTSTRAP, TICK, Worker, bootstrap, tick};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     lambda::init_logs();
     let name = lambda::handler_name()?;
-    let app = lambda::app().await?;
-    if name == TICK {
-        return run_tick(app).await;
+    let worker = Worker::named(&name);
+    let function = Function::start(worker.is_some_and(Worker::needs_keys)).await?;
+    match (worker, name.as_str()) {
+        (Some(worker), _) => run_worker(worker, function).await,
+        (None, TICK) => run_tick(function).await,
+        (None, BOOTSTRAP) => run_bootstrap(function).await,
+        (None, name) => Err(format!("no worker is called {name}").into()),
     }
-    let worker = Worker::named(&name).ok_or_else(|| format!("no worker is called {name}"))?;
+}
+
+async fn run_worker(worker: Worker, function: Function) -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async {
+        function.refresh_keys().await;
         let LambdaEvent { payload, .. } = event;
-        Ok::<_, Error>(worker.run(&app, &payload).await)
+        Ok::<_, Error>(worker.run(&function.app, &payload).await)
     }))
     .await
 }
 
-async fn run_tick(app: App) -> Result<(), Error> {
+async fn run_tick(Function { app, .. }: Function) -> Result<(), Error> {
     lambda_runtime::run(service_fn(|_: LambdaEvent<serde_json::Value>| async { Ok::<_, Error>(tick(&app).await?) }))
         .await
+}
+
+async fn run_bootstrap(Function { app, .. }: Function) -> Result<(), Error> {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async {
+        let LambdaEvent { payload, .. } = event;
+        Ok::<_, Error>(bootstrap(&app, &payload).await?)
+    }))
+    .await
 }

@@ -4,6 +4,7 @@ pub mod demo;
 mod drain;
 pub mod embedded;
 pub mod folder;
+pub mod keys;
 pub mod pollers;
 pub mod provision;
 pub mod receiver;

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use sluice_local::StartError;
-use sluice_local::demo;
-use sluice_local::system::{Options, System, local_settings};
+use sluice::domain::scope::TenantId;
+use sluice_local::system::{self, Options, System, local_settings};
+use sluice_local::{StartError, demo, keys};
+use sluice_workers::{BootstrapAnswer, BootstrapRequest};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The event gateway you run yourself: signed webhooks and S3 files, replayed, retried, never lost.
@@ -34,6 +35,21 @@ enum Command {
         #[arg(long, default_value = ".sluice")]
         data: PathBuf,
     },
+    /// Makes an operator's tenant and prints its first client, whose secret is shown this once
+    Bootstrap {
+        /// The tenant: 1 to 40 of [a-z0-9-]
+        #[arg(long)]
+        tenant: TenantId,
+        /// The data folder, of which no process may be running
+        #[arg(long, default_value = ".sluice")]
+        data: PathBuf,
+    },
+    /// Adds a master key and makes it the current one; what is sealed and signed under the old ones stays good
+    RotateKeys {
+        /// The data folder, of which no process may be running
+        #[arg(long, default_value = ".sluice")]
+        data: PathBuf,
+    },
     /// Prints the OpenAPI document
     Openapi,
     /// Prints the settings as a Markdown page
@@ -42,7 +58,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let quiet = matches!(cli.command, Command::Demo { .. });
+    let quiet = matches!(cli.command, Command::Demo { .. } | Command::Bootstrap { .. });
     // The embedded database reports every failed condition, which is how ours says "somebody was first".
     init_logs(if quiet { "error" } else { "info,dynoxide=error" });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -52,6 +68,11 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Demo { file } => runtime.block_on(demo(file)),
         Command::Serve { listen, data } => runtime.block_on(serve(listen, data)),
+        Command::Bootstrap { tenant, data } => runtime.block_on(bootstrap(tenant, data)),
+        Command::RotateKeys { data } => match keys::rotate(&data) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => refuse(&error),
+        },
         Command::Openapi => {
             print!("{}", sluice_api::document_text());
             ExitCode::SUCCESS
@@ -85,6 +106,25 @@ async fn demo(file: Option<PathBuf>) -> ExitCode {
             eprintln!("sluice: the demo failed: {words}");
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn bootstrap(tenant: TenantId, data: PathBuf) -> ExitCode {
+    let answer = match local_settings(&[]) {
+        Ok(settings) => system::bootstrap(&data, settings, &BootstrapRequest { tenant }).await,
+        Err(error) => Err(error),
+    };
+    let text = answer.and_then(|answer| {
+        let done = !matches!(answer, BootstrapAnswer::NotAnOperator { .. });
+        let text = serde_json::to_string_pretty(&answer).map_err(|e| StartError::new("bootstrap", e))?;
+        Ok((done, text))
+    });
+    match text {
+        Ok((done, text)) => {
+            println!("{text}");
+            if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => refuse(&error),
     }
 }
 

@@ -5,12 +5,11 @@ use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::{Deserialize, Serialize};
 use sluice::app::{App, Clients, Resources};
-use sluice::domain::credentials::{ApiClient, ApiKey, Digest256, Permissions, api_key_text};
-use sluice::domain::ids::unique;
+use sluice::domain::credentials::{CredentialKind, Grant};
 use sluice::domain::scope::TenantId;
+use sluice::engine::tenancy::{self, Bootstrap};
 use sluice::queue::QueueUrls;
 use sluice::store::Tables;
-use sluice::store::credentials::Tenant;
 
 use crate::StartError;
 use crate::folder::Folder;
@@ -148,37 +147,29 @@ pub async fn credentials(
     Ok(credentials)
 }
 
+/// The tenant `local`, which is the operator here.
 async fn first_tenant(app: &App, s3: S3Access) -> Result<LocalCredentials, StartError> {
     let fail = |e| StartError::new("the first tenant", e);
     let tenant: TenantId = "local".parse().map_err(|e| StartError::new("the first tenant", e))?;
-    let now = app.ports.now();
-    match app.credentials.create_tenant(&Tenant { id: tenant.clone(), created_at: now }).await {
+    let first = tenancy::first_client(&tenant);
+    let (client_id, client_secret) = match tenancy::bootstrap(app, &tenant).await.map_err(fail)? {
+        Bootstrap::Made(client_id, secret) => (client_id, secret),
         // A first start that ended before the file was written: make new credentials for the tenant.
-        Ok(()) | Err(sluice::store::StoreError::Conflict) => {}
-        Err(error) => return Err(fail(error)),
-    }
-    let client_id = unique("client");
-    let client_secret = format!("sls_{}", hex(&app.ports.bytes::<32>()));
-    let api_key = api_key_text(&tenant, app.ports.bytes());
-    let client = ApiClient {
-        client_id: client_id.clone(),
-        tenant: tenant.clone(),
-        name: "local".to_owned(),
-        scopes: Permissions::all(),
-        secret: Digest256::of(&client_secret),
-        created_at: now,
+        _ => {
+            let (client, secret) = app.credentials.issue(first.clone(), &app.ports).await.map_err(fail)?;
+            (client.id, secret)
+        }
     };
-    let key = ApiKey {
-        id: unique("key"),
-        tenant: tenant.clone(),
-        name: "local".to_owned(),
-        scopes: Permissions::all(),
-        digest: Digest256::of(&api_key),
-        created_at: now,
-    };
-    app.credentials.create_client(&client).await.map_err(fail)?;
-    app.credentials.create_key(&key).await.map_err(fail)?;
-    Ok(LocalCredentials { base_url: String::new(), tenant: tenant.to_string(), client_id, client_secret, api_key, s3 })
+    let key = Grant { kind: CredentialKind::Key, ..first };
+    let (_, api_key) = app.credentials.issue(key, &app.ports).await.map_err(fail)?;
+    Ok(LocalCredentials {
+        base_url: String::new(),
+        tenant: tenant.to_string(),
+        client_id,
+        client_secret: client_secret.to_string(),
+        api_key: api_key.to_string(),
+        s3,
+    })
 }
 
 /// Bytes as lower-case hexadecimal.

@@ -1,7 +1,7 @@
 //! The running system: embedded servers, API, workers and schedule in one process.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,9 @@ use axum::{Json, Router};
 use sluice::app::{App, Clients};
 use sluice::http::audit::SourceIp;
 use sluice::ports::Ports;
-use sluice::secrets::Keyring;
+use sluice::queue::QueueUrls;
 use sluice::settings::Settings;
+use sluice_workers::{BootstrapAnswer, BootstrapRequest};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,7 @@ use crate::StartError;
 use crate::drain::drain;
 use crate::embedded::{S3Keys, Servers};
 use crate::folder::Folder;
+use crate::keys;
 use crate::pollers::Pollers;
 use crate::provision::{self, LocalCredentials, S3Access, hex};
 use crate::usage::{Observer, Report, Usage};
@@ -49,14 +51,18 @@ pub struct Options {
     pub settings: Settings,
 }
 
-/// The settings of the local run: the environment's, with loopback targets allowed and a shorter grace, for there
-/// is but one clock.
+/// The settings of the local run: the environment's, with loopback targets allowed, a shorter grace, for there is
+/// but one clock, and no limits.
 ///
 /// # Errors
 /// The first setting that is not valid.
 pub fn local_settings(defaults: &[(&str, &str)]) -> Result<Settings, StartError> {
-    const LOCAL: [(&str, &str); 2] =
-        [("SLUICE_ALLOW_INSECURE_TARGETS", "loopback"), ("SLUICE_LOG_GRACE_MILLISECONDS", "3000")];
+    const LOCAL: [(&str, &str); 4] = [
+        ("SLUICE_ALLOW_INSECURE_TARGETS", "loopback"),
+        ("SLUICE_LOG_GRACE_MILLISECONDS", "3000"),
+        ("SLUICE_REQUESTS_PER_MINUTE", "0"),
+        ("SLUICE_EVENTS_PER_DAY", "0"),
+    ];
     let local =
         |name: &str| defaults.iter().chain(&LOCAL).find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
     Settings::read(|name| std::env::var(name).ok().or_else(|| local(name))).map_err(|e| StartError(e.to_string()))
@@ -69,11 +75,65 @@ pub struct System {
     /// The parts, for tests and benches.
     pub app: App,
     usage: Arc<Usage>,
-    servers: Option<Servers>,
+    backend: Backend,
     pollers: Pollers,
     api: JoinHandle<std::io::Result<()>>,
     stop: CancellationToken,
-    _folder: Folder,
+}
+
+/// The data folder, and the servers over it, unless others stand in for them.
+struct Backend {
+    folder: Folder,
+    servers: Option<Servers>,
+    outside: Option<String>,
+    s3_keys: S3Keys,
+    clients: Clients,
+}
+
+impl Backend {
+    async fn start(data: &Path, ports: &Ports, usage: &Arc<Usage>) -> Result<Self, StartError> {
+        let folder = Folder::open(data)?;
+        let s3_keys = s3_keys(&folder, ports)?;
+        let outside = std::env::var("AWS_ENDPOINT_URL").ok();
+        let servers = match outside {
+            Some(_) => None,
+            None => Some(Servers::start(&folder, &s3_keys).await?),
+        };
+        let clients = clients(servers.as_ref(), usage).await;
+        Ok(Self { folder, servers, outside, s3_keys, clients })
+    }
+
+    /// The app over them, and where its queues are.
+    async fn app(&self, settings: Settings, ports: Ports) -> Result<(App, QueueUrls), StartError> {
+        let keyring = keys::load(&self.folder, &ports)?;
+        let resources = provision::resources(&self.clients).await?;
+        let urls = resources.queues.clone();
+        let app = App::new(&self.clients, resources, settings, keyring, ports);
+        Ok((app.map_err(|e| StartError::new("HTTP client", e))?, urls))
+    }
+
+    async fn stop(self) {
+        if let Some(servers) = self.servers {
+            servers.stop().await;
+        }
+    }
+}
+
+/// Makes an operator's tenant over a data folder that nobody uses, as `admin.bootstrap` does on AWS.
+///
+/// # Errors
+/// One clear line.
+pub async fn bootstrap(
+    data: &Path,
+    settings: Settings,
+    request: &BootstrapRequest,
+) -> Result<BootstrapAnswer, StartError> {
+    let ports = Ports::system();
+    let backend = Backend::start(data, &ports, &Arc::default()).await?;
+    let (app, _) = backend.app(settings, ports).await?;
+    let answer = sluice_workers::bootstrap(&app, request).await.map_err(|e| StartError::new("bootstrap", e));
+    backend.stop().await;
+    answer
 }
 
 impl System {
@@ -85,28 +145,16 @@ impl System {
         let listener = TcpListener::bind(options.listen).await;
         let listener = listener.map_err(|e| StartError::new(format!("cannot listen on {}", options.listen), e))?;
         let address = listener.local_addr().map_err(|e| StartError::new("listener", e))?;
-        let folder = Folder::open(&options.data)?;
-        let ports = Ports::system();
-        let usage = Arc::new(Usage::default());
-        let (s3_keys, keyring) = (s3_keys(&folder, &ports)?, keyring(&folder, &ports)?);
+        let (ports, usage) = (Ports::system(), Arc::new(Usage::default()));
+        let backend = Backend::start(&options.data, &ports, &usage).await?;
+        let (app, urls) = backend.app(options.settings, ports).await?;
+        let s3 = bucket(backend.servers.as_ref(), backend.outside.clone(), backend.s3_keys.clone()).await?;
+        let credentials = provision::credentials(&backend.folder, &app, &format!("http://{address}"), s3).await?;
 
-        let outside = std::env::var("AWS_ENDPOINT_URL").ok();
-        let servers = match outside {
-            Some(_) => None,
-            None => Some(Servers::start(&folder, &s3_keys).await?),
-        };
-        let clients = clients(servers.as_ref(), &usage).await;
-        let resources = provision::resources(&clients).await?;
-        let urls = resources.queues.clone();
-        let app = App::new(&clients, resources, options.settings, keyring, ports);
-        let app = app.map_err(|e| StartError::new("HTTP client", e))?;
-        let s3 = bucket(servers.as_ref(), outside, s3_keys).await?;
-        let credentials = provision::credentials(&folder, &app, &format!("http://{address}"), s3).await?;
-
-        let pollers = Pollers::start(&app, &clients.sqs, &urls, &usage);
+        let pollers = Pollers::start(&app, &backend.clients.sqs, &urls, &usage);
         let stop = CancellationToken::new();
         let api = tokio::spawn(serve(listener, router(app.clone(), &usage), stop.clone()));
-        Ok(Self { credentials, app, usage, servers, pollers, api, stop, _folder: folder })
+        Ok(Self { credentials, app, usage, backend, pollers, api, stop })
     }
 
     /// What AWS would have billed so far.
@@ -123,9 +171,7 @@ impl System {
         }
         self.pollers.stop().await;
         drop(self.app);
-        if let Some(servers) = self.servers {
-            servers.stop().await;
-        }
+        self.backend.stop().await;
     }
 }
 
@@ -230,19 +276,4 @@ fn s3_keys(folder: &Folder, ports: &Ports) -> Result<S3Keys, StartError> {
     let keys = S3Keys { access_key_id, secret_access_key: hex(&ports.bytes::<20>()) };
     folder.write(FILE, &keys)?;
     Ok(keys)
-}
-
-/// The master keys, from a file that only its owner may read.
-fn keyring(folder: &Folder, ports: &Ports) -> Result<Keyring, StartError> {
-    const FILE: &str = "keys.json";
-    let known: Option<serde_json::Value> = folder.read(FILE)?;
-    let ring = match known {
-        Some(ring) => ring,
-        None => {
-            let ring = serde_json::from_str(&Keyring::generate(ports)).map_err(|e| StartError::new(FILE, e))?;
-            folder.write(FILE, &ring)?;
-            ring
-        }
-    };
-    Keyring::from_json(&ring.to_string()).map_err(|e| StartError::new(FILE, e))
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use super::scope::TenantId;
 use super::time::Millis;
@@ -76,6 +78,29 @@ impl Permissions {
     pub fn include(&self, others: &Self) -> bool {
         others.0.is_subset(&self.0)
     }
+
+    /// Those of `others` that are not among these.
+    #[must_use]
+    pub fn lacking(&self, others: &Self) -> Self {
+        Self(others.0.difference(&self.0).copied().collect())
+    }
+
+    /// Each of them, in the contract's order.
+    pub fn iter(&self) -> impl Iterator<Item = Permission> {
+        self.0.iter().copied()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<Permission> for Permissions {
+    fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
+        Self(permissions.into_iter().collect())
+    }
 }
 
 impl FromStr for Permissions {
@@ -120,12 +145,6 @@ impl Digest256 {
         Self(hex::encode(Sha256::digest(secret.as_bytes())))
     }
 
-    /// The digest in hexadecimal; safe to use as a key of the database.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Whether it is the digest of `secret`, in a time that does not depend on where they differ.
     #[must_use]
     pub fn matches(&self, secret: &str) -> bool {
@@ -133,44 +152,168 @@ impl Digest256 {
     }
 }
 
-/// An OAuth 2.0 client of a tenant.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ApiClient {
-    /// Its public id.
-    pub client_id: String,
-    /// Whose it is.
-    pub tenant: TenantId,
-    /// A name for people.
-    pub name: String,
-    /// What its tokens may do.
-    pub scopes: Permissions,
-    /// The secret's digest.
-    pub secret: Digest256,
-    /// When it was made.
-    pub created_at: Millis,
+/// How a credential is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// An OAuth 2.0 client: an id and a secret, for an access token.
+    Client,
+    /// An API key: one text that says whose it is.
+    Key,
 }
 
-/// An API key of a tenant.
+/// An OAuth 2.0 client or an API key of a tenant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ApiKey {
+pub struct Credential {
     /// Its public id.
     pub id: String,
+    /// How it is presented.
+    pub kind: CredentialKind,
     /// Whose it is.
     pub tenant: TenantId,
     /// A name for people.
     pub name: String,
     /// What it may do.
     pub scopes: Permissions,
-    /// The key's digest.
-    pub digest: Digest256,
+    /// The secret's digest.
+    secret: Digest256,
+    /// Secrets that were rotated out, as long as each is still good.
+    retired: Vec<Retired>,
     /// When it was made.
     pub created_at: Millis,
+    /// From when it is refused. Not `expires_at`: that is the database's own, and would delete the record.
+    pub ends_at: Option<Millis>,
+    /// When it was revoked.
+    pub revoked_at: Option<Millis>,
+    /// Goes up with each write.
+    pub revision: u64,
 }
 
-/// The text of a new API key: `slc_{tenant}_{64 hex}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Retired {
+    secret: Digest256,
+    until: Millis,
+}
+
+/// The most secrets of one credential that are good at a time besides the newest.
+const MAX_RETIRED: usize = 10;
+/// Hexadecimal digits of a key that tell which one it is; the rest is its secret.
+const PUBLIC_DIGITS: usize = 24;
+/// Hexadecimal digits of a key.
+const KEY_DIGITS: usize = 64;
+/// So much of a key is shown in lists.
+const PREFIX_DIGITS: usize = 8;
+
+/// What a credential is to be.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// How it is presented.
+    pub kind: CredentialKind,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// A name for people.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Permissions,
+    /// From when it is refused.
+    pub ends_at: Option<Millis>,
+}
+
+impl Grant {
+    /// The credential, and its secret, which is shown once and not stored.
+    #[must_use]
+    pub fn issue(self, id: [u8; 12], secret: [u8; 32], now: Millis) -> (Credential, Zeroizing<String>) {
+        let public = hex::encode(id);
+        let id = match self.kind {
+            CredentialKind::Client => format!("client_{}_{public}", self.tenant),
+            CredentialKind::Key => format!("key_{public}"),
+        };
+        let text = secret_text(self.kind, &self.tenant, &id, secret);
+        let credential = Credential {
+            id,
+            kind: self.kind,
+            tenant: self.tenant,
+            name: self.name,
+            scopes: self.scopes,
+            secret: Digest256::of(&text),
+            retired: Vec::new(),
+            created_at: now,
+            ends_at: self.ends_at,
+            revoked_at: None,
+            revision: 1,
+        };
+        (credential, text)
+    }
+}
+
+/// `sls_{64 hex}`, or `slc_{tenant}_{64 hex}`, of which the first 24 are the key's id: so it is found without an index.
+fn secret_text(kind: CredentialKind, tenant: &TenantId, id: &str, random: [u8; 32]) -> Zeroizing<String> {
+    let random = Zeroizing::new(hex::encode(random));
+    Zeroizing::new(match kind {
+        CredentialKind::Client => format!("sls_{}", *random),
+        CredentialKind::Key => {
+            let public = id.trim_start_matches("key_");
+            format!("slc_{tenant}_{public}{}", &random[..KEY_DIGITS - PUBLIC_DIGITS])
+        }
+    })
+}
+
+impl Credential {
+    /// Whether it is neither revoked nor past its end.
+    #[must_use]
+    pub fn is_good(&self, now: Millis) -> bool {
+        self.revoked_at.is_none() && self.ends_at.is_none_or(|end| now < end)
+    }
+
+    /// Whether it is good, and `presented` its secret; the time it takes does not depend on where they differ.
+    #[must_use]
+    pub fn accepts(&self, presented: &str, now: Millis) -> bool {
+        let retired = self.retired.iter().filter(|retired| now < retired.until).map(|retired| &retired.secret);
+        let matches = retired.fold(self.secret.matches(presented), |found, digest| found | digest.matches(presented));
+        matches && self.is_good(now)
+    }
+
+    /// Gives it a new secret, which is shown once; what was good before is good for `grace` at the most.
+    pub fn rotate(&mut self, secret: [u8; 32], grace: Duration, now: Millis) -> Zeroizing<String> {
+        let text = secret_text(self.kind, &self.tenant, &self.id, secret);
+        let last = std::mem::replace(&mut self.secret, Digest256::of(&text));
+        self.retired.insert(0, Retired { secret: last, until: Millis::MAX });
+        for retired in &mut self.retired {
+            retired.until = retired.until.min(now.plus(grace));
+        }
+        self.retired.retain(|retired| now < retired.until);
+        self.retired.truncate(MAX_RETIRED);
+        text
+    }
+
+    /// Has it refused from now on; `false` where it was already.
+    pub fn revoke(&mut self, now: Millis) -> bool {
+        let first = self.revoked_at.is_none();
+        self.revoked_at.get_or_insert(now);
+        first
+    }
+
+    /// What a key begins with, to tell it by.
+    #[must_use]
+    pub fn prefix(&self) -> String {
+        let public = self.id.trim_start_matches("key_");
+        format!("slc_{}_{}", self.tenant, public.get(..PREFIX_DIGITS).unwrap_or(public))
+    }
+}
+
+/// Whose a key says that it is, and the id of its record; `None` for a text that is no key.
 #[must_use]
-pub fn api_key_text(tenant: &TenantId, random: [u8; 32]) -> String {
-    format!("slc_{tenant}_{}", hex::encode(random))
+pub fn key_parts(text: &str) -> Option<(TenantId, String)> {
+    let (tenant, digits) = text.strip_prefix("slc_")?.split_once('_')?;
+    let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    let fits = digits.len() == KEY_DIGITS && digits.bytes().all(is_hex);
+    fits.then(|| Some((tenant.parse().ok()?, format!("key_{}", &digits[..PUBLIC_DIGITS]))))?
+}
+
+/// Whose client an id says that it is.
+#[must_use]
+pub fn client_tenant(client_id: &str) -> Option<TenantId> {
+    client_id.strip_prefix("client_")?.split_once('_')?.0.parse().ok()
 }
 
 #[cfg(test)]
@@ -191,5 +334,48 @@ mod tests {
         let digest = Digest256::of("secret");
         assert!(digest.matches("secret"));
         assert!(!digest.matches("Secret") && !digest.matches(""));
+    }
+
+    fn grant(kind: CredentialKind) -> Grant {
+        let (tenant, name) = ("acme".parse().expect("tenant"), "erp".to_owned());
+        Grant { kind, tenant, name, scopes: Permissions::all(), ends_at: None }
+    }
+
+    #[test]
+    fn a_secret_is_accepted_until_it_ends_or_is_revoked() {
+        for kind in [CredentialKind::Client, CredentialKind::Key] {
+            let end = Millis(1_000);
+            let (mut one, secret) = Grant { ends_at: Some(end), ..grant(kind) }.issue([1; 12], [2; 32], Millis(0));
+            assert!(one.accepts(&secret, Millis(999)) && !one.accepts(&secret, end));
+            assert!(!one.accepts("", Millis(0)) && !one.accepts(&secret.to_uppercase(), Millis(0)));
+            assert!(one.revoke(Millis(5)) && !one.revoke(Millis(6)));
+            assert!(!one.accepts(&secret, Millis(7)));
+        }
+    }
+
+    #[test]
+    fn rotated_secrets_are_good_for_their_grace_and_an_emergency_ends_them_all() {
+        let (mut one, first) = grant(CredentialKind::Key).issue([1; 12], [2; 32], Millis(0));
+        let second = one.rotate([3; 32], Duration::from_secs(60), Millis(0));
+        let third = one.rotate([4; 32], Duration::from_secs(600), Millis(10_000));
+        assert!([&first, &second, &third].iter().all(|secret| one.accepts(secret, Millis(59_999))));
+        assert!(!one.accepts(&first, Millis(60_000)) && one.accepts(&second, Millis(609_999)));
+        let fourth = one.rotate([5; 32], Duration::ZERO, Millis(20_000));
+        assert!(one.accepts(&fourth, Millis(20_000)));
+        assert!(![&first, &second, &third].iter().any(|secret| one.accepts(secret, Millis(20_000))));
+    }
+
+    #[test]
+    fn a_key_says_where_its_record_is() {
+        let (key, text) = grant(CredentialKind::Key).issue([0xab; 12], [2; 32], Millis(0));
+        assert_eq!(key_parts(&text), Some((key.tenant.clone(), key.id.clone())));
+        assert_eq!(key.prefix(), "slc_acme_abababab");
+        assert!(text.starts_with(&key.prefix()) && text.len() == "slc_acme_".len() + 64);
+        for bad in ["", "slc_", "slc_acme_", &text[..70], &text.to_uppercase(), &format!("{}0", *text), "slc_A_B"] {
+            assert_eq!(key_parts(bad), None, "{bad}");
+        }
+        let (client, _) = grant(CredentialKind::Client).issue([1; 12], [2; 32], Millis(0));
+        assert_eq!(client_tenant(&client.id), Some(client.tenant));
+        assert!(["", "client_", "client_Acme_1", "key_1"].iter().all(|bad| client_tenant(bad).is_none()));
     }
 }

@@ -1,5 +1,6 @@
 //! The domain: plain data and pure rules. No AWS, no HTTP, no clock.
 
+pub mod allowance;
 pub mod chunk;
 pub mod credentials;
 pub mod event;
@@ -13,4 +14,5 @@ pub mod retry;
 pub mod route;
 pub mod scope;
 pub mod suspension;
+pub mod tenant;
 pub mod time;

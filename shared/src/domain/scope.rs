@@ -20,6 +20,12 @@ impl TenantId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The partition key of one family of records that both environments share, such as credentials.
+    #[must_use]
+    pub fn partition(&self, family: impl fmt::Display) -> String {
+        format!("{self}#both#{family}")
+    }
 }
 
 /// Not a tenant identifier.
@@ -116,6 +122,7 @@ mod tests {
     fn a_key_begins_with_tenant_and_environment() {
         let scope = Scope { tenant: "acme".parse().expect("valid"), environment: Environment::Sandbox };
         assert_eq!(scope.partition("routes"), "acme#s#routes");
+        assert_eq!(scope.tenant.partition("credentials"), "acme#both#credentials");
         for bad in ["", "Acme", "a#b", "a/b", &"a".repeat(41)] {
             assert!(bad.parse::<TenantId>().is_err(), "{bad}");
         }

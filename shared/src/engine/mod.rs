@@ -13,6 +13,7 @@ pub mod replay;
 pub mod sender;
 mod settle;
 mod suspend;
+pub mod tenancy;
 pub mod tick;
 
 use crate::outbound::HeaderError;

@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::problem::Problem;
 
@@ -53,6 +54,36 @@ impl<S: Send + Sync> FromRequest<S> for EmptyBody {
             Some(name) => Err(Problem::field(pointer([name.as_str()]), "unknown field: the body is empty or {}")),
         }
     }
+}
+
+/// A body parsed from JSON, or the default where there is none.
+#[derive(Clone, Debug)]
+pub struct OptionalBody<T>(pub T);
+
+impl<S, T> FromRequest<S> for OptionalBody<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Default,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(&parts.headers, body, MAX_BODY_BYTES).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        expect_json(&parts.headers)?;
+        parse(&bytes).map(Self)
+    }
+}
+
+/// Tells `null` from a field that is missing, as `deserialize_with`.
+///
+/// # Errors
+/// The deserializer's.
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Reads a body of at most `limit` bytes.

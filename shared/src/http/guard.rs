@@ -43,8 +43,6 @@ pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> 
     }
     let (mut parts, body) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, &guard.app).await?;
-    // The handler asks again, and finds it here.
-    parts.extensions.insert(caller.clone());
     let deed = if NOT_AUDITED.contains(&guard.operation) {
         None
     } else {

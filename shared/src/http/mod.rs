@@ -6,6 +6,7 @@ pub mod body;
 pub mod guard;
 pub mod idempotency;
 pub mod layers;
+pub mod limits;
 pub mod problem;
 pub mod query;
 pub mod targets;

@@ -1,20 +1,14 @@
-//! API clients and API keys. A key is found by its digest; nothing of the key itself is stored.
+//! API clients and API keys: one partition a tenant. Nothing of a secret but its digest is stored.
 
-use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::{Db, Key, StoreError};
-use crate::domain::credentials::{ApiClient, ApiKey, Digest256};
+use crate::domain::credentials::{Credential, CredentialKind, Grant};
 use crate::domain::scope::TenantId;
-use crate::domain::time::Millis;
+use crate::ports::Ports;
 
-/// A tenant.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Tenant {
-    /// Its id.
-    pub id: TenantId,
-    /// When it was made.
-    pub created_at: Millis,
-}
+/// No id of ours is longer; the database refuses keys that are too long.
+const MAX_ID_BYTES: usize = 128;
 
 /// The credentials of every tenant.
 #[derive(Clone, Debug)]
@@ -22,17 +16,8 @@ pub struct Credentials {
     db: Db,
 }
 
-// These keys stand outside any scope: a caller has none before it is known.
-fn client_key(client_id: &str) -> Key {
-    Key::new(format!("client#{client_id}"), "client")
-}
-
-fn digest_key(digest: &Digest256) -> Key {
-    Key::new(format!("key#{}", digest.as_str()), "key")
-}
-
-fn tenant_key(tenant: &TenantId) -> Key {
-    Key::new("tenants".to_owned(), tenant.as_str())
+pub(super) fn key(tenant: &TenantId, id: &str) -> Key {
+    Key::new(tenant.partition("credentials"), id)
 }
 
 impl Credentials {
@@ -42,52 +27,63 @@ impl Credentials {
         Self { db }
     }
 
-    /// Makes a tenant.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] where it exists.
-    pub async fn create_tenant(&self, tenant: &Tenant) -> Result<(), StoreError> {
-        self.db.create(&self.db.tables.config, &tenant_key(&tenant.id), tenant).await
-    }
-
-    /// Every tenant.
+    /// Makes a credential; gives it with its secret, which is shown once.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
-        self.db.all(&self.db.tables.config, "tenants").await
+    pub async fn issue(&self, grant: Grant, ports: &Ports) -> Result<(Credential, Zeroizing<String>), StoreError> {
+        let (credential, secret) = grant.issue(ports.bytes(), ports.bytes(), ports.now());
+        let key = key(&credential.tenant, &credential.id);
+        self.db.create(&self.db.tables.config, &key, &credential).await?;
+        Ok((credential, secret))
     }
 
-    /// Makes a client.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] where the id is taken.
-    pub async fn create_client(&self, client: &ApiClient) -> Result<(), StoreError> {
-        self.db.create(&self.db.tables.config, &client_key(&client.client_id), client).await
-    }
-
-    /// The client of that id.
+    /// The credential of that id.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn client(&self, client_id: &str) -> Result<Option<ApiClient>, StoreError> {
-        self.db.get(&self.db.tables.config, &client_key(client_id)).await
+    pub async fn get(&self, tenant: &TenantId, id: &str) -> Result<Option<Credential>, StoreError> {
+        if id.len() > MAX_ID_BYTES {
+            return Ok(None);
+        }
+        self.db.get(&self.db.tables.config, &key(tenant, id)).await
     }
 
-    /// Makes a key.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] where it exists.
-    pub async fn create_key(&self, key: &ApiKey) -> Result<(), StoreError> {
-        self.db.create(&self.db.tables.config, &digest_key(&key.digest), key).await
-    }
-
-    /// The key whose text is `presented`.
+    /// Every credential of a kind that a tenant has, the oldest first.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn key(&self, presented: &str) -> Result<Option<ApiKey>, StoreError> {
-        let found: Option<ApiKey> = self.db.get(&self.db.tables.config, &digest_key(&Digest256::of(presented))).await?;
-        Ok(found.filter(|key| key.digest.matches(presented)))
+    pub async fn list(&self, tenant: &TenantId, kind: CredentialKind) -> Result<Vec<Credential>, StoreError> {
+        let mut all: Vec<Credential> = self.db.all(&self.db.tables.config, &tenant.partition("credentials")).await?;
+        all.retain(|credential| credential.kind == kind);
+        all.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        Ok(all)
+    }
+
+    /// Writes a credential over the revision it was read at, and raises that revision.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where somebody else wrote or deleted it in between.
+    pub async fn update(&self, credential: &mut Credential) -> Result<(), StoreError> {
+        let read = credential.revision;
+        credential.revision += 1;
+        let key = key(&credential.tenant, &credential.id);
+        self.db.replace(&self.db.tables.config, &key, credential, read).await
+    }
+
+    /// Deletes a credential; `false` where there was none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete(&self, credential: &Credential) -> Result<bool, StoreError> {
+        self.db.delete(&self.db.tables.config, &key(&credential.tenant, &credential.id)).await
+    }
+
+    /// Deletes all that a tenant has.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clear(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        self.db.clear(&self.db.tables.config, &tenant.partition("credentials")).await
     }
 }

@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod audit;
 pub mod claims;
+pub mod counters;
 pub mod credentials;
 pub mod endings;
 pub mod exports;
@@ -15,6 +16,7 @@ pub mod pace;
 pub mod parked;
 pub mod reader;
 pub mod routes;
+pub mod tenants;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,19 +31,19 @@ use serde::de::DeserializeOwned;
 /// An item as the SDK has it.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// The names of the three tables.
+/// The names of the tables.
 #[derive(Clone, Debug)]
 pub struct Tables {
     /// The event log.
     pub events: String,
     /// Routes, credentials, export cursors.
     pub config: String,
-    /// Outcomes, integration logs, rejected events, dead letters, id claims.
+    /// Outcomes, integration logs, rejected events, dead letters, id claims, what is used of limits.
     pub activity: String,
 }
 
 impl Tables {
-    /// The three names behind a prefix: `{prefix}events` and so on.
+    /// The names behind a prefix: `{prefix}events` and so on.
     #[must_use]
     pub fn with_prefix(prefix: &str) -> Self {
         let name = |table: &str| format!("{prefix}{table}");

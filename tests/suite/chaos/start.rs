@@ -117,6 +117,70 @@ async fn secrets_in_the_folder_are_for_its_owner_alone() -> Result<()> {
 }
 
 #[tokio::test]
+async fn bootstrap_makes_an_operator_once() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().to_str().context("a path")?;
+    let output = run(&["bootstrap", "--tenant", "ops", "--data", data], &[]).await?;
+    ensure!(output.status.code() == Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let made: Value = serde_json::from_slice(&output.stdout)?;
+    ensure!(made["status"] == "created", "{made}");
+    let again = run(&["bootstrap", "--tenant", "ops", "--data", data], &[]).await?;
+    let again: Value = serde_json::from_slice(&again.stdout)?;
+    ensure!(again == serde_json::json!({"status": "exists", "tenant": "ops"}), "{again}");
+    refused(&run(&["bootstrap", "--tenant", "ops", "--data", "/dev/null/x"], &[]).await?, "/dev/null/x")?;
+
+    let serve = Serve::start(folder.path(), &[]).await?;
+    refused(&run(&["bootstrap", "--tenant", "ops", "--data", data], &[]).await?, "another process")?;
+    let open = Api::open(&serve.credentials.base_url)?;
+    let body = serde_json::json!({"client_id": made["client_id"], "client_secret": made["client_secret"]});
+    let token = open.post("/v1/auth/token", &body).await?.json(200)?;
+    let ops = open.with(&format!("Bearer {}", token["access_token"].as_str().context("a token")?));
+    ensure!(ops.get("/v1/tenants").await?.json(200)?["tenants"].as_array().is_some_and(|all| all.len() == 2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn rotated_master_keys_leave_tokens_and_secrets_good() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().to_str().context("a path")?;
+    let inbox = Inbox::open().await?;
+    let serve = Serve::start(folder.path(), &[]).await?;
+    let token = async |serve: &Serve| {
+        let key = format!("ApiKey {}", serve.credentials.api_key);
+        let token = Api::open(&serve.credentials.base_url)?.with(&key).act("/v1/auth/token").await?.json(200)?;
+        anyhow::Ok(format!("Bearer {}", token["access_token"].as_str().context("a token")?))
+    };
+    let old = token(&serve).await?;
+    let hook = serde_json::json!({
+        "id": "hook", "integration_type": "permanent", "callback_parameters": {"callback_url": inbox.url()},
+    });
+    Api::open(&serve.credentials.base_url)?.with(&old).post("/v1/integrations", &hook).await?.json(200)?;
+    refused(&run(&["rotate-keys", "--data", data], &[]).await?, "another process")?;
+    serve.signal("TERM").await?;
+    ensure!(run(&["rotate-keys", "--data", data], &[]).await?.status.success());
+
+    let serve = Serve::start(folder.path(), &[]).await?;
+    let new = token(&serve).await?;
+    for token in [&old, &new] {
+        let api = Api::open(&serve.credentials.base_url)?.with(token);
+        api.publish(&serde_json::json!({"name": "a.b", "payload": {}})).await?.json(202)?;
+    }
+    // Signed with the secret that was sealed under the old key.
+    inbox.wait_for(2).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn master_keys_that_others_may_read_are_refused() -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().to_str().context("a path")?;
+    ensure!(run(&["rotate-keys", "--data", data], &[]).await?.status.success());
+    std::fs::set_permissions(folder.path().join("keys.json"), std::fs::Permissions::from_mode(0o644))?;
+    refused(&run(&["serve", "--listen", "127.0.0.1:0", "--data", data], &[]).await?, "chmod 600")
+}
+
+#[tokio::test]
 async fn the_demo_checks_itself_and_ends_well() -> Result<()> {
     let output = run(&["demo"], &[]).await?;
     let text = String::from_utf8_lossy(&output.stdout);

@@ -11,10 +11,8 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use sluice::domain::credentials::{ApiClient, Digest256, Permissions};
 use sluice::ports::Ports;
-use sluice::store::credentials::{Credentials, Tenant};
-use sluice::store::{Db, Tables};
+use sluice_workers::BOOTSTRAP;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -83,8 +81,11 @@ struct Session {
 
 impl Session {
     async fn start(stack: &'static Stack) -> Self {
-        let secret = register(stack).await;
-        let body = json!({"client_id": TENANT, "client_secret": secret});
+        let made = stack.invoke(BOOTSTRAP, &json!({ "tenant": TENANT })).await;
+        assert_eq!(made["status"], "created", "{made}");
+        let again = stack.invoke(BOOTSTRAP, &json!({ "tenant": TENANT })).await;
+        assert_eq!(again, json!({"status": "exists", "tenant": TENANT}));
+        let body = json!({"client_id": made["client_id"], "client_secret": made["client_secret"]});
         let request = Request { method: "POST", path: "/v1/auth/token", authorization: None, body: Some(body) };
         let token = expect(stack.call(&request).await, 200);
         let authorization = format!("Bearer {}", token["access_token"].as_str().expect("a token"));
@@ -128,31 +129,6 @@ fn expect(answer: Answer, status: u64) -> Value {
     answer.body
 }
 
-/// Makes the tenant and a client of it, as an operator does; returns the client's secret.
-async fn register(stack: &Stack) -> String {
-    let table = |name: &str| stack.variable("auth.token", name).to_owned();
-    let tables = Tables {
-        events: table("SLUICE_TABLE_EVENTS"),
-        config: table("SLUICE_TABLE_CONFIG"),
-        activity: table("SLUICE_TABLE_ACTIVITY"),
-    };
-    let client = aws_sdk_dynamodb::Client::new(&operator(stack).await);
-    let credentials = Credentials::new(Db::new(client, tables));
-    let (ports, secret) = (Ports::system(), "a secret of the tests".to_owned());
-    let tenant = Tenant { id: TENANT.parse().expect("a tenant's id"), created_at: ports.now() };
-    credentials.create_tenant(&tenant).await.expect("a new tenant");
-    let client = ApiClient {
-        client_id: TENANT.to_owned(),
-        tenant: tenant.id,
-        name: "tests".to_owned(),
-        scopes: Permissions::all(),
-        secret: Digest256::of(&secret),
-        created_at: tenant.created_at,
-    };
-    credentials.create_client(&client).await.expect("a new client");
-    secret
-}
-
 async fn operator(stack: &Stack) -> aws_config::SdkConfig {
     aws_config::defaults(aws_config::BehaviorVersion::latest())
         .endpoint_url(&stack.endpoint)
@@ -185,6 +161,7 @@ async fn an_event_finds_its_way_through_the_deployed_functions() {
     suspending(&session, &mut target).await;
     a_window_of_the_past(&session).await;
     exporting(&session).await;
+    administering(&session).await;
 
     for id in ["hook", "window", "files"] {
         expect(session.call("DELETE", &format!("/v1/integrations/{id}"), None).await, 204);
@@ -286,4 +263,22 @@ async fn exporting(session: &Session) {
         .map(|line| serde_json::from_slice(line).expect("an envelope"))
         .collect();
     assert_eq!(lines.iter().map(|line| &line["name"]).collect::<Vec<_>>(), ["order.filed"]);
+}
+
+async fn administering(session: &Session) {
+    for (path, secret) in [("/v1/api-clients", "client_secret"), ("/v1/api-keys", "key")] {
+        let made = session.post(path, json!({"name": "erp", "scopes": ["events:read"]}), 201).await;
+        let one = format!("{path}/{}", made["id"].as_str().expect("an id"));
+        assert!(session.get(path).await.to_string().contains(made["id"].as_str().expect("an id")));
+        let rotated = session.post(&format!("{one}/rotate"), json!({"grace_seconds": 0}), 200).await;
+        assert_ne!(rotated[secret], made[secret]);
+        if secret == "key" {
+            assert_eq!(session.post(&format!("{one}/revoke"), json!({}), 200).await["status"], "revoked");
+        }
+        expect(session.call("DELETE", &one, None).await, 204);
+    }
+    session.post("/v1/tenants", json!({"id": "other"}), 201).await;
+    expect(session.call("PATCH", "/v1/tenants/other", Some(json!({"events_per_day": 5}))).await, 200);
+    assert!(session.get("/v1/tenants").await.to_string().contains("other"));
+    expect(session.call("DELETE", "/v1/tenants/other", None).await, 204);
 }

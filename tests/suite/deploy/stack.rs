@@ -24,14 +24,9 @@ const REGION: &str = "us-east-1";
 /// The deployed functions.
 pub(crate) struct Stack {
     pub(crate) endpoint: String,
-    /// Their names at the emulator and their environment, by handler.
-    deployed: BTreeMap<String, Deployed>,
+    /// Their names at the emulator, by handler.
+    deployed: BTreeMap<String, String>,
     template: Vec<Function>,
-}
-
-struct Deployed {
-    name: String,
-    variables: Map<String, Value>,
 }
 
 /// A request, as a client of the gateway sends it.
@@ -120,7 +115,7 @@ impl Stack {
     /// # Panics
     /// Where the function fails, rather than answers.
     pub(crate) async fn invoke(&self, handler: &str, event: &Value) -> Value {
-        let name = &self.deployed.get(handler).unwrap_or_else(|| panic!("{handler} is not deployed")).name;
+        let name = self.deployed.get(handler).unwrap_or_else(|| panic!("{handler} is not deployed"));
         let url = format!("{}/2015-03-31/functions/{name}/invocations", self.endpoint);
         let request = http().post(url).header("authorization", authorization()).body(event.to_string());
         let answer = request.send().await.expect("the emulator answers");
@@ -128,11 +123,6 @@ impl Stack {
         let text = answer.text().await.expect("a text");
         assert!(!failed, "{handler} failed: {text}");
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("{handler} answers {text}"))
-    }
-
-    /// What a function finds in its environment.
-    pub(crate) fn variable(&self, handler: &str, name: &str) -> &str {
-        self.deployed[handler].variables[name].as_str().unwrap_or_else(|| panic!("{handler} has no {name}"))
     }
 }
 
@@ -145,7 +135,7 @@ fn authorization() -> String {
     format!("AWS4-HMAC-SHA256 Credential=test/20261121/{REGION}/lambda/aws4_request, SignedHeaders=host, Signature=0")
 }
 
-async fn functions(endpoint: &str) -> Result<BTreeMap<String, Deployed>> {
+async fn functions(endpoint: &str) -> Result<BTreeMap<String, String>> {
     let (mut found, mut marker) = (BTreeMap::new(), String::new());
     loop {
         let url = format!("{endpoint}/2015-03-31/functions?MaxItems=50{marker}");
@@ -154,8 +144,7 @@ async fn functions(endpoint: &str) -> Result<BTreeMap<String, Deployed>> {
         for function in page["Functions"].as_array().with_context(|| format!("no functions in {page}"))? {
             let handler = function["Handler"].as_str().unwrap_or_default().to_owned();
             let name = function["FunctionName"].as_str().unwrap_or_default().to_owned();
-            let variables = function["Environment"]["Variables"].as_object().cloned().unwrap_or_default();
-            found.insert(handler, Deployed { name, variables });
+            found.insert(handler, name);
         }
         match page["NextMarker"].as_str().filter(|next| !next.is_empty()) {
             Some(next) => marker = format!("&Marker={next}"),

@@ -46,6 +46,10 @@ async fn json_form_basic_and_api_key_give_a_token_that_works() -> Result<()> {
     let body = "grant_type=client_credentials&client_id=ID&client_secret=SECRET";
     works(&tenant, &token(&form(&tenant, body, None).await?)?).await?;
 
+    // RFC 6749: what a form has besides is passed over.
+    let more = "grant_type=client_credentials&client_id=ID&client_secret=SECRET&audience=x";
+    works(&tenant, &token(&form(&tenant, more, None).await?)?).await?;
+
     let basic = Some((tenant.client_id.as_str(), tenant.client_secret.as_str()));
     works(&tenant, &token(&form(&tenant, "grant_type=client_credentials", basic).await?)?).await?;
 
@@ -78,7 +82,8 @@ async fn bad_credentials_are_an_invalid_client() -> Result<()> {
     ensure!(reply.header("www-authenticate").starts_with("Basic"), "{:?}", reply.headers);
     for bad in ["ApiKey nonsense", "ApiKey slc_a_b", "Bearer x", "ApiKey "] {
         let reply = open.with(bad).act(PATH).await?;
-        ensure!(reply.status == 401 && !reply.header("www-authenticate").is_empty(), "{bad}: {reply:?}");
+        reply.error(401, "invalid_client").with_context(|| bad.to_owned())?;
+        ensure!(!reply.header("www-authenticate").is_empty(), "{bad}: no challenge");
     }
     Ok(())
 }

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use sluice::domain::credentials::{ApiClient, ApiKey, Digest256, Permissions, api_key_text};
+use sluice::domain::credentials::{CredentialKind, Grant, Permissions};
 use sluice::domain::ids::{ChunkId, unique};
 use sluice::domain::scope::{Scope, TenantId};
-use sluice_local::provision::{S3Access, hex};
+use sluice::domain::tenant::Tenant as TenantRecord;
+use sluice::engine::tenancy;
+use sluice_local::provision::S3Access;
 use sluice_local::system::{Options, System, local_settings};
 use tempfile::TempDir;
 use tokio::runtime::{Handle, Runtime};
@@ -72,18 +74,11 @@ impl World {
     pub(crate) async fn tenant(&self) -> Result<Tenant> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let id: TenantId = format!("t{}", NUMBER.fetch_add(1, Ordering::Relaxed)).parse()?;
-        let client_secret = format!("sls_{}", hex(&self.system.app.ports.bytes::<32>()));
-        let created_at = self.system.app.ports.now();
-        let client = ApiClient {
-            client_id: unique("client"),
-            tenant: id.clone(),
-            name: "test".to_owned(),
-            scopes: Permissions::all(),
-            secret: Digest256::of(&client_secret),
-            created_at,
-        };
-        let (app, client_id) = (self.system.app.clone(), client.client_id.clone());
-        self.runtime.spawn(async move { app.credentials.create_client(&client).await }).await??;
+        let app = self.system.app.clone();
+        let record = TenantRecord::new(id.clone(), false, app.ports.now());
+        let made = self.runtime.spawn(async move { tenancy::create(&app, &record).await }).await??;
+        let (client, client_secret) = made.context("the tenant exists")?;
+        let (client_id, client_secret) = (client.id, client_secret.to_string());
         let api_key = self.key(&id, Permissions::all()).await?;
         let api = self.open()?.with(&format!("ApiKey {api_key}"));
         let s3 = self.system.credentials.s3.clone();
@@ -105,18 +100,10 @@ impl World {
     }
 
     async fn key(&self, tenant: &TenantId, scopes: Permissions) -> Result<String> {
-        let text = api_key_text(tenant, self.system.app.ports.bytes());
-        let key = ApiKey {
-            id: unique("key"),
-            tenant: tenant.clone(),
-            name: "test".to_owned(),
-            scopes,
-            digest: Digest256::of(&text),
-            created_at: self.system.app.ports.now(),
-        };
-        let app = self.system.app.clone();
-        self.runtime.spawn(async move { app.credentials.create_key(&key).await }).await??;
-        Ok(text)
+        let (app, name) = (self.system.app.clone(), "test".to_owned());
+        let grant = Grant { kind: CredentialKind::Key, tenant: tenant.clone(), name, scopes, ends_at: None };
+        let issued = self.runtime.spawn(async move { app.credentials.issue(grant, &app.ports).await }).await??;
+        Ok(issued.1.to_string())
     }
 }
 

@@ -1,17 +1,17 @@
 //! `POST /v1/auth/token`: an access token for a client's id and secret, or for an API key.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use base64::Engine as _;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
-use sluice::domain::credentials::Permissions;
-use sluice::domain::scope::TenantId;
+use sluice::domain::credentials::{Credential, Permissions};
 use sluice::http::auth::{Authenticator, TOKEN_SECONDS};
 use sluice::http::body::{self, expect_json};
 use sluice::http::problem::{ErrorBody, Problem};
+
+use crate::credentials::secret_answer;
 
 /// A client's credentials.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -46,8 +46,9 @@ pub(crate) struct TokenAnswer {
 
 /// Get an access token
 ///
-/// As JSON, or as an RFC 6749 form with the credentials in the body or in `Authorization: Basic`. An empty body with
-/// `Authorization: ApiKey` also gives a token.
+/// As JSON, or as an RFC 6749 form, with the credentials in the body or in `Authorization: Basic`. An empty body with
+/// `Authorization: ApiKey` also gives a token. A token ends with what it was made for: within 10 seconds of its client
+/// being deleted or its key revoked.
 #[utoipa::path(
     post, path = "/v1/auth/token", operation_id = "auth.token", tag = "auth",
     request_body(content((TokenRequest = "application/json"), (TokenRequest = "application/x-www-form-urlencoded"))),
@@ -64,53 +65,65 @@ pub(crate) async fn token(
     body: Body,
 ) -> Result<Response, Problem> {
     let bytes = body::read(&headers, body, 16 * 1024).await?;
-    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let (holder, asked) = match authorization {
-        Some(key) if bytes.is_empty() => (authenticator.key_holder(key).await?, None),
-        _ => {
-            let request = read(&headers, &bytes, authorization)?;
-            let scope = request.scope.clone();
-            (client(&authenticator, request).await?, scope)
-        }
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let key = credentials_of(authorization, "apikey");
+    let request = if bytes.is_empty() { TokenRequest::default() } else { read(&headers, &bytes)? };
+    let credential = match key {
+        Some(key) => authenticator.api_key(key).await?,
+        None => client(&authenticator, &request, authorization).await?,
     };
-    let (tenant, subject, allowed) = holder;
-    let granted = grant(asked.as_deref(), allowed)?;
-    let access_token = authenticator.token(&tenant, &subject, &granted)?;
+    let credential = credential.ok_or_else(invalid_client)?;
+    let granted = grant(request.scope.as_deref(), &credential.scopes)?;
+    let access_token = authenticator.token(&credential, &granted)?;
     let answer =
         TokenAnswer { access_token, token_type: "Bearer", expires_in: TOKEN_SECONDS, scope: granted.to_string() };
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+    Ok(secret_answer(StatusCode::OK, answer))
 }
 
-fn read(headers: &HeaderMap, bytes: &[u8], authorization: Option<&str>) -> Result<TokenRequest, Problem> {
+fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<TokenRequest, Problem> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    if !content_type.starts_with("application/x-www-form-urlencoded") {
-        expect_json(headers)?;
-        return body::parse(bytes);
+    if content_type.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+        return form(bytes);
     }
-    let mut request: TokenRequest = serde_urlencoded::from_bytes(bytes)
-        .map_err(|_| Problem::bad_request("invalid_request", "The form is not one of RFC 6749."))?;
-    match request.grant_type.as_deref() {
-        Some("client_credentials") => {}
-        Some(_) => {
-            let message = "The grant type is client_credentials.";
-            return Err(Problem::bad_request("unsupported_grant_type", message));
+    expect_json(headers)?;
+    body::parse(bytes)
+}
+
+/// A form of RFC 6749: a parameter it does not know is passed over, one given twice is an error, as is no grant type.
+fn form(bytes: &[u8]) -> Result<TokenRequest, Problem> {
+    let invalid = |message: &str| Problem::bad_request("invalid_request", message);
+    let pairs: Vec<(String, String)> =
+        serde_urlencoded::from_bytes(bytes).map_err(|_| invalid("The form is not one of RFC 6749."))?;
+    let mut request = TokenRequest::default();
+    for (name, value) in pairs {
+        let field = match name.as_str() {
+            "client_id" => &mut request.client_id,
+            "client_secret" => &mut request.client_secret,
+            "scope" => &mut request.scope,
+            "grant_type" => &mut request.grant_type,
+            _ => continue,
+        };
+        if field.replace(value).is_some() {
+            return Err(invalid(&format!("{name} is there twice.")));
         }
-        None => return Err(Problem::bad_request("invalid_request", "grant_type is missing.")),
     }
-    if let Some((id, secret)) = authorization.and_then(basic) {
-        (request.client_id, request.client_secret) = (Some(id), Some(secret));
-    }
-    Ok(request)
+    if request.grant_type.is_none() { Err(invalid("grant_type is missing.")) } else { Ok(request) }
+}
+
+/// What follows the scheme in an `Authorization` header.
+fn credentials_of<'a>(authorization: &'a str, scheme: &str) -> Option<&'a str> {
+    let (given, credentials) = authorization.split_once(' ')?;
+    given.eq_ignore_ascii_case(scheme).then(|| credentials.trim())
 }
 
 /// The id and secret of `Authorization: Basic`, each form-encoded as RFC 6749 has it.
 fn basic(authorization: &str) -> Option<(String, String)> {
-    let (scheme, encoded) = authorization.split_once(' ')?;
-    let decoded = base64::engine::general_purpose::STANDARD.decode(encoded.trim()).ok()?;
+    let encoded = credentials_of(authorization, "basic")?;
+    let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
     let text = String::from_utf8(decoded).ok()?;
     let (id, secret) = text.split_once(':')?;
     let plain = |part: &str| form_decoded(part).unwrap_or_else(|| part.to_owned());
-    scheme.eq_ignore_ascii_case("basic").then(|| (plain(id), plain(secret)))
+    Some((plain(id), plain(secret)))
 }
 
 fn form_decoded(part: &str) -> Option<String> {
@@ -118,23 +131,30 @@ fn form_decoded(part: &str) -> Option<String> {
     pairs.into_iter().next().map(|(_, value)| value)
 }
 
-type Holder = (TenantId, String, Permissions);
-
-async fn client(authenticator: &Authenticator, request: TokenRequest) -> Result<Holder, Problem> {
-    let (Some(id), Some(secret)) = (request.client_id, request.client_secret) else {
-        return Err(Problem::bad_request("invalid_request", "client_id and client_secret are needed."));
-    };
-    let client = authenticator.client(&id, &secret).await?.ok_or_else(invalid_client)?;
-    Ok((client.tenant, client.client_id, client.scopes))
+async fn client(
+    authenticator: &Authenticator,
+    request: &TokenRequest,
+    authorization: &str,
+) -> Result<Option<Credential>, Problem> {
+    if request.grant_type.as_deref().is_some_and(|grant_type| grant_type != "client_credentials") {
+        return Err(Problem::bad_request("unsupported_grant_type", "The grant type is client_credentials."));
+    }
+    let named = request.client_id.clone().zip(request.client_secret.clone());
+    match basic(authorization).or(named) {
+        Some((id, secret)) => Ok(authenticator.client(&id, &secret).await?),
+        // Credentials of a kind that gives no tokens.
+        None if !authorization.is_empty() && request.client_id.is_none() => Ok(None),
+        None => Err(Problem::bad_request("invalid_request", "client_id and client_secret are needed.")),
+    }
 }
 
 fn invalid_client() -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "invalid_client", "No client has this id and secret.")
+    Problem::new(StatusCode::UNAUTHORIZED, "invalid_client", "No client or key has these credentials.")
         .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"sluice\""))
 }
 
-fn grant(asked: Option<&str>, allowed: Permissions) -> Result<Permissions, Problem> {
-    let Some(asked) = asked.filter(|scope| !scope.trim().is_empty()) else { return Ok(allowed) };
+fn grant(asked: Option<&str>, allowed: &Permissions) -> Result<Permissions, Problem> {
+    let Some(asked) = asked.filter(|scope| !scope.trim().is_empty()) else { return Ok(allowed.clone()) };
     let asked: Permissions = asked.parse().map_err(|e| Problem::bad_request("invalid_scope", format!("{e}.")))?;
     if allowed.include(&asked) {
         return Ok(asked);

@@ -12,6 +12,7 @@ use sluice::domain::time::Millis;
 use sluice::engine::publish::{Acceptance, NewEvent, Publisher};
 use sluice::http::auth::{EventsWrite, Needs};
 use sluice::http::body::{self, expect_json, too_large};
+use sluice::http::limits::Limiter;
 use sluice::http::problem::{ErrorBody, FieldError, Problem};
 
 /// An event to publish.
@@ -99,6 +100,7 @@ enum EventStatus {
         (status = 202, description = "Durable, and on their way", body = PublishAnswer),
         (status = 400, description = "Which events are bad, each with a pointer", body = ErrorBody),
         (status = 413, description = "Larger than 5 MiB, or one event larger than 256 KiB", body = ErrorBody),
+        (status = 429, description = "`rate_limited`, or `quota_exceeded`: `Retry-After` says when to come again", body = ErrorBody),
         (status = 503, description = "Not taken; try again", body = ErrorBody),
     ),
     security(("oauth2" = ["events:write"]), ("bearer" = []), ("api_key" = [])),
@@ -106,6 +108,7 @@ enum EventStatus {
 pub(crate) async fn publish(
     Needs { caller, .. }: Needs<EventsWrite>,
     State(publisher): State<Publisher>,
+    State(limiter): State<Limiter>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<PublishAnswer>), Problem> {
@@ -118,6 +121,7 @@ pub(crate) async fn publish(
     drop(reading);
     let events = parse(&bytes)?;
     drop(bytes);
+    limiter.count_events(&caller, events.len()).await?;
     let names: Vec<String> = events.iter().map(|event| event.name.clone()).collect();
     let receipts = publisher.publish(&caller.scope, events).await.map_err(|error| Problem::unavailable(&error))?;
     let count = |wanted| receipts.iter().filter(|(_, acceptance)| *acceptance == wanted).count();

@@ -2,19 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use sluice::app::App;
 use sluice::domain::route::{S3Target, WebhookTarget};
 use sluice::domain::scope::Scope;
+use sluice::http::body::present;
 use sluice::http::problem::{FieldError, Problem};
 use sluice::secrets::{MASK, Sealed};
 
 use super::parameters::{CallbackParameters, S3Parameters};
-
-/// Tells `null` from a field that is missing.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
 
 /// Changes to a webhook target.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]

@@ -1,0 +1,31 @@
+//! `DELETE /v1/api-clients/{id}`: an OAuth 2.0 client is refused, and gone.
+
+use axum::extract::State;
+use http::StatusCode;
+use sluice::app::App;
+use sluice::domain::credentials::CredentialKind;
+use sluice::http::auth::{Admin, Needs};
+use sluice::http::problem::{ErrorBody, Problem};
+use sluice::http::query::PathParams;
+
+use crate::credentials;
+
+/// Delete an OAuth 2.0 client
+///
+/// It is refused everywhere within 10 seconds, and so are the access tokens that were made for it.
+#[utoipa::path(
+    delete, path = "/v1/api-clients/{id}", operation_id = "api_clients.delete", tag = "api_clients",
+    params(("id" = String, Path, description = "The client")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 404, description = "There is no such client", body = ErrorBody),
+    ),
+    security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn delete(
+    Needs { caller, .. }: Needs<Admin>,
+    State(app): State<App>,
+    PathParams(id): PathParams<String>,
+) -> Result<StatusCode, Problem> {
+    credentials::delete(&app, &caller, CredentialKind::Client, &id).await
+}

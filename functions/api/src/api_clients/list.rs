@@ -1,0 +1,31 @@
+//! `GET /v1/api-clients`: the OAuth 2.0 clients of the caller's tenant.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use sluice::domain::credentials::CredentialKind;
+use sluice::http::auth::{Admin, Needs};
+use sluice::http::problem::Problem;
+use sluice::store::credentials::Credentials;
+
+use super::ApiClient;
+
+/// Every client of the tenant.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct ApiClientList {
+    api_clients: Vec<ApiClient>,
+}
+
+/// List OAuth 2.0 clients
+#[utoipa::path(
+    get, path = "/v1/api-clients", operation_id = "api_clients.list", tag = "api_clients",
+    responses((status = 200, description = "Every client, the oldest first", body = ApiClientList)),
+    security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn list(
+    Needs { caller, .. }: Needs<Admin>,
+    State(credentials): State<Credentials>,
+) -> Result<Json<ApiClientList>, Problem> {
+    let all = credentials.list(&caller.scope.tenant, CredentialKind::Client).await?;
+    Ok(Json(ApiClientList { api_clients: all.into_iter().map(ApiClient::from).collect() }))
+}

@@ -1,0 +1,47 @@
+//! OAuth 2.0 clients of the caller's tenant: an id and a secret, for access tokens.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod list;
+pub(crate) mod rotate;
+
+use serde::Serialize;
+use sluice::domain::credentials::{Credential, Permission};
+use sluice::domain::time::Millis;
+
+/// An OAuth 2.0 client.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct ApiClient {
+    id: String,
+    /// The same, by the name that the token endpoint knows it by.
+    client_id: String,
+    name: String,
+    scopes: Vec<Permission>,
+    created_at: Millis,
+    /// From when it is refused; `null` for never.
+    expires_at: Option<Millis>,
+}
+
+/// An OAuth 2.0 client with its secret, which is shown this once.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct ApiClientWithSecret {
+    #[serde(flatten)]
+    client: ApiClient,
+    client_secret: String,
+    /// Until when the secret before it is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_valid_until: Option<Millis>,
+}
+
+impl From<Credential> for ApiClient {
+    fn from(client: Credential) -> Self {
+        Self {
+            id: client.id.clone(),
+            client_id: client.id,
+            name: client.name,
+            scopes: client.scopes.iter().collect(),
+            created_at: client.created_at,
+            expires_at: client.ends_at,
+        }
+    }
+}

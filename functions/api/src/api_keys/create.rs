@@ -1,0 +1,36 @@
+//! `POST /v1/api-keys`: makes an API key; its text is in this answer and in no other.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use sluice::app::App;
+use sluice::domain::credentials::CredentialKind;
+use sluice::http::auth::{Admin, Needs};
+use sluice::http::body::JsonBody;
+use sluice::http::problem::{ErrorBody, Problem};
+
+use super::ApiKeyWithSecret;
+use crate::credentials::{NewCredential, issue, secret_answer};
+
+/// Make an API key
+///
+/// It is good in both environments.
+#[utoipa::path(
+    post, path = "/v1/api-keys", operation_id = "api_keys.create", tag = "api_keys",
+    request_body = NewCredential,
+    responses(
+        (status = 201, description = "The key, and this once its secret", body = ApiKeyWithSecret),
+        (status = 400, description = "`validation_failed`, `credential_limit_exceeded` at 100", body = ErrorBody),
+        (status = 403, description = "`insufficient_scope`: also for a scope to hand out that the caller lacks", body = ErrorBody),
+    ),
+    security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn create(
+    Needs { caller, .. }: Needs<Admin>,
+    State(app): State<App>,
+    JsonBody(request): JsonBody<NewCredential>,
+) -> Result<Response, Problem> {
+    let (made, key) = issue(&app, &caller, CredentialKind::Key, request).await?;
+    let info = made.into();
+    Ok(secret_answer(StatusCode::CREATED, ApiKeyWithSecret { info, key, previous_valid_until: None }))
+}

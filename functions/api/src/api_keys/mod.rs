@@ -1,0 +1,61 @@
+//! API keys of the caller's tenant: one text that says whose it is.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod list;
+pub(crate) mod revoke;
+pub(crate) mod rotate;
+
+use serde::Serialize;
+use sluice::domain::credentials::{Credential, Permission};
+use sluice::domain::time::Millis;
+
+/// Whether a key was revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum KeyStatus {
+    Active,
+    Revoked,
+}
+
+/// An API key.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct ApiKey {
+    id: String,
+    /// What it begins with, to tell it by.
+    #[schema(example = "slc_acme_3f2a9c1e")]
+    prefix: String,
+    name: String,
+    scopes: Vec<Permission>,
+    status: KeyStatus,
+    created_at: Millis,
+    /// From when it is refused; `null` for never.
+    expires_at: Option<Millis>,
+}
+
+/// An API key with its text, which is shown this once.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct ApiKeyWithSecret {
+    #[serde(flatten)]
+    info: ApiKey,
+    /// `slc_{tenant}_{64 hex}`: send it as `Authorization: ApiKey`.
+    key: String,
+    /// Until when the key before it is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_valid_until: Option<Millis>,
+}
+
+impl From<Credential> for ApiKey {
+    fn from(key: Credential) -> Self {
+        let status = if key.revoked_at.is_some() { KeyStatus::Revoked } else { KeyStatus::Active };
+        Self {
+            prefix: key.prefix(),
+            id: key.id,
+            name: key.name,
+            scopes: key.scopes.iter().collect(),
+            status,
+            created_at: key.created_at,
+            expires_at: key.ends_at,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! `POST /v1/api-keys/{id}/revoke`: the key is refused from now on, and stays in the list.
+
+use axum::Json;
+use axum::extract::State;
+use sluice::app::App;
+use sluice::domain::credentials::CredentialKind;
+use sluice::http::auth::{Admin, Needs};
+use sluice::http::body::EmptyBody;
+use sluice::http::problem::{ErrorBody, Problem};
+use sluice::http::query::PathParams;
+
+use super::ApiKey;
+use crate::credentials::find;
+
+/// Revoke an API key
+///
+/// It is refused everywhere within 10 seconds, and so are the access tokens that were made for it. Nothing takes that
+/// back; revoking it again changes nothing.
+#[utoipa::path(
+    post, path = "/v1/api-keys/{id}/revoke", operation_id = "api_keys.revoke", tag = "api_keys",
+    params(("id" = String, Path, description = "The key")),
+    responses(
+        (status = 200, description = "The key, revoked", body = ApiKey),
+        (status = 404, description = "There is no such key", body = ErrorBody),
+    ),
+    security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn revoke(
+    Needs { caller, .. }: Needs<Admin>,
+    State(app): State<App>,
+    PathParams(id): PathParams<String>,
+    EmptyBody: EmptyBody,
+) -> Result<Json<ApiKey>, Problem> {
+    let mut key = find(&app, &caller, CredentialKind::Key, &id).await?;
+    if key.revoke(app.ports.now()) {
+        app.credentials.update(&mut key).await?;
+    }
+    Ok(Json(key.into()))
+}

@@ -1,0 +1,42 @@
+//! `POST /v1/api-keys/{id}/rotate`: a new secret; the old one stays good for a while.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use sluice::app::App;
+use sluice::domain::credentials::CredentialKind;
+use sluice::http::auth::{Admin, Needs};
+use sluice::http::body::OptionalBody;
+use sluice::http::problem::{ErrorBody, Problem};
+use sluice::http::query::PathParams;
+
+use super::ApiKeyWithSecret;
+use crate::credentials::{Rotation, find, rotate as renew, secret_answer};
+
+/// Rotate an API key
+///
+/// With `grace_seconds` 0 every older secret is refused at once.
+#[utoipa::path(
+    post, path = "/v1/api-keys/{id}/rotate", operation_id = "api_keys.rotate", tag = "api_keys",
+    params(("id" = String, Path, description = "The key")),
+    request_body = Option<Rotation>,
+    responses(
+        (status = 200, description = "The key, and this once its new secret", body = ApiKeyWithSecret),
+        (status = 400, description = "`validation_failed`", body = ErrorBody),
+        (status = 403, description = "`insufficient_scope`: also where the key may do what the caller may not", body = ErrorBody),
+        (status = 404, description = "There is no such key", body = ErrorBody),
+        (status = 409, description = "`credential_not_active`: it is revoked or expired", body = ErrorBody),
+    ),
+    security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn rotate(
+    Needs { caller, .. }: Needs<Admin>,
+    State(app): State<App>,
+    PathParams(id): PathParams<String>,
+    OptionalBody(rotation): OptionalBody<Rotation>,
+) -> Result<Response, Problem> {
+    let old = find(&app, &caller, CredentialKind::Key, &id).await?;
+    let (renewed, key, until) = renew(&app, &caller, old, &rotation).await?;
+    let info = renewed.into();
+    Ok(secret_answer(StatusCode::OK, ApiKeyWithSecret { info, key, previous_valid_until: Some(until) }))
+}

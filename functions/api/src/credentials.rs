@@ -1,0 +1,130 @@
+//! What API clients and API keys share: what is asked for, how it is checked, how it is stored.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+use sluice::app::App;
+use sluice::domain::credentials::{Credential, CredentialKind, Grant, Permission, Permissions};
+use sluice::domain::time::Millis;
+use sluice::http::auth::Caller;
+use sluice::http::problem::{FieldError, Problem};
+
+/// The most clients, and the most keys, of one tenant.
+const MAX_CREDENTIALS: usize = 100;
+/// The most characters of a name for people.
+const MAX_NAME: usize = 100;
+/// How long a rotated secret is good where the request does not say.
+const GRACE_SECONDS: u32 = 86_400;
+/// The longest that a rotated secret can be kept good.
+const MAX_GRACE_SECONDS: u32 = 30 * 86_400;
+
+/// A client or key to make.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewCredential {
+    /// For people: 1 to 100 characters.
+    #[schema(example = "erp")]
+    name: String,
+    /// What it may do: none that the caller lacks.
+    #[schema(example = json!(["events:write"]))]
+    scopes: Vec<Permission>,
+    /// From when it is refused; never where missing.
+    #[serde(default)]
+    expires_at: Option<Millis>,
+}
+
+/// How to rotate.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rotation {
+    /// How long the old secret is still good: 0 to 2592000; a day where missing.
+    #[serde(default)]
+    grace_seconds: Option<u32>,
+}
+
+/// What is wrong with a name for people.
+pub(crate) fn name_fault(name: &str) -> Option<FieldError> {
+    let fits = (1..=MAX_NAME).contains(&name.chars().count()) && !name.trim().is_empty();
+    let plain = fits && !name.chars().any(char::is_control);
+    (!plain).then(|| FieldError::new("/name", "must be 1 to 100 characters, not all blank, none a control character"))
+}
+
+impl NewCredential {
+    fn faults(&self, now: Millis) -> Vec<FieldError> {
+        let mut faults: Vec<FieldError> = name_fault(&self.name).into_iter().collect();
+        if self.scopes.is_empty() {
+            faults.push(FieldError::new("/scopes", "must name at least one scope"));
+        }
+        if self.expires_at.is_some_and(|at| at <= now) {
+            faults.push(FieldError::new("/expires_at", "must be in the future"));
+        }
+        faults
+    }
+}
+
+/// Makes a credential of the caller's tenant; gives it with its secret.
+pub(crate) async fn issue(
+    app: &App,
+    caller: &Caller,
+    kind: CredentialKind,
+    request: NewCredential,
+) -> Result<(Credential, String), Problem> {
+    let faults = request.faults(app.ports.now());
+    if !faults.is_empty() {
+        return Err(Problem::invalid(faults));
+    }
+    let scopes: Permissions = request.scopes.into_iter().collect();
+    caller.may_grant(&scopes)?;
+    let tenant = caller.scope.tenant.clone();
+    if app.credentials.list(&tenant, kind).await?.len() >= MAX_CREDENTIALS {
+        let message = format!("There are {MAX_CREDENTIALS} of these already, the most there can be.");
+        return Err(Problem::bad_request("credential_limit_exceeded", message));
+    }
+    let grant = Grant { kind, tenant, name: request.name, scopes, ends_at: request.expires_at };
+    let (credential, secret) = app.credentials.issue(grant, &app.ports).await?;
+    Ok((credential, secret.to_string()))
+}
+
+/// The caller's credential of that kind and id.
+pub(crate) async fn find(app: &App, caller: &Caller, kind: CredentialKind, id: &str) -> Result<Credential, Problem> {
+    let found = app.credentials.get(&caller.scope.tenant, id).await?;
+    found.filter(|credential| credential.kind == kind).ok_or_else(Problem::not_found)
+}
+
+/// Gives a credential a new secret; gives both, and until when the old secret is good.
+pub(crate) async fn rotate(
+    app: &App,
+    caller: &Caller,
+    mut credential: Credential,
+    rotation: &Rotation,
+) -> Result<(Credential, String, Millis), Problem> {
+    let grace = rotation.grace_seconds.unwrap_or(GRACE_SECONDS);
+    if grace > MAX_GRACE_SECONDS {
+        return Err(Problem::field("/grace_seconds", format!("must be 0 to {MAX_GRACE_SECONDS}")));
+    }
+    // Whoever rotates a credential holds it.
+    caller.may_grant(&credential.scopes)?;
+    let (now, grace) = (app.ports.now(), Duration::from_secs(grace.into()));
+    if !credential.is_good(now) {
+        let message = "It is revoked or expired, and a new secret would not be good either.";
+        return Err(Problem::new(StatusCode::CONFLICT, "credential_not_active", message));
+    }
+    let secret = credential.rotate(app.ports.bytes(), grace, now);
+    app.credentials.update(&mut credential).await?;
+    Ok((credential, secret.to_string(), now.plus(grace)))
+}
+
+/// Deletes the caller's credential of that kind and id.
+pub(crate) async fn delete(app: &App, caller: &Caller, kind: CredentialKind, id: &str) -> Result<StatusCode, Problem> {
+    let credential = find(app, caller, kind, id).await?;
+    app.credentials.delete(&credential).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// An answer with a secret in it, which nobody may keep.
+pub(crate) fn secret_answer(status: StatusCode, body: impl Serialize) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}

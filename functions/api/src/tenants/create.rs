@@ -1,0 +1,75 @@
+//! `POST /v1/tenants`: makes a tenant; its first client's secret is in this answer and in no other.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use sluice::app::App;
+use sluice::domain::scope::TenantId;
+use sluice::domain::tenant::Tenant as Record;
+use sluice::engine::tenancy;
+use sluice::http::auth::Operator;
+use sluice::http::body::JsonBody;
+use sluice::http::problem::{ErrorBody, Problem};
+
+use super::{Tenant, quota_fault};
+use crate::credentials::{name_fault, secret_answer};
+
+/// A tenant to make.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewTenant {
+    /// 1 to 40 of `[a-z0-9-]`; never one that was deleted.
+    #[schema(value_type = String, example = "acme")]
+    id: TenantId,
+    /// For people: 1 to 100 characters; the id where missing.
+    #[serde(default)]
+    name: Option<String>,
+    /// How many events it may publish in a day (UTC); `SLUICE_EVENTS_PER_DAY` where missing, 0 for no limit.
+    #[serde(default)]
+    events_per_day: Option<u64>,
+}
+
+/// A tenant with its first client, whose secret is shown this once.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct TenantWithClient {
+    #[serde(flatten)]
+    tenant: Tenant,
+    /// A client with every scope.
+    client_id: String,
+    client_secret: String,
+}
+
+/// Make a tenant
+///
+/// For admins of the operator's tenant.
+#[utoipa::path(
+    post, path = "/v1/tenants", operation_id = "tenants.create", tag = "tenants",
+    request_body = NewTenant,
+    responses(
+        (status = 201, description = "The tenant, and this once its first client's secret", body = TenantWithClient),
+        (status = 400, description = "`validation_failed`", body = ErrorBody),
+        (status = 403, description = "`operator_only`, or `insufficient_scope`", body = ErrorBody),
+        (status = 409, description = "`tenant_already_exists`, or did", body = ErrorBody),
+    ),
+    security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn create(
+    _: Operator,
+    State(app): State<App>,
+    JsonBody(request): JsonBody<NewTenant>,
+) -> Result<Response, Problem> {
+    let name = request.name.unwrap_or_else(|| request.id.to_string());
+    let faults: Vec<_> = name_fault(&name).into_iter().chain(quota_fault(request.events_per_day)).collect();
+    if !faults.is_empty() {
+        return Err(Problem::invalid(faults));
+    }
+    let new = Record::new(request.id, false, app.ports.now());
+    let tenant = Record { name, events_per_day: request.events_per_day, ..new };
+    let Some((client, secret)) = tenancy::create(&app, &tenant).await? else {
+        let message = "There is a tenant of this id, or there was.";
+        return Err(Problem::new(StatusCode::CONFLICT, "tenant_already_exists", message));
+    };
+    let made = TenantWithClient { tenant: tenant.into(), client_id: client.id, client_secret: secret.to_string() };
+    Ok(secret_answer(StatusCode::CREATED, made))
+}

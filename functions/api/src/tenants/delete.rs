@@ -1,0 +1,59 @@
+//! `DELETE /v1/tenants/{id}`: a tenant, its credentials and its routes.
+
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+use sluice::app::App;
+use sluice::engine::tenancy;
+use sluice::http::auth::Operator;
+use sluice::http::problem::{ErrorBody, Problem};
+use sluice::http::query::{Params, PathParams};
+
+use super::find;
+
+/// How to delete.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct How {
+    /// Also where the tenant still has routes or events.
+    #[serde(default)]
+    force: bool,
+}
+
+/// Delete a tenant
+///
+/// For admins of the operator's tenant. Its credentials and their tokens are refused within 10 seconds, its routes carry
+/// nothing more. What the event log holds of it goes with the log's retention, and nobody gets the id again.
+#[utoipa::path(
+    delete, path = "/v1/tenants/{id}", operation_id = "tenants.delete", tag = "tenants",
+    params(("id" = String, Path, description = "The tenant"), How),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 403, description = "`operator_only`, or `insufficient_scope`", body = ErrorBody),
+        (status = 404, description = "There is no such tenant", body = ErrorBody),
+        (status = 409, description = "`tenant_not_empty` without `force`; `operator_tenant`", body = ErrorBody),
+    ),
+    security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn delete(
+    _: Operator,
+    State(app): State<App>,
+    PathParams(id): PathParams<String>,
+    Params(How { force }): Params<How>,
+) -> Result<StatusCode, Problem> {
+    let tenant = find(&app, &id).await?;
+    let conflict = |code, message: &str| Problem::new(StatusCode::CONFLICT, code, message);
+    if tenant.operator {
+        return Err(conflict("operator_tenant", "The operator's tenant stays."));
+    }
+    let standing = tenancy::standing(&app, &tenant.id).await?;
+    if !force && !standing.is_empty() {
+        let facts = json!({"routes": standing.routes, "events": standing.events});
+        return Err(conflict("tenant_not_empty", "The tenant has routes or events; ?force=true deletes it still.")
+            .detail(facts));
+    }
+    tenancy::delete(&app, tenant).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,50 @@
+//! Tenants, which the operator makes and deletes.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod list;
+pub(crate) mod update;
+
+use serde::Serialize;
+use sluice::app::App;
+use sluice::domain::scope::TenantId;
+use sluice::domain::tenant::{Tenant as Record, TenantStatus};
+use sluice::domain::time::Millis;
+use sluice::http::problem::{FieldError, Problem};
+
+/// The highest quota there can be.
+const MAX_EVENTS_PER_DAY: u64 = 1_000_000_000_000;
+
+/// A tenant.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct Tenant {
+    #[schema(value_type = String, example = "acme")]
+    id: TenantId,
+    name: String,
+    /// Whether its admins make and delete tenants.
+    operator: bool,
+    status: TenantStatus,
+    /// How many events it may publish in a day (UTC); `null` for `SLUICE_EVENTS_PER_DAY`, 0 for no limit.
+    events_per_day: Option<u64>,
+    created_at: Millis,
+}
+
+impl From<Record> for Tenant {
+    fn from(tenant: Record) -> Self {
+        let Record { id, name, operator, status, events_per_day, created_at, .. } = tenant;
+        Self { id, name, operator, status, events_per_day, created_at }
+    }
+}
+
+/// What is wrong with a quota.
+fn quota_fault(events_per_day: Option<u64>) -> Option<FieldError> {
+    let too_much = events_per_day.is_some_and(|events| events > MAX_EVENTS_PER_DAY);
+    too_much.then(|| FieldError::new("/events_per_day", format!("must be 0 to {MAX_EVENTS_PER_DAY}")))
+}
+
+/// The tenant of that id, unless it is gone.
+async fn find(app: &App, id: &str) -> Result<Record, Problem> {
+    let id: TenantId = id.parse().map_err(|_| Problem::not_found())?;
+    let found = app.tenants.get(&id).await?.filter(|tenant| tenant.status != TenantStatus::Deleted);
+    found.ok_or_else(Problem::not_found)
+}

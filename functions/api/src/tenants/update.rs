@@ -1,0 +1,57 @@
+//! `PATCH /v1/tenants/{id}`: another name, another quota.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use sluice::app::App;
+use sluice::http::auth::Operator;
+use sluice::http::body::{JsonBody, present};
+use sluice::http::problem::{ErrorBody, Problem};
+use sluice::http::query::PathParams;
+
+use super::{Tenant, find, quota_fault};
+use crate::credentials::name_fault;
+
+/// What to change: what is missing stays.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TenantPatch {
+    /// For people: 1 to 100 characters.
+    name: Option<String>,
+    /// How many events it may publish in a day (UTC); `null` for `SLUICE_EVENTS_PER_DAY`, 0 for no limit.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<u64>)]
+    events_per_day: Option<Option<u64>>,
+}
+
+/// Change a tenant
+///
+/// For admins of the operator's tenant. A new quota counts within 10 seconds.
+#[utoipa::path(
+    patch, path = "/v1/tenants/{id}", operation_id = "tenants.update", tag = "tenants",
+    params(("id" = String, Path, description = "The tenant")),
+    request_body = TenantPatch,
+    responses(
+        (status = 200, description = "The tenant", body = Tenant),
+        (status = 400, description = "`validation_failed`", body = ErrorBody),
+        (status = 403, description = "`operator_only`, or `insufficient_scope`", body = ErrorBody),
+        (status = 404, description = "There is no such tenant", body = ErrorBody),
+    ),
+    security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn update(
+    _: Operator,
+    State(app): State<App>,
+    PathParams(id): PathParams<String>,
+    JsonBody(patch): JsonBody<TenantPatch>,
+) -> Result<Json<Tenant>, Problem> {
+    let mut tenant = find(&app, &id).await?;
+    tenant.name = patch.name.unwrap_or(tenant.name);
+    tenant.events_per_day = patch.events_per_day.unwrap_or(tenant.events_per_day);
+    let faults: Vec<_> = name_fault(&tenant.name).into_iter().chain(quota_fault(tenant.events_per_day)).collect();
+    if !faults.is_empty() {
+        return Err(Problem::invalid(faults));
+    }
+    app.tenants.update(&mut tenant).await?;
+    Ok(Json(tenant.into()))
+}

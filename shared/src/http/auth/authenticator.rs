@@ -1,0 +1,193 @@
+//! Tells who a caller is, and makes access tokens.
+//!
+//! A token is good as long as the client or key it was made for: both look at the same records, which are remembered
+//! for a few seconds.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::credentials::{Credential, CredentialKind, Digest256, Permissions, client_tenant, key_parts};
+use crate::domain::ids::unique;
+use crate::domain::scope::{Environment, Scope, TenantId};
+use crate::domain::tenant::{Tenant, TenantStatus};
+use crate::domain::time::Millis;
+use crate::http::auth::Caller;
+use crate::http::limits::Limiter;
+use crate::http::problem::Problem;
+use crate::ports::Ports;
+use crate::secrets::Keyring;
+use crate::store::StoreError;
+use crate::store::credentials::Credentials;
+use crate::store::tenants::Tenants;
+
+/// How long an access token is good, in seconds.
+pub const TOKEN_SECONDS: i64 = 3_600;
+/// How long a record is believed without a look: a revoked key is refused within 10 s everywhere.
+const BELIEVED: Duration = Duration::from_secs(5);
+/// The most records remembered; past that the cache starts anew.
+const MAX_REMEMBERED: usize = 10_000;
+
+/// A credential and its tenant, as they were read.
+#[derive(Debug)]
+struct Holder {
+    credential: Credential,
+    tenant: Tenant,
+    read_at: Millis,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: String,
+    tenant: TenantId,
+    scope: Permissions,
+    iat: i64,
+    exp: i64,
+    jti: String,
+}
+
+/// Tells who a caller is, and makes access tokens.
+#[derive(Clone)]
+pub struct Authenticator {
+    credentials: Credentials,
+    tenants: Tenants,
+    limiter: Limiter,
+    keys: Keyring,
+    ports: Ports,
+    remembered: Arc<Mutex<HashMap<String, Arc<Holder>>>>,
+}
+
+impl Authenticator {
+    /// Over the stored credentials and the master keys.
+    #[must_use]
+    pub fn new(credentials: Credentials, tenants: Tenants, limiter: Limiter, keys: Keyring, ports: Ports) -> Self {
+        Self { credentials, tenants, limiter, keys, ports, remembered: Arc::default() }
+    }
+
+    /// The caller that an `Authorization` header speaks of, its request counted.
+    ///
+    /// # Errors
+    /// 401, or 429 `rate_limited`.
+    pub(super) async fn caller(&self, authorization: &str, environment: Environment) -> Result<Caller, Problem> {
+        let identity = match authorization.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => self.of_token(token.trim()).await?,
+            Some((scheme, key)) if scheme.eq_ignore_ascii_case("apikey") => self.of_key(key.trim()).await?,
+            _ => None,
+        };
+        let (holder, permissions) = identity.ok_or_else(Problem::unauthorized)?;
+        let Holder { credential, tenant, .. } = &*holder;
+        self.limiter.count_request(&tenant.id, &credential.id).await?;
+        Ok(Caller {
+            scope: Scope { tenant: tenant.id.clone(), environment },
+            actor: credential.id.clone(),
+            permissions,
+            operator: tenant.operator,
+            events_per_day: tenant.events_per_day,
+        })
+    }
+
+    async fn of_token(&self, token: &str) -> Result<Option<(Arc<Holder>, Permissions)>, StoreError> {
+        let Some(claims) = self.claims(token) else { return Ok(None) };
+        let holder = self.holder(&claims.tenant, &claims.sub).await?;
+        let good = holder.filter(|holder| holder.credential.is_good(self.ports.now()));
+        Ok(good.map(|holder| (holder, claims.scope)))
+    }
+
+    /// What a token says, if it is ours and of this hour.
+    fn claims(&self, token: &str) -> Option<Claims> {
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        let key = self.keys.token_key_of(header.kid.as_deref()?)?;
+        let mut validation = Validation::new(Algorithm::HS256);
+        // The time comes through the port, below.
+        validation.validate_exp = false;
+        let key = DecodingKey::from_secret(&*key);
+        let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation).ok()?.claims;
+        (claims.exp > self.ports.now().as_secs()).then_some(claims)
+    }
+
+    async fn of_key(&self, text: &str) -> Result<Option<(Arc<Holder>, Permissions)>, StoreError> {
+        let Some((tenant, id)) = key_parts(text) else { return Ok(None) };
+        let accepts = |holder: &Arc<Holder>| {
+            let Holder { credential, .. } = &**holder;
+            credential.kind == CredentialKind::Key && credential.accepts(text, self.ports.now())
+        };
+        let known = self.holder(&tenant, &id).await?.filter(accepts);
+        // Refused as remembered: it may have been rotated since.
+        let holder = if known.is_some() { known } else { self.look_up(&tenant, &id).await?.filter(accepts) };
+        Ok(holder.map(|holder| (Arc::clone(&holder), holder.credential.scopes.clone())))
+    }
+
+    /// The credential of that id and its tenant, as remembered or as they are.
+    async fn holder(&self, tenant: &TenantId, id: &str) -> Result<Option<Arc<Holder>>, StoreError> {
+        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        let now = self.ports.now();
+        let fresh = remembered.filter(|holder| holder.tenant.id == *tenant && now.since(holder.read_at) < BELIEVED);
+        if fresh.is_some() { Ok(fresh) } else { self.look_up(tenant, id).await }
+    }
+
+    async fn look_up(&self, tenant: &TenantId, id: &str) -> Result<Option<Arc<Holder>>, StoreError> {
+        let read_at = self.ports.now();
+        let (credential, tenant) = tokio::try_join!(self.credentials.get(tenant, id), self.tenants.get(tenant))?;
+        let tenant = tenant.filter(|tenant| tenant.status == TenantStatus::Active);
+        let holder = credential.zip(tenant).map(|(credential, tenant)| Holder { credential, tenant, read_at });
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(holder) = holder.map(Arc::new) else {
+            remembered.remove(id);
+            return Ok(None);
+        };
+        if remembered.len() >= MAX_REMEMBERED {
+            remembered.clear();
+        }
+        remembered.insert(id.to_owned(), Arc::clone(&holder));
+        Ok(Some(holder))
+    }
+
+    /// The client whose id and secret these are, as of now.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn client(&self, client_id: &str, secret: &str) -> Result<Option<Credential>, StoreError> {
+        let found = match client_tenant(client_id) {
+            Some(tenant) => self.look_up(&tenant, client_id).await?,
+            None => None,
+        };
+        let Some(holder) = found else {
+            // An id nobody has is compared all the same: the time tells nothing.
+            let _ = Digest256::of("").matches(secret);
+            return Ok(None);
+        };
+        let credential = holder.credential.clone();
+        let good = credential.kind == CredentialKind::Client && credential.accepts(secret, self.ports.now());
+        Ok(good.then_some(credential))
+    }
+
+    /// The API key of that text.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn api_key(&self, text: &str) -> Result<Option<Credential>, StoreError> {
+        Ok(self.of_key(text).await?.map(|(holder, _)| holder.credential.clone()))
+    }
+
+    /// An access token for a client or a key.
+    ///
+    /// # Errors
+    /// 500 where the key ring cannot sign.
+    pub fn token(&self, credential: &Credential, scope: &Permissions) -> Result<String, Problem> {
+        let now = self.ports.now().as_secs();
+        let claims = Claims {
+            sub: credential.id.clone(),
+            tenant: credential.tenant.clone(),
+            scope: scope.clone(),
+            iat: now,
+            exp: now + TOKEN_SECONDS,
+            jti: unique("tok"),
+        };
+        let (id, key) = self.keys.token_key().ok_or_else(|| Problem::internal(&"no token key"))?;
+        let header = Header { kid: Some(id), ..Header::new(Algorithm::HS256) };
+        jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&*key)).map_err(|e| Problem::internal(&e))
+    }
+}
