@@ -10,6 +10,7 @@ pub mod ids;
 pub mod integration;
 pub mod retry;
 pub mod route;
+pub mod schema;
 pub mod scope;
 pub mod suspension;
 pub mod time;
