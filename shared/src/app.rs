@@ -10,6 +10,7 @@ use axum::extract::FromRef;
 use crate::engine::Lanes;
 use crate::engine::deliver::Deliverer;
 use crate::engine::export::Exporter;
+use crate::engine::ordered::Caller;
 use crate::engine::publish::Publisher;
 use crate::engine::replay::Replayer;
 use crate::engine::sender::Sender;
@@ -20,6 +21,8 @@ use crate::ports::Ports;
 use crate::queue::{QueueUrls, Queues};
 use crate::secrets::Keyring;
 use crate::settings::Settings;
+use crate::store::answers::Answers;
+use crate::store::audit::AuditLog;
 use crate::store::claims::Claims;
 use crate::store::credentials::Credentials;
 use crate::store::endings::Endings;
@@ -27,6 +30,7 @@ use crate::store::exports::Exports;
 use crate::store::journal::Journal;
 use crate::store::letters::Letters;
 use crate::store::log::EventLog;
+use crate::store::ordered::Ordered;
 use crate::store::outcomes::Outcomes;
 use crate::store::pace::Pace;
 use crate::store::parked::ParkingLot;
@@ -103,8 +107,16 @@ pub struct Parts {
     pub exports: Exports,
     /// When temporary routes end.
     pub endings: Endings,
+    /// How far ordered routes have come.
+    pub ordered: Ordered,
+    /// Calls ordered routes.
+    pub caller: Caller,
     /// Integration logs.
     pub journal: Journal,
+    /// First answers to requests with an idempotency key.
+    pub answers: Answers,
+    /// The audit log.
+    pub audit: AuditLog,
     /// Rejected events and dead letters.
     pub letters: Letters,
     /// Parked deliveries.
@@ -173,6 +185,8 @@ impl App {
         let (routes, credentials) = (Routes::new(db.clone()), Credentials::new(db.clone()));
         let (exports, journal) = (Exports::new(db.clone()), Journal::new(db.clone()));
         let (letters, parked) = (Letters::new(db.clone()), ParkingLot::new(db.clone()));
+        let ordered = Ordered::new(db.clone());
+        let caller = Caller::new(queues.clone(), ports.clone(), settings.log_grace);
         let client = WebhookClient::new(settings.target_policy, ClientOptions::default())?;
         let sender = Sender::new(client, keys.clone(), ports.clone(), settings.request_timeout);
         let parts = Parts {
@@ -193,6 +207,9 @@ impl App {
                 suspension: settings.suspension.clone(),
                 pace: Pace::new(db.clone()),
                 lanes: Lanes::default(),
+                ordered: ordered.clone(),
+                caller: caller.clone(),
+                grace: settings.log_grace,
                 ports: ports.clone(),
             },
             replayer: Replayer {
@@ -222,7 +239,11 @@ impl App {
             routes,
             credentials,
             exports,
+            answers: Answers::new(db.clone()),
+            audit: AuditLog::new(db.clone()),
             endings: Endings::new(db),
+            ordered,
+            caller,
             journal,
             letters,
             parked,
@@ -252,6 +273,7 @@ parts! {
     claims: Claims,
     routes: Routes,
     journal: Journal,
+    audit: AuditLog,
     letters: Letters,
     authenticator: Authenticator,
     publisher: Publisher,

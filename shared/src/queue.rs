@@ -150,12 +150,15 @@ fn is_false(value: &bool) -> bool {
     !*value
 }
 
-/// The events of a delivery: carried along, or named where they are too large for a message.
+/// The events of a delivery: carried along, named where they are too large for a message, or found by the route's
+/// own cursor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Events {
     /// Carried along.
     Inline(Packed),
+    /// What an ordered route has still to get.
+    Ordered,
     /// One event, too large to carry.
     Logged {
         /// The event's id.

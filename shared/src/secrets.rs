@@ -24,6 +24,14 @@ pub const MASK: &str = "••••••••";
 #[serde(transparent)]
 pub struct Sealed(String);
 
+impl Sealed {
+    /// How long its text is.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+}
+
 impl fmt::Debug for Sealed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sealed(..)")
@@ -87,21 +95,30 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyError`] where the cipher refuses, which no input of ours makes it do.
-    pub fn seal(&self, scope: &Scope, secret: &str, ports: &Ports) -> Result<Sealed, KeyError> {
+    pub fn seal(&self, scope: &Scope, secret: impl AsRef<[u8]>, ports: &Ports) -> Result<Sealed, KeyError> {
         let key = self.keys.get(&*self.current).ok_or(KeyError::Unopenable)?;
         let nonce = ports.bytes::<12>();
         let aad = scope.to_string();
-        let payload = Payload { msg: secret.as_bytes(), aad: aad.as_bytes() };
+        let payload = Payload { msg: secret.as_ref(), aad: aad.as_bytes() };
         let mut bytes = nonce.to_vec();
         bytes.extend(key.cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| KeyError::Unopenable)?);
         Ok(Sealed(format!("v1.{}.{}", self.current, BASE64.encode(bytes))))
+    }
+
+    /// Decrypts the text that [`Keyring::seal`] was given for the same scope.
+    ///
+    /// # Errors
+    /// [`KeyError::Unopenable`].
+    pub fn open(&self, scope: &Scope, sealed: &Sealed) -> Result<Zeroizing<String>, KeyError> {
+        let plain = self.open_bytes(scope, sealed)?;
+        std::str::from_utf8(&plain).map(|text| Zeroizing::new(text.to_owned())).map_err(|_| KeyError::Unopenable)
     }
 
     /// Decrypts what [`Keyring::seal`] made for the same scope.
     ///
     /// # Errors
     /// [`KeyError::Unopenable`].
-    pub fn open(&self, scope: &Scope, sealed: &Sealed) -> Result<Zeroizing<String>, KeyError> {
+    pub fn open_bytes(&self, scope: &Scope, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let mut parts = sealed.0.splitn(3, '.');
         let (version, id, data) = (parts.next(), parts.next(), parts.next());
         let (Some("v1"), Some(id), Some(data)) = (version, id, data) else { return Err(KeyError::Unopenable) };
@@ -110,8 +127,7 @@ impl Keyring {
         let (nonce, msg) = bytes.split_first_chunk::<12>().ok_or(KeyError::Unopenable)?;
         let aad = scope.to_string();
         let payload = Payload { msg, aad: aad.as_bytes() };
-        let plain = key.cipher.decrypt(&Nonce::from(*nonce), payload).map_err(|_| KeyError::Unopenable)?;
-        String::from_utf8(plain).map(Zeroizing::new).map_err(|_| KeyError::Unopenable)
+        key.cipher.decrypt(&Nonce::from(*nonce), payload).map(Zeroizing::new).map_err(|_| KeyError::Unopenable)
     }
 
     /// The key that new access tokens are signed with, and its id.

@@ -120,6 +120,30 @@ fn no_function_may_do_more_than_it_names() {
     }
 }
 
+/// The guard before each of these writes the audit log, and a POST's claim on its idempotency key.
+#[test]
+fn whatever_changes_something_may_write_what_the_guard_writes() {
+    let text = std::fs::read_to_string(root().join("openapi.json")).expect("openapi.json is there");
+    let document: Value = serde_json::from_str(&text).expect("openapi.json is JSON");
+    let functions = functions(&load());
+    for (operation, route) in operations() {
+        let path = &document["paths"][&route.path];
+        let guarded = path[route.method.to_lowercase()]["security"].is_array();
+        let needed: &[&str] = match route.method.as_str() {
+            "POST" => &["dynamodb:PutItem", "dynamodb:DeleteItem"],
+            "PUT" | "PATCH" | "DELETE" => &["dynamodb:PutItem"],
+            _ => &[],
+        };
+        let statements = owner(&functions, &operation).properties["Policies"][0]["Statement"].clone();
+        let statements = statements.as_array().cloned().unwrap_or_default();
+        let activity = statements.iter().filter(|s| s["Resource"].to_string().contains("ActivityTable.Arn"));
+        let allowed: String = activity.map(|statement| statement["Action"].to_string()).collect();
+        for action in needed.iter().filter(|_| guarded) {
+            assert!(allowed.contains(action), "{operation} may not {action} on the table of the guard's records");
+        }
+    }
+}
+
 #[test]
 fn queues_hide_messages_long_enough_and_keep_what_fails() {
     let template = load();

@@ -3,6 +3,7 @@
 //! An endpoint has one name everywhere: `integrations.create` is the file `integrations/create.rs`, the `Handler`
 //! in `template.yaml`, the `operationId` in `openapi.json`.
 
+mod audit_log;
 mod auth;
 mod events;
 mod integrations;
@@ -10,8 +11,9 @@ mod meta;
 mod openapi;
 mod rejected_events;
 
-use axum::Router;
+use axum::{Router, middleware};
 use sluice::app::App;
+use sluice::http::guard::{Guard, guard};
 use sluice::http::layers;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -57,6 +59,7 @@ endpoints! {
     "rejected_events.get" scoped rejected_events::get::get;
     "rejected_events.delete" scoped rejected_events::delete::delete;
     "rejected_events.retry" scoped rejected_events::retry::retry;
+    "audit_log.list" scoped audit_log::list::list;
     "meta.health" global meta::health::health;
     "meta.openapi" global meta::openapi::openapi;
     "meta.docs" global meta::docs::docs, meta::docs::asset;
@@ -72,18 +75,22 @@ pub fn function(name: &str, app: App) -> Option<Router> {
         return Some(router(app));
     }
     let endpoint = ENDPOINTS.iter().find(|endpoint| endpoint.name == name)?;
-    Some(layers::finish(mount(std::slice::from_ref(endpoint))).with_state(app))
+    Some(layers::finish(mount(std::slice::from_ref(endpoint), &app)).with_state(app))
 }
 
 /// Every endpoint in one router, as the local run serves it.
 pub fn router(app: App) -> Router {
-    layers::finish(mount(ENDPOINTS)).with_state(app)
+    layers::finish(mount(ENDPOINTS, &app)).with_state(app)
 }
 
-fn mount(endpoints: &[Endpoint]) -> Router<App> {
+fn mount(endpoints: &[Endpoint], app: &App) -> Router<App> {
     let mut router = Router::new();
     for endpoint in endpoints {
-        let (routes, _) = (endpoint.mount)().split_for_parts();
+        let (mut routes, document) = (endpoint.mount)().split_for_parts();
+        if openapi::asks_for_credentials(&document) {
+            let state = Guard::new(app.clone(), endpoint.name);
+            routes = routes.route_layer(middleware::from_fn_with_state(state, guard));
+        }
         if endpoint.scoped {
             router = router.nest("/sandbox", routes.clone());
         }

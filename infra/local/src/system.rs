@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
 use sluice::app::{App, Clients};
+use sluice::http::audit::SourceIp;
 use sluice::ports::Ports;
 use sluice::secrets::Keyring;
 use sluice::settings::Settings;
@@ -137,6 +138,13 @@ fn router(app: App, usage: &Arc<Usage>) -> Router {
         .with_state(Arc::clone(usage))
         .merge(counted)
         .layer(middleware::from_fn(drain))
+        .layer(middleware::map_request(note_source))
+}
+
+/// Who called: the other end of the connection.
+async fn note_source(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
+    request.extensions_mut().insert(SourceIp(peer.ip().to_string()));
+    request
 }
 
 async fn count(State(usage): State<Arc<Usage>>, request: Request, next: Next) -> Response {
@@ -152,7 +160,8 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -
             tracing::debug!(%error, "TCP_NODELAY was not set");
         }
     });
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 /// The clients: of the embedded servers, or of what `AWS_ENDPOINT_URL` names.

@@ -23,6 +23,12 @@ impl Position {
     pub fn at(time: Millis) -> Self {
         Self { chunk: ChunkId::floor(time), index: 0 }
     }
+
+    /// After the event that stands here.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self { index: self.index + 1, ..self }
+    }
 }
 
 /// A file decided on: fixed before the first byte is sent, so that a crash writes the same one again.

@@ -8,6 +8,7 @@ pub mod expression;
 pub mod filter;
 pub mod ids;
 pub mod integration;
+pub mod ordering;
 pub mod retry;
 pub mod route;
 pub mod schema;

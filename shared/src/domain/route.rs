@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::filter::FilterConditions;
 use super::ids::ChunkId;
 use super::integration::IntegrationFace;
+use super::ordering::Ordering;
 use super::time::Millis;
 use crate::secrets::Sealed;
 
@@ -129,6 +130,9 @@ pub struct Route {
     pub destination: Destination,
     /// How it is retried.
     pub retry: RetryKind,
+    /// Whether it keeps an order: then all its events come by its own cursor over the log, none live and none by replay.
+    #[serde(default)]
+    pub ordering: Ordering,
     /// Whether it runs.
     pub status: RouteStatus,
     /// Events logged before this never come live.
@@ -215,7 +219,7 @@ impl Route {
         }
         if now.since(stopped_at) > MAX_GAP {
             self.backlog.clear();
-        } else {
+        } else if !self.has_cursor() {
             let end = self.integration.ends_at.map_or(live_from, |end| end.min(live_from));
             self.backlog.extend(Span::between(stopped_at, end));
         }
@@ -226,6 +230,12 @@ impl Route {
         self.suspended_at = None;
         self.updated_at = now;
         true
+    }
+
+    /// Whether what it gets is read from the log by a cursor of its own.
+    #[must_use]
+    pub fn has_cursor(&self) -> bool {
+        self.s3().is_some() || !self.ordering.is_none()
     }
 
     /// The HTTP target, where it has one.
@@ -269,6 +279,7 @@ pub(crate) mod tests {
                 max_per_second: None,
             }),
             retry: RetryKind::Stream,
+            ordering: Ordering::None,
             status: RouteStatus::Running,
             origin: Millis(live_from),
             gaps: Vec::new(),

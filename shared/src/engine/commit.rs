@@ -125,7 +125,10 @@ impl Committer {
         let left = first.at().plus(self.grace.mul_f64(0.8)).since(self.ports.now());
         tokio::time::timeout(left, self.log.append(scope, &chunks)).await.map_err(|_| EngineError::TooSlow)??;
         let messages: Result<Vec<Outgoing>, _> = chunks.into_iter().map(|chunk| hint(scope, chunk)).collect();
-        Ok(self.queues.send(Queue::Dispatch, messages?).await?)
+        self.queues.send(Queue::Dispatch, messages?).await?;
+        // What its publisher hands in after the answer is logged later, by the clock too.
+        self.ports.wait_until(first.at().plus(Duration::from_millis(1))).await;
+        Ok(())
     }
 
     /// Claims the publishers' ids.

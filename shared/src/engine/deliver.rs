@@ -9,6 +9,7 @@ use futures::stream::{self, StreamExt};
 use super::dispatch::deliver_messages;
 use super::lanes::Place;
 use super::lifecycle::stop_route;
+use super::ordered::Caller;
 use super::sender::{self, Prepared, Sender};
 use super::settle::{Settlement, Tried};
 use super::{EngineError, Lanes};
@@ -26,6 +27,7 @@ use crate::store::claims::Claims;
 use crate::store::journal::Journal;
 use crate::store::letters::Letters;
 use crate::store::log::EventLog;
+use crate::store::ordered::Ordered;
 use crate::store::outcomes::{Outcome, Outcomes};
 use crate::store::pace::Pace;
 use crate::store::parked::ParkingLot;
@@ -59,6 +61,9 @@ pub struct Deliverer {
     pub(crate) suspension: SuspensionRules,
     pub(crate) pace: Pace,
     pub(crate) lanes: Lanes,
+    pub(crate) ordered: Ordered,
+    pub(crate) caller: Caller,
+    pub(crate) grace: Duration,
     pub(crate) ports: Ports,
 }
 
@@ -130,6 +135,10 @@ impl Deliverer {
         // A route that is gone wants nothing any more.
         let Some(compiled) = snapshot.by_uid(route) else { return Ok(None) };
         let Some(target) = compiled.route.webhook() else { return Ok(None) };
+        if let Events::Ordered = message.events {
+            let outcomes = self.in_order(&message.head, compiled).await?;
+            return Ok(Some(Done { scope: scope.clone(), outcomes }));
+        }
         let may_try = match compiled.route.status {
             RouteStatus::Running => true,
             RouteStatus::Suspended => message.head.probe.is_some(),
@@ -184,6 +193,7 @@ impl Deliverer {
 
     async fn events(&self, message: &DeliverMessage) -> Result<Vec<Event>, EngineError> {
         match &message.events {
+            Events::Ordered => Ok(Vec::new()),
             Events::Inline(Packed(body)) => Ok(chunk::decode(body)?),
             Events::Logged { id } => {
                 Ok(find_event(&self.log, &self.claims, &message.head.scope, id).await?.into_iter().collect())
@@ -227,7 +237,8 @@ impl Deliverer {
         let (head, route, now) = (&batch.message.head, batch.route, self.ports.now());
         let outcomes = tried.iter().filter_map(|one| one.outcome(&route.uid, head.attempt, now)).collect();
         let health = self.judge(batch, &tried).await?;
-        let settlement = Settlement::of(tried, head.attempt, self.profile(route.retry), self.ports.fraction(), now);
+        let settlement =
+            Settlement::of(&head.route, tried, head.attempt, self.profile(route.retry), self.ports.fraction(), now);
         match (settlement.gone, head.probe) {
             (true, _) => {
                 let reason = "The target answered 410 Gone.";
@@ -262,7 +273,7 @@ impl Deliverer {
         Ok(if total >= self.suspension.after_failures { Health::Failing } else { Health::Unknown })
     }
 
-    fn profile(&self, kind: RetryKind) -> &RetryProfile {
+    pub(super) fn profile(&self, kind: RetryKind) -> &RetryProfile {
         match kind {
             RetryKind::Stream => &self.stream,
             RetryKind::Webhook => &self.webhook,

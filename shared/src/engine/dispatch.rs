@@ -1,6 +1,6 @@
 //! Dispatch: matches chunks against their scope's routes and packs what matches into few messages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::EngineError;
@@ -48,6 +48,9 @@ async fn dispatch(app: &App, scope: &Scope, group: Vec<(usize, DispatchMessage)>
         messages.extend(deliver_messages(&Head::first(scope, &route), events, Duration::ZERO)?);
     }
     app.queues.send(Queue::Deliver, messages).await?;
+    for route in matched.ordered {
+        app.caller.call(scope, &route).await?;
+    }
     for (route, bytes) in matched.export_bytes {
         app.exporter.weigh(scope, &route, bytes).await?;
     }
@@ -59,6 +62,8 @@ async fn dispatch(app: &App, scope: &Scope, group: Vec<(usize, DispatchMessage)>
 struct Matched {
     /// Events to deliver now, by the uid of an HTTP route.
     deliveries: HashMap<String, Vec<Event>>,
+    /// The uids of ordered routes: they read the log themselves.
+    ordered: HashSet<String>,
     /// What an export file will grow by, by the uid of an S3 route.
     export_bytes: HashMap<String, u64>,
 }
@@ -76,6 +81,9 @@ async fn matches(app: &App, scope: &Scope, group: Vec<(usize, DispatchMessage)>)
         for (event, places) in matching(events, live.clone()).await? {
             for route in places.into_iter().map(|place| &live[place].route) {
                 match route.destination {
+                    Destination::Webhook(_) if !route.ordering.is_none() => {
+                        matched.ordered.insert(route.uid.clone());
+                    }
                     Destination::Webhook(_) => {
                         matched.deliveries.entry(route.uid.clone()).or_default().push(event.clone())
                     }

@@ -32,12 +32,20 @@ pub async fn create(app: &App, scope: &Scope, mut route: Route, starts_at: Optio
     (route.origin, route.live_from) = (live_from, live_from);
     route.integration.starts_at = starts_at.unwrap_or(live_from);
     if let Some(start) = starts_at.filter(|_| route.webhook().is_some()) {
-        let end = route.integration.ends_at.map_or(live_from, |end| end.min(live_from));
         route.origin = live_from.max(start);
         route.live_from = route.origin;
-        route.backlog.extend(Span::between(oldest(app, start), end));
+        if !route.has_cursor() {
+            let end = route.integration.ends_at.map_or(live_from, |end| end.min(live_from));
+            route.backlog.extend(Span::between(oldest(app, start), end));
+        }
     }
-    app.routes.create(scope, &route, MAX_INTEGRATIONS).await?;
+    if !route.ordering.is_none() {
+        app.ordered.create(scope, &route.uid, oldest(app, route.integration.starts_at)).await?;
+    }
+    if let Err(error) = app.routes.create(scope, &route, MAX_INTEGRATIONS).await {
+        app.ordered.delete(scope, &route.uid).await?;
+        return Err(error.into());
+    }
     if let Some(ends_at) = route.integration.ends_at {
         let (scope, id, uid) = (scope.clone(), route.id.clone(), route.uid.clone());
         app.endings.note(&Ending { scope, kind: route.kind, id, route: uid, ends_at }).await?;
@@ -71,7 +79,7 @@ fn oldest(app: &App, start: Millis) -> Millis {
 pub async fn start(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Result<Option<Route>, EngineError> {
     for _ in 0..TRIES {
         let Some(mut route) = app.routes.get(scope, kind, id).await? else { return Ok(None) };
-        let now = app.ports.now();
+        let (now, stopped_at) = (app.ports.now(), route.live_until);
         if !route.start(now, now.plus(SEAM)) {
             return Ok(Some(route));
         }
@@ -81,6 +89,9 @@ pub async fn start(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Resul
         }
         if route.s3().is_some() {
             forget_old_gap(app, scope, &route, now).await?;
+        }
+        if !route.ordering.is_none() && stopped_at.is_some_and(|at| now.since(at) > MAX_GAP) {
+            app.ordered.create(scope, &route.uid, now).await?;
         }
         app.journal.note(scope, &route.uid, LogAction::IntegrationStarted, "Started by request.", now).await?;
         return go_live(app, scope, route).await.map(Some);
@@ -128,7 +139,9 @@ pub async fn recover(
 
 /// Waits for the route's first live moment, and has replay send what lies before it.
 async fn go_live(app: &App, scope: &Scope, route: Route) -> Result<Route, EngineError> {
-    if route.webhook().is_some() {
+    if !route.ordering.is_none() {
+        app.caller.begin(scope, &route.uid).await?;
+    } else if route.webhook().is_some() {
         let message = ReplayMessage { scope: scope.clone(), route: route.uid.clone() };
         app.queues.send(Queue::Replay, vec![Outgoing::json(&message, Duration::ZERO)?]).await?;
     }
@@ -192,6 +205,7 @@ pub async fn delete(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Resu
         }
         app.endings.forget(scope, &route.uid).await?;
         app.exports.delete(scope, &route.uid).await?;
+        app.ordered.delete(scope, &route.uid).await?;
         app.letters.clear(scope, Fate::Rejected, &route.uid).await?;
         app.letters.clear(scope, Fate::Dead, &route.uid).await?;
         app.parked.clear(scope, &route.uid).await?;

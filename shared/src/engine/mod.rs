@@ -7,6 +7,7 @@ pub mod export;
 mod lanes;
 pub mod lifecycle;
 mod matching;
+pub mod ordered;
 pub mod publish;
 pub mod replay;
 pub mod sender;

@@ -55,7 +55,14 @@ pub(super) struct Settlement {
 
 impl Settlement {
     /// Decides for each event; those of one message share the jitter, so that they stay together.
-    pub(super) fn of(tried: Vec<Tried>, attempt: u32, profile: &RetryProfile, jitter: f64, now: Millis) -> Self {
+    pub(super) fn of(
+        route: &str,
+        tried: Vec<Tried>,
+        attempt: u32,
+        profile: &RetryProfile,
+        jitter: f64,
+        now: Millis,
+    ) -> Self {
         let mut settlement = Self::default();
         let mut untried = Vec::new();
         for Tried { event, attempt: result } in tried {
@@ -73,8 +80,8 @@ impl Settlement {
                     settlement.failure = Some(words(&result));
                     settlement.again.entry((delay, attempt + 1)).or_default().push(event);
                 }
-                Next::Reject => settlement.letters.push((Fate::Rejected, letter(event, &result, attempt, now))),
-                Next::Dead => settlement.letters.push((Fate::Dead, letter(event, &result, attempt, now))),
+                Next::Reject => settlement.letters.push((Fate::Rejected, letter(route, event, &result, attempt, now))),
+                Next::Dead => settlement.letters.push((Fate::Dead, letter(route, event, &result, attempt, now))),
             }
         }
         // Not their fault: they keep their number of attempts, and come back with the others.
@@ -140,8 +147,7 @@ impl Settlement {
             let reason = format!("{failure}: {count} of its events again in {:.0} s", delay.as_secs_f64());
             deliverer.journal.note(&head.scope, &head.route, LogAction::RetryTriggered, &reason, now).await?;
         }
-        for (fate, mut letter) in self.letters {
-            letter.route.clone_from(&head.route);
+        for (fate, letter) in self.letters {
             keep(deliverer, head, fate, &letter, now).await?;
         }
         Ok(())
@@ -149,7 +155,13 @@ impl Settlement {
 }
 
 /// Keeps an event that is given up, and says so in the log.
-async fn keep(deliverer: &Deliverer, head: &Head, fate: Fate, letter: &Letter, now: Millis) -> Result<(), EngineError> {
+pub(super) async fn keep(
+    deliverer: &Deliverer,
+    head: &Head,
+    fate: Fate,
+    letter: &Letter,
+    now: Millis,
+) -> Result<(), EngineError> {
     let note = |action, reason: String| async move {
         deliverer.journal.note(&head.scope, &head.route, action, &reason, now).await
     };
@@ -174,6 +186,6 @@ async fn keep(deliverer: &Deliverer, head: &Head, fate: Fate, letter: &Letter, n
     Ok(())
 }
 
-fn letter(event: Event, attempt: &Attempt, attempts: u32, at: Millis) -> Letter {
-    Letter { route: String::new(), event, status: attempt.status, error: error_text(attempt), attempts, at }
+pub(super) fn letter(route: &str, event: Event, attempt: &Attempt, attempts: u32, at: Millis) -> Letter {
+    Letter { route: route.to_owned(), event, status: attempt.status, error: error_text(attempt), attempts, at }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::EngineError;
 use super::lifecycle::stop_route;
 use crate::app::App;
+use crate::domain::ids::ChunkId;
 use crate::domain::route::{Route, RouteStatus};
 use crate::store::endings::Ending;
 
@@ -47,6 +48,14 @@ async fn has_everything(app: &App, ending: &Ending, route: &Route) -> Result<boo
     if route.s3().is_some() {
         let cursor = app.exports.get(&ending.scope, &route.uid).await?;
         return Ok(cursor.is_none_or(|cursor| cursor.is_complete()));
+    }
+    if !route.ordering.is_none() {
+        let progress = app.ordered.progress(&ending.scope, &route.uid).await?;
+        let whole = progress.is_none_or(|p| p.lanes.is_empty() && p.cursor >= ChunkId::floor(ending.ends_at));
+        if !whole {
+            app.caller.call(&ending.scope, &route.uid).await?;
+        }
+        return Ok(whole);
     }
     Ok(route.backlog.is_empty() && app.parked.oldest(&ending.scope, &route.uid).await?.is_empty())
 }

@@ -14,7 +14,7 @@ use super::problem::Problem;
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// How long a body may take to arrive: a client that drips must not hold memory for ever.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A body parsed from JSON, of at most `LIMIT` bytes.
 #[derive(Clone, Debug)]

@@ -36,11 +36,16 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Problem::internal(&"a handler panicked").into_response()
 }
 
-async fn answer(request: Request, next: Next) -> Result<Response, Infallible> {
+/// The id of a request, in its extensions.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+async fn answer(mut request: Request, next: Next) -> Result<Response, Infallible> {
     let request_id = unique("req");
     let wants_problem = accepts_problem_json(&request);
     // The path alone: query strings can carry secrets.
     let span = tracing::info_span!("request", %request_id, method = %request.method(), path = request.uri().path());
+    request.extensions_mut().insert(RequestId(request_id.clone()));
     let mut response = next.run(request).instrument(span).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let allow = response.headers().get(header::ALLOW).cloned();

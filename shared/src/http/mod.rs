@@ -1,7 +1,10 @@
-//! What every endpoint shares: errors, credentials, bodies, request ids.
+//! What every endpoint shares: errors, credentials, bodies, request ids, idempotency, the audit log.
 
+pub mod audit;
 pub mod auth;
 pub mod body;
+pub mod guard;
+pub mod idempotency;
 pub mod layers;
 pub mod problem;
 pub mod query;

@@ -1,5 +1,7 @@
 //! DynamoDB: one file a family of records; every key begins with a [`crate::domain::scope::Scope`].
 
+pub mod answers;
+pub mod audit;
 pub mod claims;
 pub mod credentials;
 pub mod endings;
@@ -7,6 +9,7 @@ pub mod exports;
 pub mod journal;
 pub mod letters;
 pub mod log;
+pub mod ordered;
 pub mod outcomes;
 pub mod pace;
 pub mod parked;

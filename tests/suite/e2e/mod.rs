@@ -1,6 +1,7 @@
 //! The API, the workers and the embedded servers together, over HTTP, as their users meet them.
 
 mod answers;
+mod audit;
 mod bad_targets;
 mod create;
 mod delivery;
@@ -9,9 +10,11 @@ mod errors;
 mod export;
 mod export_faults;
 mod filters;
+mod idempotency;
 mod isolation;
 mod life;
 mod log;
+mod ordering;
 mod pace;
 mod publish;
 mod publish_ids;
@@ -20,4 +23,5 @@ mod stop_start;
 mod suspension;
 mod token;
 mod update;
+mod walk;
 mod windows;

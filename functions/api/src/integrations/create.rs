@@ -8,6 +8,7 @@ use sluice::app::App;
 use sluice::domain::filter::FilterConditions;
 use sluice::domain::ids::unique;
 use sluice::domain::integration::{IntegrationFace, IntegrationType, check_dates, is_integration_id};
+use sluice::domain::ordering::Ordering;
 use sluice::domain::route::{Destination, RetryKind, Route, RouteKind, RouteStatus};
 use sluice::domain::scope::Scope;
 use sluice::domain::time::Millis;
@@ -43,6 +44,10 @@ pub(crate) struct CreateIntegration {
     /// What it asks for; everything where missing.
     #[serde(default)]
     filter_conditions: Option<FilterConditions>,
+    /// For webhooks: `key` sends events of one `ordering_key` strictly one after the other, some seconds later. Fixed
+    /// once the integration is made.
+    #[serde(default)]
+    ordering: Ordering,
 }
 
 /// Register an integration
@@ -88,6 +93,9 @@ impl CreateIntegration {
         }
         faults.extend(self.callback_parameters.iter().flat_map(CallbackParameters::faults));
         faults.extend(self.s3_parameters.iter().flat_map(S3Parameters::faults));
+        if self.s3_parameters.is_some() && !self.ordering.is_none() {
+            faults.push(FieldError::new("/ordering", "is for webhooks: files are in the order of the log as they are"));
+        }
         if let Err(problem) = check_dates(self.integration_type, self.starts_at, self.ends_at, now) {
             faults.push(FieldError::new(problem.pointer(), problem.to_string()));
         }
@@ -114,6 +122,7 @@ impl CreateIntegration {
             filter: self.filter_conditions.unwrap_or_default(),
             destination,
             retry: RetryKind::Stream,
+            ordering: self.ordering,
             status: RouteStatus::Running,
             origin: now,
             gaps: Vec::new(),

@@ -15,6 +15,7 @@ pub(crate) mod update;
 use serde::Serialize;
 use sluice::domain::filter::FilterConditions;
 use sluice::domain::integration::IntegrationType;
+use sluice::domain::ordering::Ordering;
 use sluice::domain::route::{Destination, Route, RouteKind, RouteStatus};
 use sluice::domain::scope::Scope;
 use sluice::domain::time::Millis;
@@ -46,6 +47,9 @@ pub(crate) struct Integration {
     ends_at: Option<Millis>,
     /// What it asks for.
     filter_conditions: FilterConditions,
+    /// What order it keeps.
+    #[serde(skip_serializing_if = "Ordering::is_none")]
+    ordering: Ordering,
     created_at: Millis,
     updated_at: Millis,
 }
@@ -65,6 +69,7 @@ impl From<Route> for Integration {
             starts_at: route.integration.starts_at,
             ends_at: route.integration.ends_at,
             filter_conditions: route.filter,
+            ordering: route.ordering,
             created_at: route.created_at,
             updated_at: route.updated_at,
         }

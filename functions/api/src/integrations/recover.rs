@@ -2,12 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 use sluice::app::App;
 use sluice::domain::route::RouteKind;
 use sluice::domain::time::Millis;
 use sluice::engine::lifecycle;
+use sluice::http::audit;
 use sluice::http::auth::{IntegrationsWrite, Needs};
 use sluice::http::body::JsonBody;
 use sluice::http::problem::{ErrorBody, Problem};
@@ -40,7 +42,7 @@ pub(crate) struct RecoverRequest {
     request_body = RecoverRequest,
     responses(
         (status = 202, description = "The integration; its events are on their way", body = Integration),
-        (status = 400, description = "A bad window, an S3 integration, or too many recoveries at once", body = ErrorBody),
+        (status = 400, description = "A bad window, an S3 or ordered integration, or too many recoveries at once", body = ErrorBody),
         (status = 404, description = "There is no such integration", body = ErrorBody),
     ),
     security(("oauth2" = ["integrations:write"]), ("bearer" = []), ("api_key" = [])),
@@ -51,7 +53,7 @@ pub(crate) async fn recover(
     State(routes): State<Routes>,
     PathParams(id): PathParams<String>,
     JsonBody(request): JsonBody<RecoverRequest>,
-) -> Result<(StatusCode, Json<Integration>), Problem> {
+) -> Result<Response, Problem> {
     let (from, now) = (request.from, app.ports.now());
     let to = request.to.unwrap_or(now);
     if from >= to {
@@ -64,6 +66,10 @@ pub(crate) async fn recover(
     if route.webhook().is_none() {
         return Err(Problem::bad_request("not_a_webhook", "Files stay in the bucket: only webhooks are sent again."));
     }
+    if !route.ordering.is_none() {
+        let message = "An integration that keeps an order cannot be sent a window again: it would be out of order.";
+        return Err(Problem::bad_request("integration_ordered", message));
+    }
     if route.backlog.len() >= MAX_WAITING {
         return Err(Problem::bad_request(
             "too_many_recoveries",
@@ -71,5 +77,7 @@ pub(crate) async fn recover(
         ));
     }
     let route = lifecycle::recover(&app, &caller.scope, RouteKind::Integration, &id, (from, to)).await?;
-    route.map(|route| (StatusCode::ACCEPTED, Json(route.into()))).ok_or_else(Problem::not_found)
+    let route = route.ok_or_else(Problem::not_found)?;
+    let window = [("from", from.to_string().into()), ("to", to.to_string().into())];
+    Ok(audit::with((StatusCode::ACCEPTED, Json(Integration::from(route))), window).into_response())
 }

@@ -1,0 +1,71 @@
+//! What stands before every operation that changes something: who is calling, `Idempotency-Key`, the audit log.
+//!
+//! An endpoint gets all of it by asking for credentials: the router puts this layer there.
+
+use axum::extract::{FromRequestParts as _, RawPathParams, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::Method;
+
+use super::audit::Deed;
+use super::auth::Caller;
+use super::idempotency::{self, Once};
+use super::problem::Problem;
+use crate::app::App;
+use crate::ports::Ports;
+use crate::store::audit::AuditLog;
+
+/// Operations that are data and not administration: the event log is their record.
+const NOT_AUDITED: [&str; 1] = ["events.publish"];
+
+/// One guarded operation.
+#[derive(Clone)]
+pub struct Guard {
+    app: App,
+    operation: &'static str,
+}
+
+impl Guard {
+    /// The guard of the operation of that id.
+    #[must_use]
+    pub fn new(app: App, operation: &'static str) -> Self {
+        Self { app, operation }
+    }
+}
+
+/// The layer.
+///
+/// # Errors
+/// 401, and what [`idempotency`] refuses.
+pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Result<Response, Problem> {
+    if request.method().is_safe() {
+        return Ok(next.run(request).await);
+    }
+    let (mut parts, body) = request.into_parts();
+    let caller = Caller::from_request_parts(&mut parts, &guard.app).await?;
+    // The handler asks again, and finds it here.
+    parts.extensions.insert(caller.clone());
+    let deed = if NOT_AUDITED.contains(&guard.operation) {
+        None
+    } else {
+        let path = RawPathParams::from_request_parts(&mut parts, &guard.app).await;
+        Some(Deed::new(&parts, &caller, guard.operation, path.ok()))
+    };
+    let key = if parts.method == Method::POST { idempotency::key(&parts.headers)? } else { None };
+    let request = Request::from_parts(parts, body);
+    let Guard { app, .. } = guard;
+    let (log, ports) = (app.audit.clone(), app.ports.clone());
+    let carry_out = move |request| carry_out(request, next, deed, (log, ports));
+    match key {
+        None => Ok(carry_out(request).await),
+        Some(key) => Once::new(&app, caller, &key).run(request, carry_out).await,
+    }
+}
+
+async fn carry_out(request: Request, next: Next, deed: Option<Deed>, (log, ports): (AuditLog, Ports)) -> Response {
+    let response = next.run(request).await;
+    match deed {
+        Some(deed) if response.status().is_success() => deed.record(&log, ports.now(), response).await,
+        _ => response,
+    }
+}

@@ -1,0 +1,109 @@
+//! The audit log: who did what to which thing, from where.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Db, Key, StoreError, read};
+use crate::domain::ids::unique;
+use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
+
+/// Thirteen months: a year, and time to look at it.
+const KEPT: Duration = Duration::from_secs(400 * 86_400);
+
+/// One thing that was done.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AuditEntry {
+    /// The entry's own id.
+    #[schema(example = "aud_019abc")]
+    pub id: String,
+    /// When it was done.
+    pub time: Millis,
+    /// The client or key that did it.
+    pub actor: String,
+    /// What was done: the operation's id.
+    #[schema(example = "integrations.create")]
+    pub action: String,
+    /// What kind of thing it was done to.
+    #[schema(example = "integration")]
+    pub entity_type: String,
+    /// Which one; empty where the answer named none.
+    pub entity_id: String,
+    /// Further facts: the request's id, the other parts of the path, what the endpoint adds. Never a secret.
+    pub details: Map<String, Value>,
+    /// Where the request came from.
+    pub source_ip: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    #[serde(flatten)]
+    entry: &'a AuditEntry,
+    expires_at: i64,
+}
+
+/// The audit logs of every scope.
+#[derive(Clone, Debug)]
+pub struct AuditLog {
+    db: Db,
+}
+
+fn partition(scope: &Scope) -> String {
+    scope.partition("audit")
+}
+
+impl AuditEntry {
+    /// A new entry's id.
+    #[must_use]
+    pub fn new_id() -> String {
+        unique("aud")
+    }
+
+    /// Where it stands in the log; sorts by time.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{:013}#{}", self.time.0, self.id)
+    }
+}
+
+impl AuditLog {
+    /// Over the activity table.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Adds an entry; once this returns, it is durable.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn add(&self, scope: &Scope, entry: &AuditEntry) -> Result<(), StoreError> {
+        let record = Record { entry, expires_at: entry.time.plus(KEPT).as_secs() };
+        self.db.put(&self.db.tables.activity, &Key::new(partition(scope), entry.place()), &record).await
+    }
+
+    /// The newest entries, or those before a [`AuditEntry::place`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn page(&self, scope: &Scope, before: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
+        let mut query = self.db.query(&self.db.tables.activity, &partition(scope));
+        if let Some(before) = before {
+            query = query
+                .key_condition_expression("pk = :pk AND sk < :before")
+                .expression_attribute_values(":before", AttributeValue::S(before.to_owned()));
+        }
+        // A page of the database ends at 1 MB; ours at the number of entries.
+        let query = query.scan_index_forward(false).consistent_read(true);
+        let mut items = query.into_paginator().page_size(i32::try_from(limit).unwrap_or(i32::MAX)).items().send();
+        let mut entries = Vec::with_capacity(limit);
+        while entries.len() < limit {
+            let Some(item) = items.try_next().await? else { break };
+            entries.push(read(item)?);
+        }
+        Ok(entries)
+    }
+}

@@ -1,0 +1,146 @@
+//! How far each ordered route has come, and whose turn it is: one run at a time holds a route's lease.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use serde::{Deserialize, Serialize};
+
+use super::{Db, Key, StoreError};
+use crate::domain::ordering::Progress;
+use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
+
+/// A run that has not written for so long is taken for dead. It writes every second.
+const LEASE: Duration = Duration::from_secs(15);
+/// While a run is under way, one call is kept circling for those who come in vain: not more often than this.
+const CIRCLE: Duration = Duration::from_secs(1);
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    progress: Progress,
+    leased_until: Millis,
+    revision: u64,
+}
+
+/// A route's progress, and the right to be the one who changes it.
+#[derive(Debug)]
+pub struct Lease {
+    key: Key,
+    /// How far the route has come.
+    pub progress: Progress,
+    revision: u64,
+}
+
+/// The progress of every ordered route.
+#[derive(Clone, Debug)]
+pub struct Ordered {
+    db: Db,
+}
+
+fn key(scope: &Scope, route: &str) -> Key {
+    Key::new(scope.partition(format_args!("ordered#{route}")), "progress")
+}
+
+fn circling_key(scope: &Scope, route: &str) -> Key {
+    Key::new(scope.partition(format_args!("ordered#{route}")), "circling")
+}
+
+impl Ordered {
+    /// Over the activity table.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Writes down where a new route begins.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn create(&self, scope: &Scope, route: &str, start: Millis) -> Result<(), StoreError> {
+        let record = Record { progress: Progress::from(start), leased_until: Millis::ZERO, revision: 1 };
+        self.db.put(&self.db.tables.activity, &key(scope, route), &record).await
+    }
+
+    /// How far a route has come.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn progress(&self, scope: &Scope, route: &str) -> Result<Option<Progress>, StoreError> {
+        let record: Option<Record> = self.db.get(&self.db.tables.activity, &key(scope, route)).await?;
+        Ok(record.map(|record| record.progress))
+    }
+
+    /// Takes a route's lease; `None` while another run holds it, or where the route is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn lease(&self, scope: &Scope, route: &str, now: Millis) -> Result<Option<Lease>, StoreError> {
+        let key = key(scope, route);
+        let record: Option<Record> = self.db.get(&self.db.tables.activity, &key).await?;
+        let Some(Record { progress, revision, .. }) = record.filter(|record| record.leased_until <= now) else {
+            return Ok(None);
+        };
+        let mut lease = Lease { key, progress, revision };
+        match self.write(&mut lease, now.plus(LEASE)).await {
+            Ok(()) => Ok(Some(lease)),
+            Err(StoreError::Conflict) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the progress down, and keeps the lease.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where the lease was lost.
+    pub async fn keep(&self, lease: &mut Lease, now: Millis) -> Result<(), StoreError> {
+        self.write(lease, now.plus(LEASE)).await
+    }
+
+    /// Writes the progress down, and lets the next run have the lease.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where the lease was lost.
+    pub async fn release(&self, mut lease: Lease) -> Result<(), StoreError> {
+        self.write(&mut lease, Millis::ZERO).await
+    }
+
+    async fn write(&self, lease: &mut Lease, leased_until: Millis) -> Result<(), StoreError> {
+        let read = lease.revision;
+        lease.revision += 1;
+        let record = Record { progress: lease.progress.clone(), leased_until, revision: lease.revision };
+        self.db.replace(&self.db.tables.activity, &lease.key, &record, read).await
+    }
+
+    /// Whether a call that came in vain is the one to come again: of many, one at a time does.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn circles(&self, scope: &Scope, route: &str, now: Millis) -> Result<bool, StoreError> {
+        let number = |n: i64| AttributeValue::N(n.to_string());
+        let key = circling_key(scope, route).attributes();
+        let update = self.db.client.update_item().table_name(&self.db.tables.activity).set_key(Some(key));
+        let answer = update
+            .update_expression("SET since = :now, expires_at = :expires")
+            .condition_expression("attribute_not_exists(since) OR since <= :before")
+            .expression_attribute_values(":now", number(now.0))
+            .expression_attribute_values(":before", number(now.minus(CIRCLE).0))
+            .expression_attribute_values(":expires", number(now.plus(Duration::from_secs(3_600)).as_secs()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match answer.map_err(StoreError::from) {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Forgets a route.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete(&self, scope: &Scope, route: &str) -> Result<(), StoreError> {
+        self.db.delete(&self.db.tables.activity, &circling_key(scope, route)).await?;
+        self.db.delete(&self.db.tables.activity, &key(scope, route)).await.map(|_| ())
+    }
+}

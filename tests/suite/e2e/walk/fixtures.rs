@@ -1,0 +1,94 @@
+//! What stands for each path parameter and each body when the walk calls an operation.
+//!
+//! A new endpoint whose parameter or body is not here makes the walk fail, and say so.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use sluice_local::receiver::status;
+
+use super::operations::Operation;
+use crate::support::{Inbox, SOON, Tenant, eventually};
+
+/// The things of one tenant, by the path that names them.
+pub(super) struct Fixtures {
+    values: BTreeMap<String, String>,
+    event: String,
+    _target: Inbox,
+}
+
+const INTEGRATION: &str = "walk-integration";
+const EVENT_TYPE: &str = "walk.event_type";
+
+impl Fixtures {
+    /// Makes one of each thing that the operations speak of.
+    pub(super) async fn make(owner: &Tenant, operations: &[Operation]) -> Result<Self> {
+        let target = Inbox::answering(|_, _| status(StatusCode::BAD_REQUEST)).await?;
+        owner.webhook(INTEGRATION, &target.url()).await?;
+        let event = owner.publish("walk.done", 0..1).await?.remove(0);
+        let path = format!("/v1/integrations/{INTEGRATION}/rejected_events/{event}");
+        eventually("the event is rejected", SOON, async || {
+            Ok((owner.api.get(&path).await?.status == 200).then_some(()))
+        })
+        .await?;
+        let mut made = Self { values: BTreeMap::new(), event, _target: target };
+        for parameter in operations.iter().filter(|operation| !operation.is_open()).flat_map(Operation::parameters) {
+            if !made.values.contains_key(parameter) {
+                let value = made.one(owner, parameter).await?;
+                made.values.insert(parameter.to_owned(), value);
+            }
+        }
+        Ok(made)
+    }
+
+    async fn one(&self, owner: &Tenant, parameter: &str) -> Result<String> {
+        Ok(match parameter {
+            "/v1/events/{id}" | "/v1/integrations/{id}/rejected_events/{event_id}" => self.event.clone(),
+            "/v1/integrations/{id}" => INTEGRATION.to_owned(),
+            "/v1/api-clients/{id}" | "/v1/api-keys/{id}" => credential(owner, parameter).await?,
+            "/v1/event-types/{name}" => {
+                let path = format!("/v1/event-types/{EVENT_TYPE}");
+                let put =
+                    owner.api.send(Method::PUT, &path, |request| with_json(request, &body("event_types.put"))).await?;
+                ensure!((200..300).contains(&put.status), "{}", put.text());
+                EVENT_TYPE.to_owned()
+            }
+            "/v1/tenants/{id}" => owner.id.to_string(),
+            unknown => bail!("{unknown} is new: say in {} what stands for it", file!()),
+        })
+    }
+
+    /// What stands for a parameter.
+    pub(super) fn value(&self, parameter: &str) -> String {
+        self.values.get(parameter).cloned().unwrap_or_default()
+    }
+
+    /// Everything that nobody else may see.
+    pub(super) fn values(&self) -> impl Iterator<Item = &String> {
+        self.values.values().filter(|value| value.len() > 8)
+    }
+}
+
+async fn credential(owner: &Tenant, parameter: &str) -> Result<String> {
+    let collection = parameter.trim_end_matches("/{id}");
+    let made = owner.api.post(collection, &json!({"name": "walk", "scopes": ["events:read"]})).await?.json(201)?;
+    let id = made.get("id").or_else(|| made.get("client_id")).and_then(Value::as_str);
+    Ok(id.with_context(|| format!("{made} has no id"))?.to_owned())
+}
+
+/// A good body of an operation, so that it is refused for nothing else than what it names.
+pub(super) fn body(operation: &str) -> Value {
+    match operation {
+        "integrations.recover" => json!({"from": "2026-01-01T00:00:00.000Z"}),
+        "integrations.update" => json!({"filter_conditions": {}}),
+        "event_types.put" => json!({"description": "walk"}),
+        "tenants.update" => json!({"name": "walk"}),
+        _ => json!({}),
+    }
+}
+
+pub(super) fn with_json(request: reqwest::RequestBuilder, body: &Value) -> reqwest::RequestBuilder {
+    request.header("content-type", "application/json").body(body.to_string())
+}
