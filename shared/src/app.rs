@@ -26,6 +26,7 @@ use crate::store::audit::AuditLog;
 use crate::store::claims::Claims;
 use crate::store::credentials::Credentials;
 use crate::store::endings::Endings;
+use crate::store::event_types::EventTypes;
 use crate::store::exports::Exports;
 use crate::store::journal::Journal;
 use crate::store::letters::Letters;
@@ -101,6 +102,8 @@ pub struct Parts {
     pub claims: Claims,
     /// Routes.
     pub routes: Routes,
+    /// The catalogue of event types.
+    pub event_types: EventTypes,
     /// Credentials.
     pub credentials: Credentials,
     /// Export cursors.
@@ -189,6 +192,7 @@ impl App {
         let caller = Caller::new(queues.clone(), ports.clone(), settings.log_grace);
         let client = WebhookClient::new(settings.target_policy, ClientOptions::default())?;
         let sender = Sender::new(client, keys.clone(), ports.clone(), settings.request_timeout);
+        let event_types = EventTypes::new(db.clone(), ports.clone());
         let parts = Parts {
             authenticator: Authenticator::new(credentials.clone(), keys.clone(), ports.clone()),
             publisher: Publisher::new(log.clone(), claims.clone(), queues.clone(), ports.clone(), settings.log_grace),
@@ -237,6 +241,7 @@ impl App {
             log,
             claims,
             routes,
+            event_types,
             credentials,
             exports,
             answers: Answers::new(db.clone()),
@@ -272,6 +277,7 @@ parts! {
     log: EventLog,
     claims: Claims,
     routes: Routes,
+    event_types: EventTypes,
     journal: Journal,
     audit: AuditLog,
     letters: Letters,

@@ -3,6 +3,7 @@
 pub mod chunk;
 pub mod credentials;
 pub mod event;
+pub mod event_type;
 pub mod export;
 pub mod expression;
 pub mod filter;

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod claims;
 pub mod credentials;
 pub mod endings;
+pub mod event_types;
 pub mod exports;
 pub mod journal;
 pub mod letters;
