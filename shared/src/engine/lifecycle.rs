@@ -43,7 +43,9 @@ pub async fn create(app: &App, scope: &Scope, mut route: Route, starts_at: Optio
         app.ordered.create(scope, &route.uid, oldest(app, route.integration.starts_at)).await?;
     }
     if let Err(error) = app.routes.create(scope, &route, MAX_INTEGRATIONS).await {
-        app.ordered.delete(scope, &route.uid).await?;
+        if !route.ordering.is_none() {
+            app.ordered.delete(scope, &route.uid).await?;
+        }
         return Err(error.into());
     }
     if let Some(ends_at) = route.integration.ends_at {

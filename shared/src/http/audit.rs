@@ -25,7 +25,6 @@ pub struct SourceIp(pub String);
 pub struct AuditDetails(pub Map<String, Value>);
 
 /// An answer and its further facts.
-#[must_use]
 pub fn with<T>(answer: T, details: impl IntoIterator<Item = (&'static str, Value)>) -> (Extension<AuditDetails>, T) {
     let details = details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     (Extension(AuditDetails(details)), answer)

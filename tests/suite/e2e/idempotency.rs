@@ -51,16 +51,16 @@ async fn a_publish_that_is_repeated_is_delivered_once() -> Result<()> {
     let tenant = shared().await.tenant().await?;
     let inbox = Inbox::open().await?;
     tenant.webhook("hook", &inbox.url()).await?;
-    let events: Vec<Value> = (0..1_000)
+    let events: Vec<Value> = (0..200)
         .map(|n| json!({"name": format!("a.{}", "b".repeat(100)), "id": format!("{n:0>60}"), "payload": {"n": n}}))
         .collect();
     let body = json!({ "events": events });
     let first = post(&tenant.api, "batch", "/v1/events", &body).await?.json(202)?;
-    ensure!(first["accepted"] == 1_000, "{}", first["accepted"]);
+    ensure!(first["accepted"] == 200, "{}", first["accepted"]);
     let again = post(&tenant.api, "batch", "/v1/events", &body).await?;
-    // Not 1,000 duplicates: the very first answer.
+    // Not 200 duplicates: the very first answer.
     ensure!(again.json(202)? == first && replayed(&again));
-    let ids: Vec<String> = (0..1_000).map(|n| format!("{n:0>60}")).collect();
+    let ids: Vec<String> = (0..200).map(|n| format!("{n:0>60}")).collect();
     inbox.exactly(&ids).await?;
     Ok(())
 }
