@@ -28,6 +28,7 @@ use crate::store::claims::Claims;
 use crate::store::counters::Counters;
 use crate::store::credentials::Credentials;
 use crate::store::endings::Endings;
+use crate::store::event_types::EventTypes;
 use crate::store::exports::Exports;
 use crate::store::journal::Journal;
 use crate::store::letters::Letters;
@@ -104,6 +105,8 @@ pub struct Parts {
     pub claims: Claims,
     /// Routes.
     pub routes: Routes,
+    /// The catalogue of event types.
+    pub event_types: EventTypes,
     /// Credentials.
     pub credentials: Credentials,
     /// Tenants.
@@ -198,6 +201,7 @@ impl App {
         let caller = Caller::new(queues.clone(), ports.clone(), settings.log_grace);
         let client = WebhookClient::new(settings.target_policy, ClientOptions::default())?;
         let sender = Sender::new(client, keys.clone(), ports.clone(), settings.request_timeout);
+        let event_types = EventTypes::new(db.clone(), ports.clone());
         let parts = Parts {
             authenticator: Authenticator::new(
                 credentials.clone(),
@@ -252,6 +256,7 @@ impl App {
             log,
             claims,
             routes,
+            event_types,
             credentials,
             tenants,
             limiter,
@@ -289,6 +294,7 @@ parts! {
     log: EventLog,
     claims: Claims,
     routes: Routes,
+    event_types: EventTypes,
     journal: Journal,
     audit: AuditLog,
     letters: Letters,

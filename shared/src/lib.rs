@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` has the map; [`engine`] is the way of an event.
 
 pub mod app;
+pub mod deep;
 pub mod domain;
 pub mod engine;
 pub mod http;

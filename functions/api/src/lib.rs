@@ -8,6 +8,7 @@ mod api_keys;
 mod audit_log;
 mod auth;
 mod credentials;
+mod event_types;
 mod events;
 mod integrations;
 mod meta;
@@ -67,6 +68,10 @@ endpoints! {
     "events.publish" scoped events::publish::publish;
     "events.list" scoped events::list::list;
     "events.get" scoped events::get::get;
+    "event_types.list" scoped event_types::list::list;
+    "event_types.get" scoped event_types::get::get;
+    "event_types.put" scoped event_types::put::put;
+    "event_types.delete" scoped event_types::delete::delete;
     "integrations.list" scoped integrations::list::list;
     "integrations.create" scoped integrations::create::create;
     "integrations.get" scoped integrations::get::get;

@@ -35,6 +35,7 @@ use crate::ENDPOINTS;
         (name = "api_keys", description = "API keys of the tenant, for both environments"),
         (name = "tenants", description = "Tenants: for the operator"),
         (name = "events", description = "Publishing, and reading the log"),
+        (name = "event_types", description = "The catalogue of what is published, and its schemas"),
         (name = "integrations", description = "The event stream: who gets which events, and how"),
         (name = "rejected_events", description = "Events that a target answered with 400"),
         (name = "audit_log", description = "Who changed what"),

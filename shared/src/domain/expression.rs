@@ -13,12 +13,13 @@ mod tests;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
-use std::thread::JoinHandle;
 
 use cel::common::ast::IdedExpr;
 use cel::common::types::{CelBool, CelString, Kind};
 use cel::common::value::Val;
 use cel::{Context, Env, Value};
+
+use crate::deep;
 
 pub use facts::Facts;
 
@@ -26,18 +27,6 @@ pub use facts::Facts;
 pub const MAX_EXPRESSION_BYTES: usize = 2_048;
 /// What stands outside a loop and is used inside it may be a text of so many bytes, a number, a bool or null.
 const MAX_OUTER_TEXT: usize = 1_024;
-/// Parser and evaluator are recursive and take up to 100 KB a level: a thread of the runtime has too little stack for
-/// the deepest expression. Address space only, until it is used.
-const STACK: usize = 32 * 1024 * 1024;
-
-/// Runs `work` on a thread that has the stack that expressions need.
-///
-/// # Errors
-/// Where there can be no more threads.
-pub fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> std::io::Result<JoinHandle<T>> {
-    std::thread::Builder::new().stack_size(STACK).spawn(work)
-}
-
 /// The functions and types that expressions may name. `?` and `{}` are left out.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib().with_optional_support(false)));
 
@@ -91,11 +80,11 @@ impl Expression {
         }
         let text = source.to_owned();
         // A panic there would be the parser's, over this text.
-        let compiled = spawn(move || compile(&text)).ok().and_then(|thread| thread.join().ok());
-        compiled.unwrap_or_else(|| Err(ExpressionError::at_start("cannot be read")))
+        let compiled = deep::run_blocking(move || compile(&text));
+        compiled.unwrap_or_else(|_| Err(ExpressionError::at_start("cannot be read")))
     }
 
-    /// Whether the event is one that the expression asks for. To be called on a thread of [`spawn`].
+    /// Whether the event is one that the expression asks for. To be called through [`deep`]: it recurses.
     #[must_use]
     pub fn matches(&self, facts: &Facts<'_>) -> bool {
         // The evaluator is not known to panic; if it ever does, one event is missed rather than a whole chunk.

@@ -93,7 +93,7 @@ impl Content {
 }
 
 impl Filter {
-    /// Whether it looks at the content: then it is to be asked on a thread of [`super::expression::spawn`].
+    /// Whether it looks at the content: then it is to be asked through [`crate::deep`].
     #[must_use]
     pub fn reads_content(&self) -> bool {
         matches!(self.content, Content::Like(_))

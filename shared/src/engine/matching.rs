@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
 use super::EngineError;
+use crate::deep;
 use crate::domain::event::Event;
-use crate::domain::expression::{self, Facts};
+use crate::domain::expression::Facts;
 use crate::store::routes::Compiled;
 
 /// An event and the places of the routes that ask for it.
 pub(super) type Match = (Event, Vec<usize>);
 
 /// Matches a chunk's events against routes; gives every event, in order. Expressions are evaluated on a thread of
-/// their own: over large payloads they take a while, and the runtime has other things to do.
+/// their own.
 ///
 /// # Errors
 /// [`EngineError::Interrupted`] where there is no thread to be had.
@@ -21,10 +20,7 @@ pub(super) async fn matching(events: Vec<Event>, routes: Vec<Arc<Compiled>>) -> 
     if !routes.iter().any(|compiled| compiled.filter.reads_content()) {
         return Ok(match_all(events, &routes));
     }
-    let (answer, matched) = oneshot::channel();
-    let work = move || drop(answer.send(match_all(events, &routes)));
-    expression::spawn(work).map_err(|_| EngineError::Interrupted)?;
-    matched.await.map_err(|_| EngineError::Interrupted)
+    deep::run(move || match_all(events, &routes)).await.map_err(|_| EngineError::Interrupted)
 }
 
 fn match_all(events: Vec<Event>, routes: &[Arc<Compiled>]) -> Vec<Match> {

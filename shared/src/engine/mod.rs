@@ -1,6 +1,7 @@
 //! The way of an event: published, logged, matched, delivered or exported.
 
 pub mod commit;
+pub mod conform;
 pub mod deliver;
 pub mod dispatch;
 pub mod export;

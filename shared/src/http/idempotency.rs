@@ -78,7 +78,7 @@ impl Once {
     /// same client's tokens of another scope: what a first answer holds, they may not be allowed to see.
     #[must_use]
     pub fn new(app: &App, caller: Caller, key: &str) -> Self {
-        let Caller { scope, actor, permissions } = caller;
+        let Caller { scope, actor, permissions, .. } = caller;
         let key = digest(&[actor.as_bytes(), permissions.to_string().as_bytes(), key.as_bytes()]);
         Self { answers: app.answers.clone(), keys: app.keys.clone(), ports: app.ports.clone(), scope, key }
     }

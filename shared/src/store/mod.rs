@@ -6,6 +6,7 @@ pub mod claims;
 pub mod counters;
 pub mod credentials;
 pub mod endings;
+pub mod event_types;
 pub mod exports;
 pub mod journal;
 pub mod letters;

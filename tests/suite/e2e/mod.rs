@@ -3,11 +3,13 @@
 mod answers;
 mod audit;
 mod bad_targets;
+mod content;
 mod create;
 mod credentials;
 mod delivery;
 mod documents;
 mod errors;
+mod event_types;
 mod export;
 mod export_faults;
 mod filters;

@@ -65,6 +65,11 @@ impl Api {
         self.send(Method::PATCH, path, |request| request.header("content-type", "application/json").body(body)).await
     }
 
+    pub(crate) async fn put(&self, path: &str, body: &impl Serialize) -> Result<Reply> {
+        let body = serde_json::to_vec(body)?;
+        self.send(Method::PUT, path, |request| request.header("content-type", "application/json").body(body)).await
+    }
+
     /// A body that is sent as it is.
     pub(crate) async fn post_text(&self, path: &str, body: impl Into<reqwest::Body>) -> Result<Reply> {
         self.send(Method::POST, path, |request| request.header("content-type", "application/json").body(body)).await

@@ -8,12 +8,15 @@ use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sluice::domain::event::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, compact, is_event_id, is_event_name};
+use sluice::domain::schema::Fault;
 use sluice::domain::time::Millis;
+use sluice::engine::conform;
 use sluice::engine::publish::{Acceptance, NewEvent, Publisher};
 use sluice::http::auth::{EventsWrite, Needs};
 use sluice::http::body::{self, expect_json, too_large};
 use sluice::http::limits::Limiter;
 use sluice::http::problem::{ErrorBody, FieldError, Problem};
+use sluice::store::event_types::EventTypes;
 
 /// An event to publish.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -92,7 +95,8 @@ enum EventStatus {
 
 /// Publish events
 ///
-/// One event, or `{"events": [...]}`. The answer comes once they are durable. One bad event rejects the whole batch.
+/// One event, or `{"events": [...]}`. The answer comes once they are durable. One bad event rejects the whole batch:
+/// so does a payload that is not as the schema of its event type says. A changed schema counts within 5 seconds.
 #[utoipa::path(
     post, path = "/v1/events", operation_id = "events.publish", tag = "events",
     request_body = PublishRequest,
@@ -109,6 +113,7 @@ pub(crate) async fn publish(
     Needs { caller, .. }: Needs<EventsWrite>,
     State(publisher): State<Publisher>,
     State(limiter): State<Limiter>,
+    State(types): State<EventTypes>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<PublishAnswer>), Problem> {
@@ -119,8 +124,16 @@ pub(crate) async fn publish(
     // Room is taken for what has arrived: a client that announces much and sends nothing takes none.
     let _room = publisher.admit(bytes.len()).await;
     drop(reading);
-    let events = parse(&bytes)?;
+    let (events, places) = parse(&bytes)?;
     drop(bytes);
+    let catalogue = types.catalogue(&caller.scope).await?;
+    let (events, faults) = conform::check(catalogue, events).await?;
+    if !faults.is_empty() {
+        let seen = |(event, Fault { pointer, message })| {
+            FieldError::new(format!("{}/payload{pointer}", places.of(event)), message)
+        };
+        return Err(Problem::invalid(faults.into_iter().map(seen).collect()));
+    }
     limiter.count_events(&caller, events.len()).await?;
     let names: Vec<String> = events.iter().map(|event| event.name.clone()).collect();
     let receipts = publisher.publish(&caller.scope, events).await.map_err(|error| Problem::unavailable(&error))?;
@@ -137,8 +150,26 @@ pub(crate) async fn publish(
     Ok((StatusCode::ACCEPTED, Json(PublishAnswer { accepted, duplicates, events })))
 }
 
+/// Where the events of a body stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Places {
+    /// The body is the event.
+    Whole,
+    /// They are a list in it.
+    List,
+}
+
+impl Places {
+    fn of(self, event: usize) -> String {
+        match self {
+            Self::Whole => String::new(),
+            Self::List => format!("/events/{event}"),
+        }
+    }
+}
+
 /// The events of a body: all of them good, or an error that points to each bad one.
-fn parse(bytes: &[u8]) -> Result<Vec<NewEvent>, Problem> {
+fn parse(bytes: &[u8]) -> Result<(Vec<NewEvent>, Places), Problem> {
     /// Tells the two forms apart without taking the events in.
     #[derive(Deserialize)]
     struct Form<'a> {
@@ -153,7 +184,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<NewEvent>, Problem> {
         }
         let mut faults = Vec::new();
         let event = check(input, "", &mut faults);
-        return if faults.is_empty() { Ok(vec![event]) } else { Err(Problem::invalid(faults)) };
+        return if faults.is_empty() { Ok((vec![event], Places::Whole)) } else { Err(Problem::invalid(faults)) };
     }
     let batch: EventBatch<'_> = body::parse(bytes)?;
     if batch.events.is_empty() || batch.events.len() > MAX_BATCH_EVENTS {
@@ -161,13 +192,13 @@ fn parse(bytes: &[u8]) -> Result<Vec<NewEvent>, Problem> {
     }
     let (mut events, mut faults) = (Vec::with_capacity(batch.events.len()), Vec::new());
     for (index, item) in batch.events.iter().enumerate() {
-        let place = format!("/events/{index}");
+        let place = Places::List.of(index);
         match body::parse::<EventInput<'_>>(item.get().as_bytes()) {
             Ok(input) => events.push(check(input, &place, &mut faults)),
             Err(problem) => faults.extend(problem.details.iter().map(|detail| below(&place, detail))),
         }
     }
-    if faults.is_empty() { Ok(events) } else { Err(Problem::invalid(faults)) }
+    if faults.is_empty() { Ok((events, Places::List)) } else { Err(Problem::invalid(faults)) }
 }
 
 /// A fault of one item, as seen from the whole body.
@@ -217,9 +248,10 @@ mod tests {
 
     #[test]
     fn one_event_and_a_batch_are_read() {
-        assert_eq!(parse(br#"{"name":"a.b","payload":{}}"#).expect("one").len(), 1);
+        assert_eq!(parse(br#"{"name":"a.b","payload":{}}"#).expect("one").0.len(), 1);
         let batch = br#"{"events":[{"name":"a","payload":{"x": [1, 2]}},{"name":"b","payload":{},"id":"7"}]}"#;
-        let events = parse(batch).expect("two");
+        let (events, places) = parse(batch).expect("two");
+        assert_eq!(places.of(1), "/events/1");
         assert_eq!(events[0].payload.get(), r#"{"x":[1,2]}"#);
         assert_eq!(events[1].id.as_deref(), Some("7"));
     }

@@ -24,7 +24,7 @@ fn event(payload: &str) -> Event {
 }
 
 fn on_own_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    spawn(work).expect("a thread").join().expect("no panic")
+    deep::run_blocking(work).expect("no panic")
 }
 
 fn matches(source: &str, payload: &Value) -> bool {

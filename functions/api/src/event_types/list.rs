@@ -1,0 +1,85 @@
+//! `GET /v1/event-types`: the catalogue, by name.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use sluice::domain::event::is_event_name;
+use sluice::domain::event_type;
+use sluice::domain::time::Millis;
+use sluice::http::auth::{EventsRead, Needs};
+use sluice::http::problem::{ErrorBody, Problem};
+use sluice::http::query::{self, Params, bad_cursor};
+use sluice::store::event_types::EventTypes;
+
+/// What to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParams {
+    /// From the answer before.
+    cursor: Option<String>,
+    /// 1 to 500, default 100.
+    limit: Option<u32>,
+}
+
+/// An event type without its schema, which can be large.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct EventTypeSummary {
+    /// The name of its events.
+    #[schema(example = "order.created")]
+    name: String,
+    /// What they are about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    /// Whether payloads are checked against a schema.
+    has_schema: bool,
+    created_at: Millis,
+    updated_at: Millis,
+}
+
+impl From<event_type::EventType> for EventTypeSummary {
+    fn from(stored: event_type::EventType) -> Self {
+        Self {
+            name: stored.name,
+            description: stored.description,
+            has_schema: stored.schema.is_some(),
+            created_at: stored.created_at,
+            updated_at: stored.updated_at,
+        }
+    }
+}
+
+/// A page of the catalogue.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct EventTypePage {
+    /// By name.
+    event_types: Vec<EventTypeSummary>,
+    /// Where the next page begins; missing at the end. A page can be short and not be the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// List event types
+#[utoipa::path(
+    get, path = "/v1/event-types", operation_id = "event_types.list", tag = "event_types",
+    params(ListParams),
+    responses(
+        (status = 200, description = "A page of the catalogue", body = EventTypePage),
+        (status = 400, description = "A bad parameter", body = ErrorBody),
+    ),
+    security(("oauth2" = ["events:read"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn list(
+    Needs { caller, .. }: Needs<EventsRead>,
+    State(types): State<EventTypes>,
+    Params(params): Params<ListParams>,
+) -> Result<Json<EventTypePage>, Problem> {
+    let limit = query::limit(params.limit, 100, 500)?;
+    let after = params.cursor.as_deref().map(query::decode_cursor).transpose()?;
+    if after.as_deref().is_some_and(|name| !is_event_name(name)) {
+        return Err(bad_cursor());
+    }
+    let (found, next) = types.page(&caller.scope, after.as_deref(), limit).await?;
+    let event_types = found.into_iter().map(EventTypeSummary::from).collect();
+    Ok(Json(EventTypePage { event_types, next_cursor: next.as_deref().map(query::encode_cursor) }))
+}
