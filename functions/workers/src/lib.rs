@@ -55,12 +55,6 @@ impl Worker {
         }
     }
 
-    /// Whether it opens secrets, and so is given the master keys.
-    #[must_use]
-    pub const fn needs_keys(self) -> bool {
-        matches!(self, Self::Deliver | Self::Export)
-    }
-
     /// Works on a batch; the answer names the messages that are to come again.
     pub async fn run(self, app: &App, event: &SqsEvent) -> SqsBatchResponse {
         let messages = bodies(event);

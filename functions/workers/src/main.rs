@@ -9,7 +9,8 @@ async fn main() -> Result<(), Error> {
     lambda::init_logs();
     let name = lambda::handler_name()?;
     let worker = Worker::named(&name);
-    let function = Function::start(worker.is_some_and(Worker::needs_keys)).await?;
+    // Routes are sealed, and every worker reads them.
+    let function = Function::start(name != BOOTSTRAP).await?;
     match (worker, name.as_str()) {
         (Some(worker), _) => run_worker(worker, function).await,
         (None, TICK) => run_tick(function).await,
@@ -27,9 +28,12 @@ async fn run_worker(worker: Worker, function: Function) -> Result<(), Error> {
     .await
 }
 
-async fn run_tick(Function { app, .. }: Function) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(|_: LambdaEvent<serde_json::Value>| async { Ok::<_, Error>(tick(&app).await?) }))
-        .await
+async fn run_tick(function: Function) -> Result<(), Error> {
+    lambda_runtime::run(service_fn(|_: LambdaEvent<serde_json::Value>| async {
+        function.refresh_keys().await;
+        Ok::<_, Error>(tick(&function.app).await?)
+    }))
+    .await
 }
 
 async fn run_bootstrap(Function { app, .. }: Function) -> Result<(), Error> {

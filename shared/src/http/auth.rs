@@ -4,7 +4,7 @@ mod authenticator;
 
 use std::marker::PhantomData;
 
-use axum::extract::{FromRef, FromRequestParts, OriginalUri};
+use axum::extract::{FromRef, FromRequestParts, MatchedPath, OriginalUri};
 use http::request::Parts;
 use http::{StatusCode, header};
 
@@ -115,7 +115,7 @@ where
     }
 }
 
-/// An admin of an operator's tenant, who makes and deletes tenants.
+/// An admin of an operator's tenant, who makes and deletes tenants. Others get 403, or 404 where they name one.
 #[derive(Clone, Debug)]
 pub struct Operator;
 
@@ -128,7 +128,14 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let caller = Needs::<Admin>::from_request_parts(parts, state).await?.caller;
-        let message = "Tenants are the operator's to make and delete.";
-        if caller.operator { Ok(Self) } else { Err(Problem::new(StatusCode::FORBIDDEN, "operator_only", message)) }
+        if caller.operator {
+            return Ok(Self);
+        }
+        // For others, no tenant is there: one that they name is told apart from nothing.
+        if parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().contains('{')) {
+            return Err(Problem::not_found());
+        }
+        let message = "Tenants are the operator's to make and list.";
+        Err(Problem::new(StatusCode::FORBIDDEN, "operator_only", message))
     }
 }

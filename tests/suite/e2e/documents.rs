@@ -15,7 +15,10 @@ fn root() -> &'static Path {
 #[test]
 fn the_openapi_document_is_up_to_date() -> Result<()> {
     let text = fs::read_to_string(root().join("openapi.json"))?;
-    ensure!(text == document_text(), "stale: run `cargo run -q -p sluice-local -- openapi > openapi.json`");
+    ensure!(
+        text == document_text(),
+        "stale: run `cargo build --workspace && target/debug/sluice openapi > openapi.json`"
+    );
     Ok(())
 }
 
@@ -23,7 +26,10 @@ fn the_openapi_document_is_up_to_date() -> Result<()> {
 fn the_configuration_page_is_up_to_date() -> Result<()> {
     let text = fs::read_to_string(root().join("docs/configuration.md"))?;
     let fresh = sluice::settings::markdown();
-    ensure!(text == fresh, "stale: run `cargo run -q -p sluice-local -- settings > docs/configuration.md`");
+    ensure!(
+        text == fresh,
+        "stale: run `cargo build --workspace && target/debug/sluice settings > docs/configuration.md`"
+    );
     Ok(())
 }
 

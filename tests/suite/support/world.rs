@@ -70,6 +70,11 @@ impl World {
         Api::open(&self.system.credentials.base_url)
     }
 
+    /// The operator, with every scope.
+    pub(crate) fn operator(&self) -> Result<Api> {
+        Ok(self.open()?.with(&format!("ApiKey {}", self.system.credentials.api_key)))
+    }
+
     /// A new tenant with every scope.
     pub(crate) async fn tenant(&self) -> Result<Tenant> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);

@@ -31,8 +31,8 @@ pub(crate) struct How {
     params(("id" = String, Path, description = "The tenant"), How),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 403, description = "`operator_only`, or `insufficient_scope`", body = ErrorBody),
-        (status = 404, description = "There is no such tenant", body = ErrorBody),
+        (status = 403, description = "`insufficient_scope`", body = ErrorBody),
+        (status = 404, description = "There is no such tenant, or the caller is not the operator's", body = ErrorBody),
         (status = 409, description = "`tenant_not_empty` without `force`; `operator_tenant`", body = ErrorBody),
     ),
     security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),

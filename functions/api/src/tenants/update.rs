@@ -34,8 +34,8 @@ pub(crate) struct TenantPatch {
     responses(
         (status = 200, description = "The tenant", body = Tenant),
         (status = 400, description = "`validation_failed`", body = ErrorBody),
-        (status = 403, description = "`operator_only`, or `insufficient_scope`", body = ErrorBody),
-        (status = 404, description = "There is no such tenant", body = ErrorBody),
+        (status = 403, description = "`insufficient_scope`", body = ErrorBody),
+        (status = 404, description = "There is no such tenant, or the caller is not the operator's", body = ErrorBody),
     ),
     security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),
 )]
