@@ -1,5 +1,10 @@
 //! Chunks: up to a thousand events, compressed, as one record of the log or one message of a queue.
 
+use std::cell::RefCell;
+use std::io;
+
+use zstd::bulk::{Compressor, Decompressor};
+
 use super::event::Event;
 use super::ids::ChunkId;
 
@@ -16,8 +21,21 @@ pub struct Chunk {
 pub const MAX_CHUNK_BYTES: usize = 390 * 1024;
 /// The most that a chunk may hold before compression: bounds the memory of whoever reads it.
 pub const MAX_RAW_BYTES: usize = 1024 * 1024;
-/// Levels above three cost more processor time than the writes they save.
-const LEVEL: i32 = 3;
+
+/// How hard a chunk is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// For the log: what is stored is paid for by the kilobyte.
+    Log = 3,
+    /// For a message, which lives for a moment.
+    Message = 1,
+}
+
+thread_local! {
+    /// Kept, for they are large and made anew would cost more than a small chunk's work.
+    static COMPRESSOR: RefCell<io::Result<Compressor<'static>>> = RefCell::new(Compressor::new(Effort::Log as i32));
+    static DECOMPRESSOR: RefCell<io::Result<Decompressor<'static>>> = RefCell::new(Decompressor::new());
+}
 
 /// The bytes are not a chunk of this version.
 #[derive(Debug, thiserror::Error)]
@@ -28,10 +46,22 @@ pub struct Unreadable(String);
 ///
 /// # Errors
 /// Never for events that were parsed from JSON; the signature says what the libraries say.
-pub fn encode<'a>(events: impl IntoIterator<Item = &'a Event>) -> Result<Vec<u8>, Unreadable> {
-    let events: Vec<&Event> = events.into_iter().collect();
-    let raw = serde_json::to_vec(&events).map_err(|e| Unreadable(e.to_string()))?;
-    zstd::bulk::compress(&raw, LEVEL).map_err(|e| Unreadable(e.to_string()))
+pub fn encode(events: &[Event], effort: Effort) -> Result<Vec<u8>, Unreadable> {
+    let mut raw = Vec::with_capacity(events.iter().map(raw_size).sum());
+    serde_json::to_writer(&mut raw, events).map_err(|e| Unreadable(e.to_string()))?;
+    compress(&raw, effort).map_err(|e| Unreadable(e.to_string()))
+}
+
+/// Compresses any bytes.
+///
+/// # Errors
+/// The library's; none for bytes in memory.
+pub fn compress(raw: &[u8], effort: Effort) -> io::Result<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|compressor| {
+        let compressor = compressor.as_mut().map_err(|error| io::Error::other(error.to_string()))?;
+        compressor.set_compression_level(effort as i32)?;
+        compressor.compress(raw)
+    })
 }
 
 /// Reads back what [`encode`] wrote.
@@ -40,8 +70,19 @@ pub fn encode<'a>(events: impl IntoIterator<Item = &'a Event>) -> Result<Vec<u8>
 /// [`Unreadable`] where the bytes were not written by [`encode`].
 pub fn decode(body: &[u8]) -> Result<Vec<Event>, Unreadable> {
     // Twice the limit: names, ids and times come on top of the payloads.
-    let raw = zstd::bulk::decompress(body, 2 * MAX_RAW_BYTES).map_err(|e| Unreadable(e.to_string()))?;
+    let raw = decompress(body, 2 * MAX_RAW_BYTES).map_err(|e| Unreadable(e.to_string()))?;
     serde_json::from_slice(&raw).map_err(|e| Unreadable(e.to_string()))
+}
+
+/// Gives back what [`compress`] was given.
+///
+/// # Errors
+/// Where it was not, or is more than `limit` bytes.
+pub fn decompress(body: &[u8], limit: usize) -> io::Result<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|decompressor| {
+        let decompressor = decompressor.as_mut().map_err(|error| io::Error::other(error.to_string()))?;
+        decompressor.decompress(body, limit)
+    })
 }
 
 /// Roughly what an event takes in a chunk before compression.
@@ -59,34 +100,38 @@ pub type Pack = (Vec<Event>, Vec<u8>);
 ///
 /// # Errors
 /// [`Unreadable`] as of [`encode`].
-pub fn pack(events: Vec<Event>, max_events: usize, max_encoded: usize) -> Result<Vec<Pack>, Unreadable> {
+pub fn pack(
+    events: Vec<Event>,
+    (max_events, max_encoded): (usize, usize),
+    effort: Effort,
+) -> Result<Vec<Pack>, Unreadable> {
     let mut packed = Vec::new();
     let mut group: Vec<Event> = Vec::new();
     let mut size = 0;
     for event in events {
         let bytes = raw_size(&event);
         if !group.is_empty() && (group.len() == max_events || size + bytes > MAX_RAW_BYTES) {
-            seal(std::mem::take(&mut group), max_encoded, &mut packed)?;
+            seal(std::mem::take(&mut group), max_encoded, effort, &mut packed)?;
             size = 0;
         }
         size += bytes;
         group.push(event);
     }
     if !group.is_empty() {
-        seal(group, max_encoded, &mut packed)?;
+        seal(group, max_encoded, effort, &mut packed)?;
     }
     Ok(packed)
 }
 
-fn seal(mut group: Vec<Event>, max_encoded: usize, packed: &mut Vec<Pack>) -> Result<(), Unreadable> {
-    let body = encode(&group)?;
+fn seal(mut group: Vec<Event>, max_encoded: usize, effort: Effort, packed: &mut Vec<Pack>) -> Result<(), Unreadable> {
+    let body = encode(&group, effort)?;
     if body.len() <= max_encoded || group.len() == 1 {
         packed.push((group, body));
         return Ok(());
     }
     let tail = group.split_off(group.len() / 2);
-    seal(group, max_encoded, packed)?;
-    seal(tail, max_encoded, packed)
+    seal(group, max_encoded, effort, packed)?;
+    seal(tail, max_encoded, effort, packed)
 }
 
 #[cfg(test)]
@@ -119,7 +164,7 @@ pub(crate) mod tests {
                 while noise.len() < *size { noise.push_str(&hex::encode(<sha2::Sha256 as sha2::Digest>::digest(format!("{i}{}", noise.len())))); }
                 event(&i.to_string(), &format!("{{\"n\":\"{noise}\"}}"))
             }).collect();
-            let packed = pack(events.clone(), 17, limit).expect("packs");
+            let packed = pack(events.clone(), (17, limit), Effort::Log).expect("packs");
             let mut seen = Vec::new();
             for (group, body) in &packed {
                 prop_assert!(group.len() <= 17);

@@ -14,7 +14,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::EngineError;
 use super::publish::{Acceptance, NewEvent, Receipt, Turn, Waiting};
-use crate::domain::chunk::{self, Chunk, MAX_CHUNK_BYTES, Pack};
+use crate::domain::chunk::{self, Chunk, Effort, MAX_CHUNK_BYTES, Pack};
 use crate::domain::event::{Event, MAX_BATCH_EVENTS};
 use crate::domain::ids::{ChunkId, chunk_of, event_id};
 use crate::domain::scope::Scope;
@@ -118,7 +118,7 @@ impl Committer {
         if events.is_empty() {
             return Ok(());
         }
-        let packed = chunk::pack(events, MAX_BATCH_EVENTS, MAX_CHUNK_BYTES)?;
+        let packed = chunk::pack(events, (MAX_BATCH_EVENTS, MAX_CHUNK_BYTES), Effort::Log)?;
         let chunk = |((_, body), n): (Pack, u8)| Chunk { id: first.nth(n), body };
         let chunks: Vec<Chunk> = packed.into_iter().zip(0_u8..=u8::MAX).map(chunk).collect();
         // Readers take the log for settled once the grace is over: a write that takes longer is given up before.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::EngineError;
 use super::matching::matching;
 use crate::app::App;
-use crate::domain::chunk::{self, Pack};
+use crate::domain::chunk::{self, Effort, Pack};
 use crate::domain::event::Event;
 use crate::domain::route::Destination;
 use crate::domain::scope::Scope;
@@ -16,7 +16,7 @@ use crate::queue::{
 use crate::store::log::EventLog;
 
 /// The most events of one delivery message: what one worker can try within its time.
-pub const MAX_PACK_EVENTS: usize = 250;
+pub const MAX_PACK_EVENTS: usize = 500;
 
 /// Dispatches the messages of one worker call; gives back which of them failed, by place.
 pub async fn run(app: &App, messages: &[String]) -> Vec<usize> {
@@ -68,6 +68,17 @@ struct Matched {
     export_bytes: HashMap<String, u64>,
 }
 
+impl Matched {
+    /// Hands an event to each of these routes; the last one gets the original.
+    fn deliver(&mut self, event: Event, routes: &[&String]) {
+        let Some((last, others)) = routes.split_last() else { return };
+        for route in others {
+            self.deliveries.entry((*route).clone()).or_default().push(event.clone());
+        }
+        self.deliveries.entry((*last).clone()).or_default().push(event);
+    }
+}
+
 async fn matches(app: &App, scope: &Scope, group: Vec<(usize, DispatchMessage)>) -> Result<Matched, EngineError> {
     let snapshot = app.routes.snapshot(scope).await?;
     let mut matched = Matched::default();
@@ -79,19 +90,19 @@ async fn matches(app: &App, scope: &Scope, group: Vec<(usize, DispatchMessage)>)
         }
         let events = events(&app.log, scope, message).await?;
         for (event, places) in matching(events, live.clone()).await? {
+            let mut takers = Vec::with_capacity(places.len());
             for route in places.into_iter().map(|place| &live[place].route) {
                 match route.destination {
                     Destination::Webhook(_) if !route.ordering.is_none() => {
                         matched.ordered.insert(route.uid.clone());
                     }
-                    Destination::Webhook(_) => {
-                        matched.deliveries.entry(route.uid.clone()).or_default().push(event.clone())
-                    }
+                    Destination::Webhook(_) => takers.push(&route.uid),
                     Destination::S3(_) => {
                         *matched.export_bytes.entry(route.uid.clone()).or_default() += event.payload.get().len() as u64;
                     }
                 }
             }
+            matched.deliver(event, &takers);
         }
     }
     Ok(matched)
@@ -110,7 +121,7 @@ async fn events(log: &EventLog, scope: &Scope, message: DispatchMessage) -> Resu
 /// # Errors
 /// [`EngineError`] where they cannot be encoded.
 pub fn deliver_messages(head: &Head, events: Vec<Event>, delay: Duration) -> Result<Vec<Outgoing>, EngineError> {
-    let packs = chunk::pack(events, MAX_PACK_EVENTS, MAX_INLINE_BYTES)?;
+    let packs = chunk::pack(events, (MAX_PACK_EVENTS, MAX_INLINE_BYTES), Effort::Message)?;
     let message = |(events, body): Pack| -> Result<Outgoing, QueueError> {
         let events = match &events[..] {
             [event] if body.len() > MAX_INLINE_BYTES => Events::Logged { id: event.id.clone() },

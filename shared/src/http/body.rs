@@ -140,6 +140,10 @@ pub fn parse<'de, T: serde::Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Pro
         serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| malformed(&error))?;
         return Err(Problem::field("", "must be an object, not a list"));
     }
+    // Where an error is, is only asked where there is one: keeping track of the place takes longer than the reading.
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return Ok(value);
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| problem_of(&error))?;
     deserializer.end().map_err(|error| malformed(&error))?;

@@ -24,6 +24,7 @@ use super::auth::Caller;
 use super::body::READ_TIMEOUT;
 use super::problem::Problem;
 use crate::app::App;
+use crate::domain::chunk::{self, Effort};
 use crate::domain::scope::Scope;
 use crate::ports::Ports;
 use crate::secrets::{Keyring, Sealed};
@@ -35,8 +36,6 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 /// Says that an answer is a first one given again.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const MAX_KEY_LENGTH: usize = 255;
-/// Answers are JSON, mostly of digits and ids.
-const LEVEL: i32 = 3;
 /// The largest answer that is read back.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
@@ -160,13 +159,13 @@ impl Once {
 
     fn seal(&self, answer: &Answer) -> Result<Sealed, String> {
         let text = serde_json::to_vec(answer).map_err(|error| error.to_string())?;
-        let packed = zstd::bulk::compress(&text, LEVEL).map_err(|error| error.to_string())?;
+        let packed = chunk::compress(&text, Effort::Log).map_err(|error| error.to_string())?;
         self.keys.seal(&self.scope, packed, &self.ports).map_err(|error| error.to_string())
     }
 
     fn open(&self, sealed: &Sealed) -> Result<Answer, String> {
         let packed = self.keys.open_bytes(&self.scope, sealed).map_err(|error| error.to_string())?;
-        let text = zstd::bulk::decompress(&packed, MAX_ANSWER_BYTES).map_err(|error| error.to_string())?;
+        let text = chunk::decompress(&packed, MAX_ANSWER_BYTES).map_err(|error| error.to_string())?;
         serde_json::from_slice(&text).map_err(|error| error.to_string())
     }
 

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError, binary};
+use crate::domain::chunk::{self, Effort};
 use crate::domain::ids::unique;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
@@ -55,8 +56,8 @@ impl Outcomes {
     /// [`StoreError`].
     pub async fn record(&self, scope: &Scope, outcomes: &[Outcome], now: Millis) -> Result<(), StoreError> {
         let raw = serde_json::to_vec(outcomes).map_err(|e| StoreError::Malformed(e.to_string()))?;
-        let body = zstd::bulk::compress(&raw, 3).map_err(|e| StoreError::Malformed(e.to_string()))?;
-        if body.len() > crate::domain::chunk::MAX_CHUNK_BYTES && outcomes.len() > 1 {
+        let body = chunk::compress(&raw, Effort::Log).map_err(|e| StoreError::Malformed(e.to_string()))?;
+        if body.len() > chunk::MAX_CHUNK_BYTES && outcomes.len() > 1 {
             let (one, two) = outcomes.split_at(outcomes.len() / 2);
             Box::pin(self.record(scope, one, now)).await?;
             return Box::pin(self.record(scope, two, now)).await;

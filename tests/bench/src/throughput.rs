@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use sluice::domain::chunk;
+use sluice::domain::chunk::{self, Effort};
 use sluice::domain::event::Event;
 use sluice::domain::time::Millis;
 use sluice_local::usage::{Report, difference};
@@ -181,5 +181,5 @@ fn ratio(count: usize) -> Result<f64> {
         });
     }
     let raw: usize = logged.iter().map(|event| event.payload.get().len()).sum();
-    Ok(raw as f64 / chunk::encode(&logged)?.len() as f64)
+    Ok(raw as f64 / chunk::encode(&logged, Effort::Log)?.len() as f64)
 }

@@ -170,14 +170,8 @@ impl Places {
 
 /// The events of a body: all of them good, or an error that points to each bad one.
 fn parse(bytes: &[u8]) -> Result<(Vec<NewEvent>, Places), Problem> {
-    /// Tells the two forms apart without taking the events in.
-    #[derive(Deserialize)]
-    struct Form<'a> {
-        #[serde(default, borrow)]
-        events: Option<&'a RawValue>,
-    }
-    let form: Form<'_> = body::parse(bytes)?;
-    if form.events.is_none() {
+    let batch = body::parse::<EventBatch<'_>>(bytes);
+    if batch.is_err() && !has_list(bytes)? {
         let input: EventInput<'_> = body::parse(bytes)?;
         if input.payload.get().len() > MAX_EVENT_BYTES {
             return Err(too_large(MAX_EVENT_BYTES));
@@ -186,7 +180,7 @@ fn parse(bytes: &[u8]) -> Result<(Vec<NewEvent>, Places), Problem> {
         let event = check(input, "", &mut faults);
         return if faults.is_empty() { Ok((vec![event], Places::Whole)) } else { Err(Problem::invalid(faults)) };
     }
-    let batch: EventBatch<'_> = body::parse(bytes)?;
+    let batch = batch?;
     if batch.events.is_empty() || batch.events.len() > MAX_BATCH_EVENTS {
         return Err(Problem::field("/events", format!("must have 1 to {MAX_BATCH_EVENTS} events")));
     }
@@ -199,6 +193,16 @@ fn parse(bytes: &[u8]) -> Result<(Vec<NewEvent>, Places), Problem> {
         }
     }
     if faults.is_empty() { Ok((events, Places::List)) } else { Err(Problem::invalid(faults)) }
+}
+
+/// Whether a body is the form with `events`, be they what they may.
+fn has_list(bytes: &[u8]) -> Result<bool, Problem> {
+    #[derive(Deserialize)]
+    struct Form<'a> {
+        #[serde(default, borrow)]
+        events: Option<&'a RawValue>,
+    }
+    body::parse::<Form<'_>>(bytes).map(|form| form.events.is_some())
 }
 
 /// A fault of one item, as seen from the whole body.
@@ -262,7 +266,14 @@ mod tests {
         let problem = parse(batch).expect_err("bad");
         let pointers: Vec<&str> = problem.details.iter().filter_map(|d| d["pointer"].as_str()).collect();
         assert_eq!(pointers, ["/events/1/name", "/events/1/payload", "/events/2/more", "/events/3"]);
-        for bad in [&b"{}"[..], b"[]", b"{\"events\":[]}", b"{\"events\":{}}", b"{\"events\":[],\"name\":\"x\"}"] {
+        for bad in [
+            &b"{}"[..],
+            b"[]",
+            b"[[{\"name\":\"a\",\"payload\":{}}]]",
+            b"{\"events\":[]}",
+            b"{\"events\":{}}",
+            b"{\"events\":[],\"name\":\"x\"}",
+        ] {
             assert_eq!(parse(bad).expect_err("bad").status, StatusCode::BAD_REQUEST);
         }
     }
