@@ -40,14 +40,14 @@ impl Connection {
         Ok((status, body))
     }
 
-    /// Publishes.
-    pub(crate) async fn publish(&mut self, body: Bytes) -> Result<()> {
+    /// Publishes; gives the answer.
+    pub(crate) async fn publish(&mut self, body: Bytes) -> Result<Bytes> {
         let (status, answer) = self.post("/v1/events", body).await?;
         ensure!(
             status == StatusCode::ACCEPTED,
             "publishing was answered {status}: {}",
             String::from_utf8_lossy(&answer)
         );
-        Ok(())
+        Ok(answer)
     }
 }

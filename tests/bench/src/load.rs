@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use futures::future::try_join_all;
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::events::Generator;
@@ -40,8 +41,8 @@ impl Shape {
     }
 }
 
-/// What a load came to.
-pub(crate) struct Run {
+/// What a load came to, with what was noted of each publish.
+pub(crate) struct Run<Note = Duration> {
     pub(crate) events: u64,
     /// Until the last publish was accepted.
     pub(crate) accepted: Duration,
@@ -49,11 +50,11 @@ pub(crate) struct Run {
     pub(crate) delivered: Duration,
     /// Requests beyond one an event.
     pub(crate) repeated: u64,
-    /// From when each publish was due to its answer.
-    pub(crate) latencies: Vec<Duration>,
+    /// From when each publish was due to its answer, unless something else was noted.
+    pub(crate) latencies: Vec<Note>,
 }
 
-impl Run {
+impl<Note> Run<Note> {
     pub(crate) fn accepted_rate(&self) -> f64 {
         self.events as f64 / self.accepted.as_secs_f64()
     }
@@ -65,24 +66,45 @@ impl Run {
 
 /// Publishes for so long, each connection as fast as it is answered; returns once all is delivered.
 pub(crate) async fn closed(rig: &Rig, shape: Shape, lasting: Duration) -> Result<Run> {
-    drive(rig, shape, move |_, begun| (begun.elapsed() < lasting).then(Instant::now)).await
+    drive(rig, shape, move |_, begun| (begun.elapsed() < lasting).then(Instant::now), |due, _| due.elapsed()).await
+}
+
+/// Publishes so many times, each connection as fast as it is answered; returns once all is delivered.
+pub(crate) async fn counted(rig: &Rig, shape: Shape, times: u64) -> Result<Run> {
+    drive(rig, shape, move |number, _| (number < times).then(Instant::now), |due, _| due.elapsed()).await
 }
 
 /// Publishes so many a second, whether answers come or not: a late answer delays no other's due time.
 pub(crate) async fn paced(rig: &Rig, shape: Shape, rate: f64, lasting: Duration) -> Result<Run> {
-    drive(rig, shape, move |number, begun| {
-        let due = Duration::from_secs_f64(number as f64 / rate);
-        (due < lasting).then(|| begun + due)
-    })
-    .await
+    drive(rig, shape, pace(rate, lasting), |due, _| due.elapsed()).await
 }
 
-/// Publishes by turns: `due` says when the turn of a number is, or that the load is over.
-async fn drive(
+/// Publishes single events at such a pace; gives how long each took from when it was due until it was delivered.
+pub(crate) async fn timed(rig: &Rig, rate: f64, lasting: Duration) -> Result<Vec<Duration>> {
+    let shape = Shape { connections: 32, events: 1, bytes: EVENT_BYTES };
+    let published = drive(rig, shape, pace(rate, lasting), |due, answer| (due, answer)).await?.latencies;
+    let taken = |(due, answer): (Instant, Bytes)| {
+        let answer: Value = serde_json::from_slice(&answer).context("the answer to a publish")?;
+        let id = answer["events"][0]["id"].as_str().context("an answer without an id")?;
+        Ok(rig.sink.arrival(id).context("an event arrived under another id")?.duration_since(due))
+    };
+    published.into_iter().map(taken).collect()
+}
+
+fn pace(rate: f64, lasting: Duration) -> impl Fn(u64, Instant) -> Option<Instant> + Clone + Send + 'static {
+    move |number, begun| {
+        let due = Duration::from_secs_f64(number as f64 / rate);
+        (due < lasting).then(|| begun + due)
+    }
+}
+
+/// Publishes by turns: `due` says when the turn of a number is, or that the load is over; `note` what to keep of it.
+async fn drive<Note: Send + 'static>(
     rig: &Rig,
     shape: Shape,
     due: impl Fn(u64, Instant) -> Option<Instant> + Clone + Send + 'static,
-) -> Result<Run> {
+    note: impl Fn(Instant, Bytes) -> Note + Copy + Send + 'static,
+) -> Result<Run<Note>> {
     rig.sink.clear();
     let connections = try_join_all((0..shape.connections).map(|_| rig.connect())).await?;
     let bodies = (1..=shape.connections as u64).map(|seed| shape.bodies(seed)).collect::<Vec<_>>();
@@ -95,8 +117,8 @@ async fn drive(
             while let Some(at) = due(turns.fetch_add(1, Ordering::Relaxed), begun) {
                 let body = bodies[latencies.len() % bodies.len()].clone();
                 tokio::time::sleep_until(at.into()).await;
-                connection.publish(body).await?;
-                latencies.push(at.elapsed());
+                let answer = connection.publish(body).await?;
+                latencies.push(note(at, answer));
             }
             Ok::<_, anyhow::Error>(latencies)
         });

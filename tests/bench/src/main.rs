@@ -2,7 +2,9 @@
 
 mod bare;
 mod connection;
+mod dead;
 mod events;
+mod isolation;
 mod load;
 mod measure;
 mod report;
@@ -26,12 +28,15 @@ struct Cli {
 enum Command {
     /// Rate, price and memory of publishing and delivering 1 KB events to one signed webhook.
     Throughput(throughput::Options),
+    /// What a webhook loses by a dead one beside it that has 100,000 events behind it.
+    Isolation(isolation::Options),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let met = match Cli::parse().command {
         Command::Throughput(options) => throughput::run(&options).await,
+        Command::Isolation(options) => isolation::run(&options).await,
     };
     match met {
         Ok(true) => ExitCode::SUCCESS,

@@ -34,6 +34,13 @@ impl Figures {
     }
 }
 
+/// The AWS calls of a run, by operation.
+pub(crate) fn aws_calls(used: &Report) -> Vec<(String, u64)> {
+    let of = |service: &str| used.get(service).into_iter().flatten();
+    let named = of("dynamodb").chain(of("sqs")).chain(of("s3")).map(|(name, count)| (name.clone(), count.calls));
+    named.filter(|(_, calls)| *calls > 0).collect()
+}
+
 /// The price of a run by service, for a million events; gives the sum in dollars.
 pub(crate) fn prices(report: &Report, events: u64) -> f64 {
     let million = 1_000_000.0 / events as f64;

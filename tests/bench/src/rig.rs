@@ -1,10 +1,13 @@
-//! What is measured: the system over a fresh folder, one signed webhook, one receiver.
+//! What is measured: the system over a fresh folder, a signed webhook and its receiver, and others beside it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use sluice::domain::route::{Route, RouteKind};
+use sluice::domain::scope::{Environment, Scope};
+use sluice::engine::lifecycle;
 use sluice::outbound::SigningKey;
 use sluice_local::system::{self, System, local_settings};
 use tempfile::TempDir;
@@ -43,12 +46,36 @@ impl Rig {
             json!({"client_id": system.credentials.client_id, "client_secret": system.credentials.client_secret});
         let answer = post(address, "", "/v1/auth/token", &token).await?;
         let authorization = format!("Bearer {}", answer["access_token"].as_str().unwrap_or_default());
-        let webhook = json!({
-            "id": "bench", "integration_type": "permanent",
-            "callback_parameters": {"callback_url": sink.url(), "api_key": "bench", "signing_secret": key.to_secret().as_str()},
-        });
-        post(address, &authorization, "/v1/integrations", &webhook).await?;
-        Ok(Self { system, sink, key, address, authorization, _folder: folder })
+        let rig = Self { system, sink, key, address, authorization, _folder: folder };
+        let (url, secret) = (rig.sink.url(), rig.key.to_secret());
+        let callback = json!({"callback_url": url, "api_key": "bench", "signing_secret": secret.as_str()});
+        rig.register("bench", &callback).await?;
+        Ok(rig)
+    }
+
+    /// Registers a webhook that asks for every event.
+    pub(crate) async fn register(&self, id: &str, callback: &Value) -> Result<()> {
+        let webhook = json!({"id": id, "integration_type": "permanent", "callback_parameters": callback});
+        post(self.address, &self.authorization, "/v1/integrations", &webhook).await.map(drop)
+    }
+
+    /// The route of a webhook, and how many attempts at it have failed in a row.
+    pub(crate) async fn route(&self, id: &str) -> Result<(Route, u32)> {
+        let (snapshot, failures) = self.system.app.routes.snapshot_and_failures(&self.scope()?).await?;
+        let compiled =
+            snapshot.routes.iter().find(|compiled| compiled.route.id == id).context("the webhook is gone")?;
+        Ok((compiled.route.clone(), failures.of_route(&compiled.route.uid)))
+    }
+
+    /// Deletes a webhook and what waits for it.
+    pub(crate) async fn remove(&self, id: &str) -> Result<()> {
+        let there = lifecycle::delete(&self.system.app, &self.scope()?, RouteKind::Integration, id).await?;
+        ensure!(there, "the webhook is gone");
+        Ok(())
+    }
+
+    fn scope(&self) -> Result<Scope> {
+        Ok(Scope { tenant: self.system.credentials.tenant.parse()?, environment: Environment::Production })
     }
 
     /// A publisher's connection.

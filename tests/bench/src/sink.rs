@@ -1,9 +1,9 @@
-//! The receiver: counts different deliveries, and checks the signature of some.
+//! The receiver: notes when each different event came, and checks the signature of some.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -20,7 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Seen {
     requests: AtomicU64,
     unsigned: AtomicU64,
-    ids: Mutex<HashSet<u64>>,
+    /// When each event first came, by a hash of its id.
+    arrivals: Mutex<HashMap<u64, Instant>>,
 }
 
 /// The running receiver.
@@ -46,7 +47,12 @@ impl Sink {
 
     /// Different events that came since the last [`Sink::clear`].
     pub(crate) fn different(&self) -> u64 {
-        self.seen.ids.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
+        self.seen.arrivals().len() as u64
+    }
+
+    /// When an event first came since then.
+    pub(crate) fn arrival(&self, id: &str) -> Option<Instant> {
+        self.seen.arrivals().get(&hash(id)).copied()
     }
 
     /// Requests that came since then.
@@ -55,7 +61,7 @@ impl Sink {
     }
 
     pub(crate) fn clear(&self) {
-        *self.seen.ids.lock().unwrap_or_else(PoisonError::into_inner) = HashSet::new();
+        *self.seen.arrivals() = HashMap::new();
         self.seen.requests.store(0, Ordering::Relaxed);
     }
 
@@ -81,11 +87,18 @@ impl Sink {
     }
 }
 
+fn hash(id: &str) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(id)
+}
+
 impl Seen {
+    fn arrivals(&self) -> MutexGuard<'_, HashMap<u64, Instant>> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take(&self, key: &SigningKey, received: &Received) {
         let id = received.header("webhook-id");
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(id);
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(hash);
+        self.arrivals().entry(hash(id)).or_insert_with(Instant::now);
         if !self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(CHECK_EVERY) {
             return;
         }

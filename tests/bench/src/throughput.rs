@@ -7,11 +7,11 @@ use anyhow::Result;
 use sluice::domain::chunk::{self, Effort};
 use sluice::domain::event::Event;
 use sluice::domain::time::Millis;
-use sluice_local::usage::{Report, difference};
+use sluice_local::usage::difference;
 
 use crate::load::{EVENT_BYTES, Run, Shape, closed, paced};
 use crate::measure::{cpu_time, peak_mb, percentile, reset_peak};
-use crate::report::{Figures, prices};
+use crate::report::{Figures, aws_calls, prices};
 use crate::rig::Rig;
 use crate::{bare, events};
 
@@ -150,12 +150,6 @@ impl Bench<'_> {
         println!("  AWS calls for 1,000 events: {}", per_thousand(&calls, run.events));
         Ok(run)
     }
-}
-
-fn aws_calls(used: &Report) -> Vec<(String, u64)> {
-    let of = |service: &str| used.get(service).into_iter().flatten();
-    let named = of("dynamodb").chain(of("sqs")).chain(of("s3")).map(|(name, count)| (name.clone(), count.calls));
-    named.filter(|(_, calls)| *calls > 0).collect()
 }
 
 fn per_thousand(calls: &[(String, u64)], events: u64) -> String {
