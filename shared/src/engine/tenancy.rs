@@ -103,7 +103,7 @@ pub async fn standing(app: &App, tenant: &TenantId) -> Result<Standing, StoreErr
     Ok(standing)
 }
 
-/// Removes a tenant: its credentials, then its routes. What the log holds of it goes with the log's retention, and can
+/// Removes a tenant: its credentials, then its routes and event types. What the log holds of it goes with the log's retention, and can
 /// be read by nobody. It may be called again where it did not come to its end.
 ///
 /// # Errors
@@ -119,6 +119,7 @@ pub async fn delete(app: &App, mut tenant: Tenant) -> Result<(), EngineError> {
         for route in app.routes.list(&scope).await? {
             lifecycle::delete(app, &scope, route.kind, &route.id).await?;
         }
+        app.event_types.clear(&scope).await?;
     }
     tenant.status = TenantStatus::Deleted;
     Ok(app.tenants.update(&mut tenant).await?)

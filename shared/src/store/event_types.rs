@@ -196,6 +196,14 @@ impl EventTypes {
         }
     }
 
+    /// Deletes the catalogue of a scope that is given up.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clear(&self, scope: &Scope) -> Result<(), StoreError> {
+        self.db.clear(&self.db.tables.config, &scope.partition("event_types")).await
+    }
+
     /// A write of the version record: a new version, and so many types more.
     fn bump(&self, scope: &Scope, more: i32) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         Update::builder()
