@@ -148,7 +148,7 @@ impl Deliverer {
             self.park(&message.head, text.to_owned()).await?;
             return Ok(None);
         }
-        let Some(place) = self.lanes.enter(route) else {
+        let Some(place) = self.lanes.enter(route).await else {
             self.queues.send(Queue::Deliver, vec![Outgoing::json(&message, MAKE_ROOM)?]).await?;
             return Ok(None);
         };

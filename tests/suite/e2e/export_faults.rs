@@ -95,6 +95,9 @@ async fn wrong_keys_are_told_in_the_log_and_others_go_on() -> Result<()> {
     let mut nowhere = tenant.s3_parameters("nowhere");
     nowhere["endpoint_url"] = "http://127.0.0.1:9/".into();
     tenant.files("nowhere", nowhere).await?;
+    let mut missing = tenant.s3_parameters("missing");
+    missing["bucket"] = "no-such-bucket".into();
+    tenant.files("missing", missing).await?;
     let prefix = format!("right-{}", tenant.id);
     tenant.files("right", tenant.s3_parameters(&prefix)).await?;
     tenant.publish("a.b", 0..10).await?;
@@ -102,11 +105,13 @@ async fn wrong_keys_are_told_in_the_log_and_others_go_on() -> Result<()> {
     ensure!(reason.contains("bucket") && !reason.contains("not-the-secret"), "{reason}");
     let files = bucket::files_with(&tenant.s3, &prefix, 10, SOON).await?;
     bucket::each_once(&files, 10)?;
-    let log = eventually("the other failure", SOON, async || {
-        let log = tenant.log("nowhere").await?;
-        Ok(log.iter().any(|(action, _)| action == "export_failed").then_some(log))
-    });
-    ensure!(log.await?.iter().all(|(action, _)| action != "file_exported"));
+    for id in ["nowhere", "missing"] {
+        let log = eventually("the other failures", SOON, async || {
+            let log = tenant.log(id).await?;
+            Ok(log.iter().any(|(action, _)| action == "export_failed").then_some(log))
+        });
+        ensure!(log.await?.iter().all(|(action, _)| action != "file_exported"));
+    }
     world.stop().await;
     Ok(())
 }
@@ -130,6 +135,33 @@ async fn buckets_that_hang_do_not_hold_up_other_exports() -> Result<()> {
     }
     // Nor does the end of the process wait for a minute.
     drop(target);
+    world.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_are_revoked_in_the_middle_lose_nothing() -> Result<()> {
+    let world = World::start(&[]).await?;
+    let tenant = world.tenant().await?;
+    let prefix = format!("revoked-{}", tenant.id);
+    let good = tenant.s3_parameters(&prefix);
+    tenant.files("files", good.clone()).await?;
+    tenant.publish("a.b", 0..20).await?;
+    bucket::files_with(&tenant.s3, &prefix, 20, SOON).await?;
+    // For the bucket it is all the same whether its keys have changed, or those that we use.
+    let change = async |key: &Value| {
+        tenant.stop("files").await?;
+        let keys = json!({"s3_parameters": {"aws_secret_access_key": key}});
+        tenant.api.patch("/v1/integrations/files", &keys).await?.json(200)?;
+        tenant.start("files").await
+    };
+    change(&json!("revoked")).await?;
+    tenant.publish("a.b", 20..50).await?;
+    failed(&tenant).await?;
+    change(&good["aws_secret_access_key"]).await?;
+    tenant.publish("a.b", 50..60).await?;
+    let files = bucket::files_with(&tenant.s3, &prefix, 60, SOON).await?;
+    bucket::each_once(&files, 60)?;
     world.stop().await;
     Ok(())
 }

@@ -1,23 +1,53 @@
 //! The embedded S3: s3s over a folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{S3Result, s3_error};
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 
 use super::{S3Keys, Stop};
 use crate::StartError;
 
+/// The longest key in bytes. S3's is 1,024; here the key stands in the name of a file of its own, with a third more.
+const MAX_KEY_BYTES: usize = 110;
+
+/// Lets in who has the keys, to buckets that are there.
+struct Access {
+    root: PathBuf,
+}
+
+#[async_trait::async_trait]
+impl S3Access for Access {
+    async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
+        if request.credentials().is_none() {
+            return Err(s3_error!(AccessDenied, "Signature is required"));
+        }
+        let path = request.s3_path();
+        // The files would be written into a folder that is made for them.
+        let missing = path.get_bucket_name().is_some_and(|bucket| !self.root.join(bucket).is_dir());
+        if missing && request.s3_op().name() != "CreateBucket" {
+            return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
+        }
+        if path.get_object_key().is_some_and(|key| key.len() > MAX_KEY_BYTES) {
+            return Err(s3_error!(KeyTooLongError, "The embedded S3 takes keys of 110 bytes at most"));
+        }
+        Ok(())
+    }
+}
+
 /// The service over `root`; each folder below it is a bucket.
 pub(super) fn service(root: &Path, keys: &S3Keys) -> Result<S3Service, StartError> {
     let files = FileSystem::new(root).map_err(|e| StartError::new(root.display(), format!("{e:?}")))?;
     let mut builder = S3ServiceBuilder::new(files);
     builder.set_auth(SimpleAuth::from_single(keys.access_key_id.as_str(), keys.secret_access_key.as_str()));
+    builder.set_access(Access { root: root.to_owned() });
     Ok(builder.build())
 }
 
