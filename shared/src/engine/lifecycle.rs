@@ -152,13 +152,18 @@ async fn go_live(app: &App, scope: &Scope, route: Route) -> Result<Route, Engine
     Ok(route)
 }
 
-/// Stops a route. `None` where there is no such route.
+/// Stops a route, and waits for its last live moment: whatever is published after that waits in the log, and comes in
+/// the order of the log. `None` where there is no such route.
 ///
 /// # Errors
 /// [`EngineError`].
 pub async fn stop(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Result<Option<Route>, EngineError> {
     let Some(route) = app.routes.get(scope, kind, id).await? else { return Ok(None) };
-    stop_route(&app.routes, &app.journal, &app.ports, scope, &route, "Stopped by request.").await
+    let stopped = stop_route(&app.routes, &app.journal, &app.ports, scope, &route, "Stopped by request.").await?;
+    if let Some(edge) = stopped.as_ref().and_then(|route| route.live_until) {
+        app.ports.wait_until(edge.min(app.ports.now().plus(SEAM))).await;
+    }
+    Ok(stopped)
 }
 
 /// Stops a route as read, or as it has become since; `None` where it is gone.
