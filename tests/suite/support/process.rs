@@ -37,7 +37,8 @@ fn build() -> Result<PathBuf> {
             && message["target"]["kind"][0] == "bin"
             && message["profile"]["test"] == false
     };
-    let mut executable = executable.filter(program).filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
+    let mut executable =
+        executable.filter(program).filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
     let executable = executable.next_back().context("cargo named no executable")?;
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sluice-under-test");
     // A new file, never over the old one, which may be running.
