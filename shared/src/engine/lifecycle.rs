@@ -132,7 +132,7 @@ pub async fn recover(
         }
         let reason = format!("Everything logged from {from} to {to} is sent again.");
         app.journal.note(scope, &route.uid, LogAction::RecoveryStarted, &reason, app.ports.now()).await?;
-        let message = ReplayMessage { scope: scope.clone(), route: route.uid.clone() };
+        let message = ReplayMessage::of(scope, &route.uid);
         app.queues.send(Queue::Replay, vec![Outgoing::json(&message, Duration::ZERO)?]).await?;
         return Ok(Some(route));
     }
@@ -144,7 +144,7 @@ async fn go_live(app: &App, scope: &Scope, route: Route) -> Result<Route, Engine
     if !route.ordering.is_none() {
         app.caller.begin(scope, &route.uid).await?;
     } else if route.webhook().is_some() {
-        let message = ReplayMessage { scope: scope.clone(), route: route.uid.clone() };
+        let message = ReplayMessage::of(scope, &route.uid);
         app.queues.send(Queue::Replay, vec![Outgoing::json(&message, Duration::ZERO)?]).await?;
     }
     // A window that begins later is not waited for.
