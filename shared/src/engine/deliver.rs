@@ -1,13 +1,10 @@
 //! Deliver: posts the events of a message, many at once, and sees to each that did not arrive.
 
-use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use futures::stream::{self, StreamExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::dispatch::deliver_messages;
 use super::lanes::Place;
@@ -15,6 +12,7 @@ use super::lifecycle::stop_route;
 use super::ordered::Caller;
 use super::sender::{self, Prepared, Sender};
 use super::settle::{Settlement, Tried};
+use super::turns::Turns;
 use super::{EngineError, Lanes};
 use crate::domain::chunk;
 use crate::domain::event::{Event, is_event_id};
@@ -38,8 +36,6 @@ use crate::store::routes::Routes;
 
 /// Requests under way at once for one message.
 const PARALLEL_REQUESTS: usize = 32;
-/// The next event of a stretch begins once the one before is answered, or so long after it began.
-const IN_TURN: Duration = Duration::from_millis(5);
 /// A message whose first attempts all fail is given up for now: a dead target must not hold the worker.
 const PATIENCE: u32 = 20;
 
@@ -227,10 +223,13 @@ impl Deliverer {
     ) -> Result<Vec<Tried>, EngineError> {
         let (failures, begun) = (AtomicU32::new(0), Instant::now());
         let head = &batch.message.head;
-        let gate = head.in_turn.map(|_| Arc::new(Semaphore::new(1)));
+        let turns = head.in_turn.map(|_| Turns::new());
         let in_order = stream::iter(events).enumerate().then(|(place, event)| {
-            let gate = gate.clone();
-            async move { (place, event, turn(gate).await) }
+            let turns = turns.clone();
+            async move {
+                let turn = if let Some(turns) = turns { turns.next().await } else { None };
+                (place, event, turn)
+            }
         });
         let attempts = in_order.map(|(place, event, turn)| {
             let failures = &failures;
@@ -241,7 +240,8 @@ impl Deliverer {
                 if failures.load(Ordering::Relaxed) >= PATIENCE || begun.elapsed() > BEGIN_WITHIN {
                     return Ok(Tried { event, attempt: None });
                 }
-                let attempt = in_turn(turn, self.sender.send(target, &head.scope, &event, head.again)).await?;
+                let sending = self.sender.send(target, &head.scope, &event, head.again);
+                let attempt = if let Some(turn) = turn { turn.take(sending).await? } else { sending.await? };
                 lane.moved();
                 match sender::answer(&attempt) {
                     Answer::Failed { .. } => failures.fetch_add(1, Ordering::Relaxed),
@@ -320,24 +320,6 @@ impl Deliverer {
         let message = ReplayMessage { after, ..ReplayMessage::of(&head.scope, &head.route) };
         Ok(self.queues.send(Queue::Replay, vec![Outgoing::json(&message, Duration::ZERO)?]).await?)
     }
-}
-
-/// Waits for an event's turn, where there are turns.
-async fn turn(gate: Option<Arc<Semaphore>>) -> Option<OwnedSemaphorePermit> {
-    gate?.acquire_owned().await.ok()
-}
-
-/// Does an event's work, and gives up its turn when that is done or takes long.
-async fn in_turn<T>(turn: Option<OwnedSemaphorePermit>, work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
-    if let Some(turn) = turn {
-        let done = tokio::time::timeout(IN_TURN, &mut work).await;
-        drop(turn);
-        if let Ok(done) = done {
-            return done;
-        }
-    }
-    work.await
 }
 
 /// Finds an event by its id, whoever gave it.
