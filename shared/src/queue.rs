@@ -127,6 +127,9 @@ pub struct Head {
     /// The route's user asked for these events again.
     #[serde(default, skip_serializing_if = "is_false")]
     pub again: bool,
+    /// A stretch of the log, and its number: its events are sent one after the other, and the next stretch after them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_turn: Option<u64>,
 }
 
 impl Head {
@@ -134,14 +137,14 @@ impl Head {
     #[must_use]
     pub fn first(scope: &Scope, route: &str) -> Self {
         let (scope, route) = (scope.clone(), route.to_owned());
-        Self { scope, route, attempt: 1, not_before: None, probe: None, turn: None, again: false }
+        Self { scope, route, attempt: 1, not_before: None, probe: None, turn: None, again: false, in_turn: None }
     }
 
-    /// The same delivery after `delay`, as attempt number `attempt`.
+    /// The same delivery after `delay`, as attempt number `attempt`. What is tried again has lost its turn.
     #[must_use]
     pub fn later(&self, attempt: u32, now: Millis, delay: Duration) -> Self {
         let not_before = (delay > MAX_DELAY).then(|| now.plus(delay));
-        Self { attempt, not_before, probe: None, turn: None, ..self.clone() }
+        Self { attempt, not_before, probe: None, turn: None, in_turn: None, ..self.clone() }
     }
 }
 
@@ -182,6 +185,17 @@ pub struct ReplayMessage {
     pub scope: Scope,
     /// The route's uid.
     pub route: String,
+    /// Only if this stretch is the last one sent: else somebody else has gone on with the backlog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+}
+
+impl ReplayMessage {
+    /// Whatever waits for a route.
+    #[must_use]
+    pub fn of(scope: &Scope, route: &str) -> Self {
+        Self { scope: scope.clone(), route: route.to_owned(), after: None }
+    }
 }
 
 /// A message to be sent.

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::export::Position;
 use super::filter::FilterConditions;
 use super::ids::ChunkId;
 use super::integration::IntegrationFace;
@@ -100,6 +101,9 @@ pub struct S3Target {
 pub struct Span {
     /// The first chunk not yet sent.
     pub from: ChunkId,
+    /// How many of that chunk's events are passed already.
+    #[serde(default)]
+    pub done: usize,
     /// Where it ends, exclusive.
     pub to: Millis,
     /// Asked for by the route's user, who had it before: marked as a replay.
@@ -111,7 +115,13 @@ impl Span {
     /// The stretch `[from, to)`; `None` where it is empty.
     #[must_use]
     pub fn between(from: Millis, to: Millis) -> Option<Self> {
-        (from < to).then(|| Self { from: ChunkId::floor(from), to, again: false })
+        (from < to).then(|| Self { from: ChunkId::floor(from), done: 0, to, again: false })
+    }
+
+    /// Where it begins.
+    #[must_use]
+    pub fn start(&self) -> Position {
+        Position { chunk: self.from, index: self.done }
     }
 }
 
@@ -154,6 +164,9 @@ pub struct Route {
     /// What replay has still to send, oldest first.
     #[serde(default)]
     pub backlog: Vec<Span>,
+    /// How many stretches of its backlog were ever sent: the number of the last one.
+    #[serde(default)]
+    pub stretches: u64,
     /// What only integrations have.
     pub integration: IntegrationFace,
     /// When it was made.
@@ -232,6 +245,20 @@ impl Route {
         true
     }
 
+    /// Writes down that a span is passed as far as `upto`, by a stretch that was `sent` or with nothing to send.
+    /// `false` where the span does not wait any more as it was: cleared, or gone on with by another worker.
+    pub fn pass(&mut self, span: &Span, upto: Position, sent: bool) -> bool {
+        let Some(place) = self.backlog.iter().position(|waiting| waiting == span) else { return false };
+        if upto >= Position::at(span.to) {
+            self.backlog.remove(place);
+        } else {
+            let start = upto.max(span.start());
+            self.backlog[place] = Span { from: start.chunk, done: start.index, ..span.clone() };
+        }
+        self.stretches += u64::from(sent);
+        true
+    }
+
     /// Whether what it gets is read from the log by a cursor of its own.
     #[must_use]
     pub fn has_cursor(&self) -> bool {
@@ -288,6 +315,7 @@ pub(crate) mod tests {
             finished: false,
             suspended_at: None,
             backlog: Vec::new(),
+            stretches: 0,
             integration: IntegrationFace {
                 integration_type: IntegrationType::Permanent,
                 starts_at: Millis(live_from),
@@ -327,6 +355,28 @@ pub(crate) mod tests {
                 prop_assert_eq!(usize::from(at_once) + replayed, 1, "dispatched at once: {:?}", t);
                 prop_assert_eq!(usize::from(route.takes_live(t)) + replayed, 1, "dispatched at the end: {:?}", t);
             }
+        }
+
+        /// Whatever chunks hold, and however many events a stretch takes: each comes once, in the order of the log.
+        #[test]
+        fn stretches_pass_each_event_once(chunks in prop::collection::vec(1_usize..5, 0..10), size in 1_usize..7) {
+            let place = |(t, events): (i64, &usize)| {
+                let chunk = ChunkId::new(Millis(t), [0; 5]);
+                (0..*events).map(move |index| Position { chunk, index }).collect::<Vec<_>>()
+            };
+            let log: Vec<Position> = (1..).zip(&chunks).flat_map(place).collect();
+            let mut route = route(0);
+            route.backlog.extend(Span::between(Millis(1), Millis(20)));
+            let mut came = Vec::new();
+            while let Some(span) = route.backlog.first().cloned() {
+                let waiting: Vec<Position> = log.iter().filter(|at| **at >= span.start()).copied().collect();
+                let next = waiting.get(size).copied().unwrap_or(Position::at(span.to));
+                prop_assert!(route.pass(&span, next, true));
+                prop_assert!(!route.pass(&span, next, true), "by one worker");
+                came.extend(waiting.into_iter().take(size));
+            }
+            prop_assert_eq!(came, log);
+            prop_assert_eq!(route.stretches, chunks.iter().sum::<usize>().div_ceil(size).max(1) as u64);
         }
     }
 }

@@ -12,6 +12,7 @@ use super::lifecycle::stop_route;
 use super::ordered::Caller;
 use super::sender::{self, Prepared, Sender};
 use super::settle::{Settlement, Tried};
+use super::turns::Turns;
 use super::{EngineError, Lanes};
 use crate::domain::chunk;
 use crate::domain::event::{Event, is_event_id};
@@ -124,7 +125,7 @@ impl Deliverer {
     }
 
     async fn message(&self, text: &str) -> Result<Option<Done>, EngineError> {
-        let message: DeliverMessage = serde_json::from_str(text)?;
+        let mut message: DeliverMessage = serde_json::from_str(text)?;
         let Head { scope, route, .. } = &message.head;
         if let Some(wait) = message.head.not_before.map(|at| at.since(self.ports.now())).filter(|wait| !wait.is_zero())
         {
@@ -155,17 +156,25 @@ impl Deliverer {
         let mut events = self.events(&message).await?;
         let mut pace = None;
         if let Some(rate) = target.max_per_second {
-            let turn = self.take_turn(&message.head, &mut events, rate).await?;
+            let turn = self.take_turn(&mut message.head, &mut events, rate).await?;
             pace = Some((turn, rate));
         }
-        let batch = Batch { message: &message, route: &compiled.route, failures: failures.of_route(route), pace };
-        let prepared = self.sender.prepare(scope, &compiled.route, target)?;
+        let (head, route) = (&message.head, &compiled.route);
+        let batch = Batch { message: &message, route, failures: failures.of_route(&route.uid), pace };
+        let prepared = self.sender.prepare(&head.scope, route, target)?;
         let tried = self.attempt_all(&batch, &place, &prepared, events).await?;
-        self.conclude(&batch, tried).await.map(Some)
+        // What was not tried comes again, and the next stretch after it.
+        let whole = tried.iter().all(|one| one.attempt.is_some());
+        let done = self.conclude(&batch, tried).await?;
+        if head.in_turn.is_some() && whole {
+            self.replay(head, head.in_turn).await?;
+        }
+        Ok(Some(done))
     }
 
     /// Keeps as many events as the route may have in the next second, and sends the others to wait for their turn.
-    async fn take_turn(&self, head: &Head, events: &mut Vec<Event>, rate: u32) -> Result<Millis, EngineError> {
+    /// Of a stretch, the last of them have the next one follow.
+    async fn take_turn(&self, head: &mut Head, events: &mut Vec<Event>, rate: u32) -> Result<Millis, EngineError> {
         if let Some(turn) = head.turn {
             return Ok(turn);
         }
@@ -182,10 +191,14 @@ impl Deliverer {
             } else {
                 // Whole seconds, rounded down: the worker waits out what is left.
                 let wait = Duration::from_secs(at.since(now).as_secs());
-                let head = Head { turn: Some(at), ..head.later(head.attempt, now, wait) };
+                let in_turn = head.in_turn.filter(|_| later.is_empty());
+                let head = Head { turn: Some(at), in_turn, ..head.later(head.attempt, now, wait) };
                 messages.extend(deliver_messages(&head, rest, wait)?);
             }
             (rest, at) = (later, at.plus(length));
+        }
+        if !messages.is_empty() {
+            head.in_turn = None;
         }
         self.queues.send(Queue::Deliver, messages).await?;
         Ok(turn)
@@ -210,7 +223,15 @@ impl Deliverer {
     ) -> Result<Vec<Tried>, EngineError> {
         let (failures, begun) = (AtomicU32::new(0), Instant::now());
         let head = &batch.message.head;
-        let attempts = stream::iter(events).enumerate().map(|(place, event)| {
+        let turns = head.in_turn.map(|_| Turns::new());
+        let in_order = stream::iter(events).enumerate().then(|(place, event)| {
+            let turns = turns.clone();
+            async move {
+                let turn = if let Some(turns) = turns { turns.next().await } else { None };
+                (place, event, turn)
+            }
+        });
+        let attempts = in_order.map(|(place, event, turn)| {
             let failures = &failures;
             async move {
                 if let Some((turn, rate)) = batch.pace {
@@ -219,7 +240,8 @@ impl Deliverer {
                 if failures.load(Ordering::Relaxed) >= PATIENCE || begun.elapsed() > BEGIN_WITHIN {
                     return Ok(Tried { event, attempt: None });
                 }
-                let attempt = self.sender.send(target, &head.scope, &event, head.again).await?;
+                let sending = self.sender.send(target, &head.scope, &event, head.again);
+                let attempt = if let Some(turn) = turn { turn.take(sending).await? } else { sending.await? };
                 lane.moved();
                 match sender::answer(&attempt) {
                     Answer::Failed { .. } => failures.fetch_add(1, Ordering::Relaxed),
@@ -291,8 +313,12 @@ impl Deliverer {
 
     /// Has replay send what waits for a route.
     pub(super) async fn wake(&self, head: &Head) -> Result<(), EngineError> {
-        let wake = ReplayMessage { scope: head.scope.clone(), route: head.route.clone() };
-        Ok(self.queues.send(Queue::Replay, vec![Outgoing::json(&wake, Duration::ZERO)?]).await?)
+        self.replay(head, None).await
+    }
+
+    async fn replay(&self, head: &Head, after: Option<u64>) -> Result<(), EngineError> {
+        let message = ReplayMessage { after, ..ReplayMessage::of(&head.scope, &head.route) };
+        Ok(self.queues.send(Queue::Replay, vec![Outgoing::json(&message, Duration::ZERO)?]).await?)
     }
 }
 

@@ -122,12 +122,27 @@ async fn events(log: &EventLog, scope: &Scope, message: DispatchMessage) -> Resu
 /// [`EngineError`] where they cannot be encoded.
 pub fn deliver_messages(head: &Head, events: Vec<Event>, delay: Duration) -> Result<Vec<Outgoing>, EngineError> {
     let packs = chunk::pack(events, (MAX_PACK_EVENTS, MAX_INLINE_BYTES), Effort::Message)?;
-    let message = |(events, body): Pack| -> Result<Outgoing, QueueError> {
-        let events = match &events[..] {
-            [event] if body.len() > MAX_INLINE_BYTES => Events::Logged { id: event.id.clone() },
-            _ => Events::Inline(Packed(body)),
-        };
-        Outgoing::json(&DeliverMessage { head: head.clone(), events }, delay)
+    packs.into_iter().map(|pack| Ok(message(head, pack, delay)?)).collect()
+}
+
+/// One message that carries the first of these events, as many as it holds, and how many those are.
+///
+/// # Errors
+/// [`EngineError`] where they cannot be encoded.
+pub fn first_message(head: &Head, mut events: Vec<Event>) -> Result<Option<(Outgoing, usize)>, EngineError> {
+    events.truncate(MAX_PACK_EVENTS);
+    let Some(pack) = chunk::pack(events, (MAX_PACK_EVENTS, MAX_INLINE_BYTES), Effort::Message)?.into_iter().next()
+    else {
+        return Ok(None);
     };
-    packs.into_iter().map(|pack| message(pack).map_err(EngineError::from)).collect()
+    let count = pack.0.len();
+    Ok(Some((message(head, pack, Duration::ZERO)?, count)))
+}
+
+fn message(head: &Head, (events, body): Pack, delay: Duration) -> Result<Outgoing, QueueError> {
+    let events = match &events[..] {
+        [event] if body.len() > MAX_INLINE_BYTES => Events::Logged { id: event.id.clone() },
+        _ => Events::Inline(Packed(body)),
+    };
+    Outgoing::json(&DeliverMessage { head: head.clone(), events }, delay)
 }

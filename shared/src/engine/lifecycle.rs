@@ -132,7 +132,7 @@ pub async fn recover(
         }
         let reason = format!("Everything logged from {from} to {to} is sent again.");
         app.journal.note(scope, &route.uid, LogAction::RecoveryStarted, &reason, app.ports.now()).await?;
-        let message = ReplayMessage { scope: scope.clone(), route: route.uid.clone() };
+        let message = ReplayMessage::of(scope, &route.uid);
         app.queues.send(Queue::Replay, vec![Outgoing::json(&message, Duration::ZERO)?]).await?;
         return Ok(Some(route));
     }
@@ -144,7 +144,7 @@ async fn go_live(app: &App, scope: &Scope, route: Route) -> Result<Route, Engine
     if !route.ordering.is_none() {
         app.caller.begin(scope, &route.uid).await?;
     } else if route.webhook().is_some() {
-        let message = ReplayMessage { scope: scope.clone(), route: route.uid.clone() };
+        let message = ReplayMessage::of(scope, &route.uid);
         app.queues.send(Queue::Replay, vec![Outgoing::json(&message, Duration::ZERO)?]).await?;
     }
     // A window that begins later is not waited for.
@@ -152,13 +152,18 @@ async fn go_live(app: &App, scope: &Scope, route: Route) -> Result<Route, Engine
     Ok(route)
 }
 
-/// Stops a route. `None` where there is no such route.
+/// Stops a route, and waits for its last live moment: whatever is published after that waits in the log, and comes in
+/// the order of the log. `None` where there is no such route.
 ///
 /// # Errors
 /// [`EngineError`].
 pub async fn stop(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Result<Option<Route>, EngineError> {
     let Some(route) = app.routes.get(scope, kind, id).await? else { return Ok(None) };
-    stop_route(&app.routes, &app.journal, &app.ports, scope, &route, "Stopped by request.").await
+    let stopped = stop_route(&app.routes, &app.journal, &app.ports, scope, &route, "Stopped by request.").await?;
+    if let Some(edge) = stopped.as_ref().and_then(|route| route.live_until) {
+        app.ports.wait_until(edge.min(app.ports.now().plus(SEAM))).await;
+    }
+    Ok(stopped)
 }
 
 /// Stops a route as read, or as it has become since; `None` where it is gone.

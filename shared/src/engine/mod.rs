@@ -16,6 +16,7 @@ mod settle;
 mod suspend;
 pub mod tenancy;
 pub mod tick;
+mod turns;
 
 use crate::outbound::HeaderError;
 use crate::queue::QueueError;

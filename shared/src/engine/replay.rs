@@ -1,15 +1,25 @@
 //! Replay: sends a route what it did not get live: what was parked, and stretches of the log.
+//!
+//! A stretch is what one delivery message holds. Its events are sent in turn, and its end has the next one follow, so
+//! the log arrives in its order. Stretches are numbered: of two messages that would follow the same one, one does.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::EngineError;
-use super::dispatch::deliver_messages;
+use super::dispatch::{MAX_PACK_EVENTS, first_message};
 use super::matching::matching;
+use crate::domain::chunk::{MAX_RAW_BYTES, raw_size};
 use crate::domain::event::Event;
+use crate::domain::export::Position;
 use crate::domain::ids::ChunkId;
+use crate::domain::ordering::Placed;
 use crate::domain::route::{RouteStatus, Span};
 use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
 use crate::ports::Ports;
 use crate::queue::{Head, Outgoing, Queue, Queues, ReplayMessage};
 use crate::store::StoreError;
@@ -18,16 +28,19 @@ use crate::store::parked::ParkingLot;
 use crate::store::reader::Direction;
 use crate::store::routes::{Compiled, Routes};
 
-/// Events sent before progress is written down.
-const STEP_EVENTS: usize = 1_000;
 /// Chunks read before progress is written down, whatever matches.
 const STEP_CHUNKS: usize = 500;
 /// Steps of one worker call; the rest goes to the next.
 const STEPS: usize = 5;
 /// How often progress is written again after somebody else's write.
 const TRIES: usize = 8;
-/// Between two calls for one route: what waited comes at up to 5,000 events a second, beside what is live.
+/// Between two calls for one route that find much to read and nothing to send.
 const BREATH: Duration = Duration::from_secs(1);
+/// A stretch that has not come to its end by then is not waited for: its message may be lost.
+const LOST: Duration = Duration::from_secs(900);
+/// How often, and how many times, we look for what another worker is about to write down.
+const GLANCE: Duration = Duration::from_millis(50);
+const GLANCES: usize = 100;
 
 /// Sends stretches of the log.
 #[derive(Clone)]
@@ -46,8 +59,16 @@ enum Step {
     More,
     /// There is more, but the log may still change there.
     Later,
-    /// Nothing is left, or the route does not run.
+    /// A stretch is on its way, and its end has the next one follow.
+    Sent,
+    /// Nothing is left, or the route does not run, or somebody else has gone on.
     Done,
+}
+
+/// What a parked delivery message is looked at for.
+#[derive(Deserialize)]
+struct ParkedHead {
+    head: Head,
 }
 
 impl Replayer {
@@ -64,10 +85,10 @@ impl Replayer {
     }
 
     async fn message(&self, text: &str) -> Result<(), EngineError> {
-        let message: ReplayMessage = serde_json::from_str(text)?;
+        let mut message: ReplayMessage = serde_json::from_str(text)?;
         let mut step = Step::More;
         for _ in 0..STEPS {
-            step = self.step(&message.scope, &message.route).await?;
+            step = self.step(&mut message).await?;
             if !matches!(step, Step::More) {
                 break;
             }
@@ -75,72 +96,114 @@ impl Replayer {
         let delay = match step {
             Step::More => BREATH,
             Step::Later => self.grace,
+            Step::Sent => LOST,
             Step::Done => return Ok(()),
         };
         Ok(self.queues.send(Queue::Replay, vec![Outgoing::json(&message, delay)?]).await?)
     }
 
-    async fn step(&self, scope: &Scope, uid: &str) -> Result<Step, EngineError> {
-        let snapshot = self.routes.snapshot(scope).await?;
-        let Some(compiled) = snapshot.by_uid(uid) else { return Ok(Step::Done) };
-        if compiled.route.status != RouteStatus::Running {
-            return Ok(Step::Done);
+    /// Sends what is next; from then on the message stands for going on after it.
+    async fn step(&self, message: &mut ReplayMessage) -> Result<Step, EngineError> {
+        let Some(compiled) = self.wanted(message).await? else { return Ok(Step::Done) };
+        let (scope, uid, route) = (&message.scope, &message.route, &compiled.route);
+        message.after = Some(route.stretches);
+        if let Some(step) = self.unpark(scope, uid, route.stretches).await? {
+            return Ok(step);
         }
-        if self.unpark(scope, uid).await? {
-            return Ok(Step::More);
-        }
-        let Some(span) = compiled.route.backlog.first() else { return Ok(Step::Done) };
+        let Some(span) = route.backlog.first() else { return Ok(Step::Done) };
         let limit = span.to.min(self.ports.now().minus(self.grace));
-        let (events, next) = self.read(scope, compiled, span, limit).await?;
-        let head = Head { again: span.again, ..Head::first(scope, uid) };
-        let messages = deliver_messages(&head, events, Duration::ZERO)?;
-        self.queues.send(Queue::Deliver, messages).await?;
-        self.advance(scope, compiled, span, next.unwrap_or(ChunkId::floor(limit))).await?;
-        Ok(if next.is_some() || limit == span.to { Step::More } else { Step::Later })
+        let (events, rest) = self.read(scope, &compiled, span, limit).await?;
+        let (places, events): (Vec<Position>, Vec<Event>) = events.into_iter().unzip();
+        let end = rest.unwrap_or(Position::at(limit));
+        let number = route.stretches + 1;
+        let head = Head { again: span.again, in_turn: Some(number), ..Head::first(scope, uid) };
+        let Some((stretch, count)) = first_message(&head, events)? else {
+            self.advance(scope, &compiled, span, end, false).await?;
+            return Ok(if rest.is_some() || limit == span.to { Step::More } else { Step::Later });
+        };
+        self.queues.send(Queue::Deliver, vec![stretch]).await?;
+        let next = places.get(count).copied().unwrap_or(end);
+        self.advance(scope, &compiled, span, next, true).await?;
+        message.after = Some(number);
+        Ok(Step::Sent)
     }
 
-    /// Puts some parked messages back on their way; `false` where none is left.
-    async fn unpark(&self, scope: &Scope, uid: &str) -> Result<bool, EngineError> {
-        let parked = self.parked.oldest(scope, uid).await?;
-        for one in &parked {
+    /// The route, if it runs and the message is the one to go on with it.
+    async fn wanted(&self, message: &ReplayMessage) -> Result<Option<Arc<Compiled>>, EngineError> {
+        for _ in 0..GLANCES {
+            let snapshot = self.routes.snapshot(&message.scope).await?;
+            let running = snapshot.by_uid(&message.route).filter(|c| c.route.status == RouteStatus::Running);
+            let Some(compiled) = running else { return Ok(None) };
+            match compiled.route.stretches.cmp(&message.after.unwrap_or(compiled.route.stretches)) {
+                Ordering::Equal => return Ok(Some(Arc::clone(compiled))),
+                Ordering::Greater => return Ok(None),
+                // It arrived before whoever sent it had written so down.
+                Ordering::Less => self.ports.wait_until(self.ports.now().plus(GLANCE)).await,
+            }
+        }
+        // Whoever sent it broke off, and comes again.
+        Ok(None)
+    }
+
+    /// Puts some parked messages back on their way; `None` where there is none. If the last stretch is among them, its
+    /// end has the rest follow.
+    async fn unpark(&self, scope: &Scope, uid: &str, last: u64) -> Result<Option<Step>, EngineError> {
+        let mut step = None;
+        for one in self.parked.oldest(scope, uid).await? {
+            let head = serde_json::from_str(&one.message).map(|ParkedHead { head }| head);
+            let is_last = head.is_ok_and(|head| head.in_turn == Some(last));
             let message = Outgoing { body: one.message.clone(), delay: Duration::ZERO };
             self.queues.send(Queue::Deliver, vec![message]).await?;
-            self.parked.forget(scope, uid, one).await?;
+            self.parked.forget(scope, uid, &one).await?;
+            if is_last {
+                return Ok(Some(Step::Sent));
+            }
+            step = Some(Step::More);
         }
-        Ok(!parked.is_empty())
+        Ok(step)
     }
 
-    /// The next events of a span that the route asks for, and where to go on if that is before `limit`.
+    /// The next events of a span that the route asks for: at least what one message holds, and where to go on after
+    /// them if that is before `limit`.
     async fn read(
         &self,
         scope: &Scope,
         compiled: &Arc<Compiled>,
         span: &Span,
-        limit: crate::domain::time::Millis,
-    ) -> Result<(Vec<Event>, Option<ChunkId>), EngineError> {
+        limit: Millis,
+    ) -> Result<(Vec<Placed>, Option<Position>), EngineError> {
         let mut reader = self.log.read(scope, span.from, ChunkId::floor(limit), Direction::OldestFirst);
-        let (mut events, mut chunks) = (Vec::new(), 0);
+        let (mut events, mut bytes, mut chunks) = (Vec::new(), 0, 0);
         while let Some((chunk, content)) = reader.next().await? {
-            if events.len() >= STEP_EVENTS || chunks >= STEP_CHUNKS {
-                return Ok((events, Some(chunk)));
+            if events.len() >= MAX_PACK_EVENTS || bytes >= MAX_RAW_BYTES || chunks >= STEP_CHUNKS {
+                return Ok((events, Some(Position { chunk, index: 0 })));
             }
             chunks += 1;
-            let matched = matching(content, vec![Arc::clone(compiled)]).await?;
-            events.extend(matched.into_iter().filter(|(_, routes)| !routes.is_empty()).map(|(event, _)| event));
+            let matched = matching(content, vec![Arc::clone(compiled)]).await?.into_iter().enumerate();
+            for (index, (event, _)) in matched.filter(|(_, (_, routes))| !routes.is_empty()) {
+                let place = Position { chunk, index };
+                if place >= span.start() {
+                    bytes += raw_size(&event);
+                    events.push((place, event));
+                }
+            }
         }
         Ok((events, None))
     }
 
     /// Writes down how far a span has come, whatever else changes about the route meanwhile.
-    async fn advance(&self, scope: &Scope, compiled: &Compiled, span: &Span, next: ChunkId) -> Result<(), EngineError> {
+    async fn advance(
+        &self,
+        scope: &Scope,
+        compiled: &Compiled,
+        span: &Span,
+        upto: Position,
+        sent: bool,
+    ) -> Result<(), EngineError> {
         let mut route = compiled.route.clone();
         for _ in 0..TRIES {
-            // Cleared, or sent by another worker: then it is not ours to write down.
-            let Some(place) = route.backlog.iter().position(|waiting| waiting == span) else { return Ok(()) };
-            if next >= ChunkId::floor(span.to) {
-                route.backlog.remove(place);
-            } else {
-                route.backlog[place].from = next.max(span.from);
+            if !route.pass(span, upto, sent) {
+                return Ok(());
             }
             match self.routes.update(scope, &mut route).await {
                 Err(StoreError::Conflict) => {}

@@ -135,14 +135,14 @@ impl Settlement {
     pub(super) async fn carry_out(self, deliverer: &Deliverer, head: &Head, now: Millis) -> Result<(), EngineError> {
         let failure = self.failure().to_owned();
         for (attempt, events) in self.waiting {
-            let head = Head { probe: None, ..head.later(attempt, now, Duration::ZERO) };
+            let head = later(head, attempt, now, Duration::ZERO);
             for message in deliver_messages(&head, events, Duration::ZERO)? {
                 deliverer.park(&head, message.body).await?;
             }
         }
         for ((delay, attempt), events) in self.again {
             let count = events.len();
-            let messages = deliver_messages(&head.later(attempt, now, delay), events, delay)?;
+            let messages = deliver_messages(&later(head, attempt, now, delay), events, delay)?;
             deliverer.queues.send(Queue::Deliver, messages).await?;
             let reason = format!("{failure}: {count} of its events again in {:.0} s", delay.as_secs_f64());
             deliverer.journal.note(&head.scope, &head.route, LogAction::RetryTriggered, &reason, now).await?;
@@ -152,6 +152,11 @@ impl Settlement {
         }
         Ok(())
     }
+}
+
+/// The head of what comes again: of a stretch, what was not tried keeps its turn, and the next stretch waits for it.
+fn later(head: &Head, attempt: u32, now: Millis, delay: Duration) -> Head {
+    Head { in_turn: head.in_turn.filter(|_| attempt == head.attempt), ..head.later(attempt, now, delay) }
 }
 
 /// Keeps an event that is given up, and says so in the log.

@@ -37,7 +37,7 @@ impl Deliverer {
         }
         let delay = self.suspension.probes.before(0);
         let failure = settlement.failure().to_owned();
-        let probing = Head { attempt, probe: Some(0), turn: None, ..head.clone() };
+        let probing = Head { attempt, probe: Some(0), turn: None, in_turn: None, ..head.clone() };
         self.queues.send(Queue::Deliver, deliver_messages(&probing, vec![probe], delay)?).await?;
         settlement.wait_all();
         settlement.carry_out(self, head, now).await?;

@@ -32,10 +32,16 @@ pub struct LogReader {
     shards: Vec<Shard>,
 }
 
+/// Chunks of a shard's first page. Each further one holds twice as many, up to a megabyte: who wants little pays for
+/// little.
+const FIRST_PAGE: i32 = 4;
+const MAX_DOUBLINGS: u32 = 9;
+
 /// One shard of the day being read.
 #[derive(Debug, Default)]
 struct Shard {
     page: VecDeque<(ChunkId, Item)>,
+    pages: u32,
     next: Option<Item>,
     done: bool,
 }
@@ -94,7 +100,9 @@ impl LogReader {
             while shard.page.is_empty() && !shard.done {
                 let query = log.range(&partition(scope, day, number), low, end).consistent_read(true);
                 let query = query.scan_index_forward(direction == Direction::OldestFirst);
+                let query = query.limit(FIRST_PAGE << shard.pages.min(MAX_DOUBLINGS));
                 let answer = query.set_exclusive_start_key(shard.next.take()).send().await?;
+                shard.pages += 1;
                 shard.done = answer.last_evaluated_key.is_none();
                 shard.next = answer.last_evaluated_key;
                 for item in answer.items.unwrap_or_default() {

@@ -28,3 +28,20 @@ async fn a_rate_is_held_over_any_window_and_others_do_not_wait() -> Result<()> {
     ensure!(took < Duration::from_secs(12), "{took:?} for 150 at {RATE} a second");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gap_keeps_its_order_under_a_rate() -> Result<()> {
+    const RATE: usize = 100;
+    let tenant = shared().await.tenant().await?;
+    let inbox = Inbox::open().await?;
+    tenant.webhook_with("slow", json!({"callback_url": inbox.url(), "max_per_second": RATE}), json!({})).await?;
+    tenant.stop("slow").await?;
+    let mut gap = tenant.publish("a.b", 0..300).await?;
+    gap.extend(tenant.publish("a.b", 300..350).await?);
+    tenant.start("slow").await?;
+    let posts = inbox.exactly(&gap).await?;
+    inbox.in_order(&gap)?;
+    let took = posts[349].at.duration_since(posts[0].at);
+    ensure!(took > Duration::from_secs(3), "{took:?} for 350 at {RATE} a second");
+    Ok(())
+}

@@ -53,6 +53,28 @@ async fn history_comes_first_and_the_seam_has_no_gap_and_no_double() -> Result<(
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn history_comes_in_the_order_of_the_log() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    let inbox = Inbox::open().await?;
+    let before = now();
+    let mut ids = tenant.publish("a.b", 0..300).await?;
+    for n in 0..10 {
+        ids.extend(tenant.publish("a.b", 300 + 30 * n..301 + 30 * n).await?);
+        ids.extend(tenant.publish("other.b", 0..3).await?);
+        ids.extend(tenant.publish("a.b", 301 + 30 * n..330 + 30 * n).await?);
+    }
+    let body = json!({
+        "id": "hook", "integration_type": "permanent", "starts_at": before,
+        "callback_parameters": {"callback_url": inbox.url()},
+    });
+    register(&tenant, body).await?;
+    // An id says where in the log its event stands.
+    ids.sort();
+    inbox.exactly(&ids).await?;
+    inbox.in_order(&ids)
+}
+
 #[tokio::test]
 async fn a_temporary_webhook_gets_its_window_and_stops_itself() -> Result<()> {
     let world = World::start(&[]).await?;

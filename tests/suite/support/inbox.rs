@@ -78,6 +78,15 @@ impl Inbox {
         Ok(Self { receiver: receiver.await?, posts })
     }
 
+    /// Checks that these came in this order, whatever came between them.
+    pub(crate) fn in_order(&self, ids: &[String]) -> Result<()> {
+        let place = |post: &Post| ids.iter().position(|id| *id == post.id());
+        let places: Vec<usize> = self.posts().iter().filter_map(place).collect();
+        let late: Vec<&[usize]> = places.windows(2).filter(|pair| pair[0] > pair[1]).collect();
+        ensure!(late.is_empty(), "{} of {} came too late: {late:?}", late.len(), ids.len());
+        Ok(())
+    }
+
     pub(crate) fn url(&self) -> String {
         self.receiver.url("/hook")
     }

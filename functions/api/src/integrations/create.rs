@@ -131,6 +131,7 @@ impl CreateIntegration {
             finished: false,
             suspended_at: None,
             backlog: Vec::new(),
+            stretches: 0,
             integration: IntegrationFace {
                 integration_type: self.integration_type,
                 starts_at: self.starts_at.unwrap_or(now),
