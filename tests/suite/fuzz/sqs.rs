@@ -89,7 +89,9 @@ proptest! {
     #[test]
     fn any_request_is_answered(operation in prop::sample::select(OPERATIONS), body in body(WORDS)) {
         // A receive may be asked to wait: that is no fault, and takes long.
-        prop_assume!(!String::from_utf8_lossy(&body).contains("WaitTimeSeconds"));
+        if String::from_utf8_lossy(&body).contains("WaitTimeSeconds") {
+            return Ok(());
+        }
         let status = runtime().block_on(async { send(&server().await.url, operation, body).await });
         prop_assert!(matches!(status, 200 | 400 | 403), "{operation}: {status}");
     }
