@@ -153,7 +153,7 @@ pub struct Route {
     /// chunk may wait in the queue while the route is stopped and started.
     #[serde(default)]
     pub gaps: Vec<(Millis, Millis)>,
-    /// Events logged from here on do not come live; set while the route is not running.
+    /// Events logged from here on do not come live; set while the route is not running, or gets its history first.
     pub live_until: Option<Millis>,
     /// It stopped because its window is over: what is still on its way arrives all the same.
     #[serde(default)]
@@ -214,7 +214,8 @@ impl Route {
             return false;
         }
         self.status = RouteStatus::Suspended;
-        self.live_until = Some(until.max(self.live_from));
+        // Where its history was not over, its gap began before.
+        self.live_until.get_or_insert(until.max(self.live_from));
         self.suspended_at = Some(now);
         true
     }
@@ -226,23 +227,40 @@ impl Route {
             return false;
         }
         let stopped_at = self.live_until.unwrap_or(live_from);
-        self.gaps.push((stopped_at, live_from));
-        if self.gaps.len() > MAX_GAPS {
-            self.gaps.remove(0);
-        }
+        self.close_gap(stopped_at, live_from);
         if now.since(stopped_at) > MAX_GAP {
             self.backlog.clear();
-        } else if !self.has_cursor() {
-            let end = self.integration.ends_at.map_or(live_from, |end| end.min(live_from));
-            self.backlog.extend(Span::between(stopped_at, end));
         }
         self.status = RouteStatus::Running;
-        self.live_from = live_from;
-        self.live_until = None;
         self.finished = false;
         self.suspended_at = None;
         self.updated_at = now;
         true
+    }
+
+    /// Has its history come first: nothing comes live until [`Route::go_live`].
+    pub fn hold_live(&mut self) {
+        self.live_until = Some(self.live_from);
+    }
+
+    /// Goes live from `live_from`, its history being over; what was logged meanwhile comes by replay. `false` where it
+    /// is live already, or does not run.
+    pub fn go_live(&mut self, live_from: Millis) -> bool {
+        let Some(held_at) = self.live_until.filter(|_| self.status == RouteStatus::Running) else { return false };
+        self.close_gap(held_at, live_from);
+        true
+    }
+
+    fn close_gap(&mut self, from: Millis, live_from: Millis) {
+        self.gaps.push((from, live_from));
+        if self.gaps.len() > MAX_GAPS {
+            self.gaps.remove(0);
+        }
+        if !self.has_cursor() {
+            let end = self.integration.ends_at.map_or(live_from, |end| end.min(live_from));
+            self.backlog.extend(Span::between(from, end));
+        }
+        (self.live_from, self.live_until) = (live_from, None);
     }
 
     /// Writes down that a span is passed as far as `upto`, by a stretch that was `sent` or with nothing to send.
@@ -328,11 +346,14 @@ pub(crate) mod tests {
     }
 
     proptest! {
-        /// Whatever is started, stopped and suspended when: each event has exactly one way, live or replay, and the
+        /// Whatever is started, stopped and suspended when, with a history first or without: each event has exactly one way, live or replay, and the
         /// same one however long its chunk waits in the queue.
         #[test]
-        fn every_event_has_exactly_one_way(steps in prop::collection::vec((1_i64..50, 0..3), 0..30)) {
+        fn every_event_has_exactly_one_way(history: bool, steps in prop::collection::vec((1_i64..50, 0..4), 0..30)) {
             let mut route = route(0);
+            if history {
+                route.hold_live();
+            }
             let mut live = Vec::new();
             for (wait, step) in steps {
                 let now = live.len() as i64;
@@ -342,6 +363,7 @@ pub(crate) mod tests {
                 match step {
                     0 => route.start(Millis(now), Millis(now + 2)),
                     1 => route.stop(Millis(now), Millis(now + 2)),
+                    2 => route.go_live(Millis(now + 2)),
                     _ => route.suspend(Millis(now), Millis(now + 2)),
                 };
             }

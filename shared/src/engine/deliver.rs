@@ -13,6 +13,7 @@ use super::ordered::Caller;
 use super::sender::{self, Prepared, Sender};
 use super::settle::{Settlement, Tried};
 use super::turns::Turns;
+use super::watch::{Standing, Watch};
 use super::{EngineError, Lanes};
 use crate::domain::chunk;
 use crate::domain::event::{Event, is_event_id};
@@ -133,19 +134,13 @@ impl Deliverer {
             return Ok(None);
         }
         let (snapshot, failures) = self.routes.snapshot_and_failures(scope).await?;
-        // A route that is gone wants nothing any more.
         let Some(compiled) = snapshot.by_uid(route) else { return Ok(None) };
         let Some(target) = compiled.route.webhook() else { return Ok(None) };
         if let Events::Ordered = message.events {
             let outcomes = self.in_order(&message.head, compiled).await?;
             return Ok(Some(Done { scope: scope.clone(), outcomes }));
         }
-        let may_try = match compiled.route.status {
-            RouteStatus::Running => true,
-            RouteStatus::Suspended => message.head.probe.is_some(),
-            RouteStatus::Stopped => compiled.route.finished,
-        };
-        if !may_try {
+        if Standing::of(&snapshot, &message.head) != Standing::Wanted {
             self.park(&message.head, text.to_owned()).await?;
             return Ok(None);
         }
@@ -162,10 +157,11 @@ impl Deliverer {
         let (head, route) = (&message.head, &compiled.route);
         let batch = Batch { message: &message, route, failures: failures.of_route(&route.uid), pace };
         let prepared = self.sender.prepare(&head.scope, route, target)?;
-        let tried = self.attempt_all(&batch, &place, &prepared, events).await?;
+        let watch = Watch::new(&self.routes, head);
+        let tried = self.attempt_all(&batch, (&place, &watch), &prepared, events).await?;
         // What was not tried comes again, and the next stretch after it.
         let whole = tried.iter().all(|one| one.attempt.is_some());
-        let done = self.conclude(&batch, tried).await?;
+        let done = self.conclude(&batch, tried, watch.seen()).await?;
         if head.in_turn.is_some() && whole {
             self.replay(head, head.in_turn).await?;
         }
@@ -217,7 +213,7 @@ impl Deliverer {
     async fn attempt_all(
         &self,
         batch: &Batch<'_>,
-        lane: &Place,
+        (lane, watch): (&Place, &Watch<'_>),
         target: &Prepared,
         events: Vec<Event>,
     ) -> Result<Vec<Tried>, EngineError> {
@@ -237,7 +233,8 @@ impl Deliverer {
                 if let Some((turn, rate)) = batch.pace {
                     self.ports.wait_until(turn.plus(Duration::from_secs_f64(place as f64 / f64::from(rate)))).await;
                 }
-                if failures.load(Ordering::Relaxed) >= PATIENCE || begun.elapsed() > BEGIN_WITHIN {
+                let gives_up = failures.load(Ordering::Relaxed) >= PATIENCE || begun.elapsed() > BEGIN_WITHIN;
+                if gives_up || watch.look().await != Standing::Wanted {
                     return Ok(Tried { event, attempt: None });
                 }
                 let sending = self.sender.send(target, &head.scope, &event, head.again);
@@ -255,12 +252,18 @@ impl Deliverer {
     }
 
     /// Sees to everything that did not arrive, durably, before the message is given up.
-    async fn conclude(&self, batch: &Batch<'_>, tried: Vec<Tried>) -> Result<Done, EngineError> {
+    async fn conclude(&self, batch: &Batch<'_>, tried: Vec<Tried>, standing: Standing) -> Result<Done, EngineError> {
         let (head, route, now) = (&batch.message.head, batch.route, self.ports.now());
         let outcomes = tried.iter().filter_map(|one| one.outcome(&route.uid, head.attempt, now)).collect();
+        if standing == Standing::Gone {
+            return Ok(Done { scope: head.scope.clone(), outcomes });
+        }
         let health = self.judge(batch, &tried).await?;
-        let settlement =
+        let mut settlement =
             Settlement::of(&head.route, tried, head.attempt, self.profile(route.retry), self.ports.fraction(), now);
+        if standing == Standing::Waits {
+            settlement.wait_all();
+        }
         match (settlement.gone, head.probe) {
             (true, _) => {
                 let reason = "The target answered 410 Gone.";

@@ -6,7 +6,7 @@ use super::EngineError;
 use crate::app::App;
 use crate::domain::export::{Cursor, Position};
 use crate::domain::integration::{LogAction, MAX_INTEGRATIONS};
-use crate::domain::route::{MAX_GAP, Route, RouteKind, Span};
+use crate::domain::route::{MAX_GAP, Route, RouteKind, RouteStatus, Span};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::ports::Ports;
@@ -37,6 +37,9 @@ pub async fn create(app: &App, scope: &Scope, mut route: Route, starts_at: Optio
         if !route.has_cursor() {
             let end = route.integration.ends_at.map_or(live_from, |end| end.min(live_from));
             route.backlog.extend(Span::between(oldest(app, start), end));
+            if !route.backlog.is_empty() {
+                route.hold_live();
+            }
         }
     }
     if !route.ordering.is_none() {
@@ -152,16 +155,16 @@ async fn go_live(app: &App, scope: &Scope, route: Route) -> Result<Route, Engine
     Ok(route)
 }
 
-/// Stops a route, and waits for its last live moment: whatever is published after that waits in the log, and comes in
-/// the order of the log. `None` where there is no such route.
+/// Stops a route, and waits for its last live moment: whatever is published after that waits in the log, and whoever is
+/// sending to it has seen that it stopped. `None` where there is no such route.
 ///
 /// # Errors
 /// [`EngineError`].
 pub async fn stop(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Result<Option<Route>, EngineError> {
     let Some(route) = app.routes.get(scope, kind, id).await? else { return Ok(None) };
     let stopped = stop_route(&app.routes, &app.journal, &app.ports, scope, &route, "Stopped by request.").await?;
-    if let Some(edge) = stopped.as_ref().and_then(|route| route.live_until) {
-        app.ports.wait_until(edge.min(app.ports.now().plus(SEAM))).await;
+    if route.status != RouteStatus::Stopped {
+        app.ports.wait_until(app.ports.now().plus(SEAM)).await;
     }
     Ok(stopped)
 }
@@ -209,6 +212,10 @@ pub async fn delete(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Resu
         match app.routes.delete(scope, &route).await {
             Err(StoreError::Conflict) => continue,
             other => other?,
+        }
+        // Whoever is sending to it sees that it is gone, and writes nothing more about it.
+        if route.status != RouteStatus::Stopped {
+            app.ports.wait_until(app.ports.now().plus(SEAM)).await;
         }
         app.endings.forget(scope, &route.uid).await?;
         app.exports.delete(scope, &route.uid).await?;

@@ -17,6 +17,7 @@ mod suspend;
 pub mod tenancy;
 pub mod tick;
 mod turns;
+mod watch;
 
 use crate::outbound::HeaderError;
 use crate::queue::QueueError;

@@ -11,13 +11,14 @@ use serde::Deserialize;
 
 use super::EngineError;
 use super::dispatch::{MAX_PACK_EVENTS, first_message};
+use super::lifecycle::SEAM;
 use super::matching::matching;
 use crate::domain::chunk::{MAX_RAW_BYTES, raw_size};
 use crate::domain::event::Event;
 use crate::domain::export::Position;
 use crate::domain::ids::ChunkId;
 use crate::domain::ordering::Placed;
-use crate::domain::route::{RouteStatus, Span};
+use crate::domain::route::{Route, RouteStatus, Span};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::ports::Ports;
@@ -110,7 +111,7 @@ impl Replayer {
         if let Some(step) = self.unpark(scope, uid, route.stretches).await? {
             return Ok(step);
         }
-        let Some(span) = route.backlog.first() else { return Ok(Step::Done) };
+        let Some(span) = route.backlog.first() else { return self.go_live(scope, route.clone()).await };
         let limit = span.to.min(self.ports.now().minus(self.grace));
         let (events, rest) = self.read(scope, &compiled, span, limit).await?;
         let (places, events): (Vec<Position>, Vec<Event>) = events.into_iter().unzip();
@@ -126,6 +127,18 @@ impl Replayer {
         self.advance(scope, &compiled, span, next, true).await?;
         message.after = Some(number);
         Ok(Step::Sent)
+    }
+
+    /// Has a route go live whose history is over, if it had one: what was logged meanwhile is its backlog then.
+    async fn go_live(&self, scope: &Scope, mut route: Route) -> Result<Step, EngineError> {
+        if !route.go_live(self.ports.now().plus(SEAM)) {
+            return Ok(Step::Done);
+        }
+        match self.routes.update(scope, &mut route).await {
+            // Somebody changed it meanwhile: it is looked at anew.
+            Ok(()) | Err(StoreError::Conflict) => Ok(Step::More),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The route, if it runs and the message is the one to go on with it.

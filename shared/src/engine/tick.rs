@@ -57,5 +57,6 @@ async fn has_everything(app: &App, ending: &Ending, route: &Route) -> Result<boo
         }
         return Ok(whole);
     }
-    Ok(route.backlog.is_empty() && app.parked.oldest(&ending.scope, &route.uid).await?.is_empty())
+    let is_live = route.live_until.is_none();
+    Ok(is_live && route.backlog.is_empty() && app.parked.oldest(&ending.scope, &route.uid).await?.is_empty())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
@@ -50,8 +51,11 @@ pub struct Routes {
     db: Db,
     keys: Keyring,
     ports: Ports,
-    cache: Arc<Mutex<HashMap<Scope, Arc<Snapshot>>>>,
+    cache: Arc<Mutex<HashMap<Scope, Known>>>,
 }
+
+/// The routes of a scope, and when it was looked last whether they are the newest.
+type Known = (Arc<Snapshot>, Instant);
 
 #[derive(Deserialize)]
 struct Version {
@@ -134,18 +138,30 @@ impl Routes {
         self.snapshot_and_failures(scope).await.map(|(snapshot, _)| snapshot)
     }
 
+    /// The routes as they were no longer ago than `age`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn recent(&self, scope: &Scope, age: Duration) -> Result<Arc<Snapshot>, StoreError> {
+        match self.cached(scope).filter(|(_, looked_at)| looked_at.elapsed() < age) {
+            Some((snapshot, _)) => Ok(snapshot),
+            None => self.snapshot(scope).await,
+        }
+    }
+
     /// The routes as they are now, and how many attempts each has failed in a row: both by the same small read.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn snapshot_and_failures(&self, scope: &Scope) -> Result<(Arc<Snapshot>, Failures), StoreError> {
-        let version_key = Key::new(scope.partition("routes"), VERSION);
+        let (version_key, looked_at) = (Key::new(scope.partition("routes"), VERSION), Instant::now());
         let item = self.db.item(&self.db.tables.config, &version_key).await?;
         let Some(item) = item else { return Ok(Default::default()) };
         let failures = Failures::of(&item);
         let Version { version } = read(item)?;
-        let cached = self.cached(scope).unwrap_or_default();
+        let cached = self.cached(scope).map(|(snapshot, _)| snapshot).unwrap_or_default();
         if cached.version == version {
+            self.remember(scope, (Arc::clone(&cached), looked_at));
             return Ok((cached, failures));
         }
         // The version was read first: what is read after it is at least as new.
@@ -157,12 +173,20 @@ impl Routes {
             Arc::new(Compiled { filter, route })
         };
         let snapshot = Arc::new(Snapshot { version, routes: routes.into_iter().map(compile).collect() });
+        self.remember(scope, (Arc::clone(&snapshot), looked_at));
+        Ok((snapshot, failures))
+    }
+
+    fn remember(&self, scope: &Scope, known: Known) {
         let mut cache = self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(place) = cache.get_mut(scope) {
+            *place = known;
+            return;
+        }
         if cache.len() >= MAX_CACHED_SCOPES {
             cache.clear();
         }
-        cache.insert(scope.clone(), Arc::clone(&snapshot));
-        Ok((snapshot, failures))
+        cache.insert(scope.clone(), known);
     }
 
     /// Counts failures of a route's target; gives how many there are now in a row.
@@ -196,7 +220,7 @@ impl Routes {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
     }
 
-    fn cached(&self, scope: &Scope) -> Option<Arc<Snapshot>> {
+    fn cached(&self, scope: &Scope) -> Option<Known> {
         self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(scope).cloned()
     }
 

@@ -1,11 +1,18 @@
 //! Stopped, nothing is emitted; started again, what was missed arrives, each once.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 use axum::http::StatusCode;
 use futures::future::try_join_all;
 use sluice_local::receiver::status;
 
 use crate::support::{Inbox, SOON, Tenant, World, bucket, eventually, shared};
+
+/// How long a slow target takes to answer.
+const SLOW: Duration = Duration::from_millis(400);
+/// How long what was on the wire may take to arrive on a busy machine.
+const WIRE: Duration = Duration::from_millis(100);
 
 #[tokio::test]
 async fn nothing_comes_while_stopped_and_the_gap_arrives_once() -> Result<()> {
@@ -27,6 +34,31 @@ async fn nothing_comes_while_stopped_and_the_gap_arrives_once() -> Result<()> {
     ids.extend(tenant.publish("a.b", 25..30).await?);
     // Not in order: what is live comes beside the gap.
     inbox.exactly(&ids).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_begins_after_a_stop_or_a_deletion_is_answered() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    let (stopped, deleted) = (Inbox::slow(SLOW).await?, Inbox::slow(SLOW).await?);
+    tenant.webhook("stopped", &stopped.url()).await?;
+    tenant.webhook("deleted", &deleted.url()).await?;
+    let ids = tenant.publish("a.b", 0..800).await?;
+    stopped.wait_for(50).await?;
+    deleted.wait_for(50).await?;
+    tenant.stop("stopped").await?;
+    let stopped_at = Instant::now();
+    tenant.api.delete("/v1/integrations/deleted").await?.empty(204)?;
+    let deleted_at = Instant::now();
+    // Longer than any request that was under way.
+    tokio::time::sleep(3 * SLOW).await;
+    for (inbox, at) in [(&stopped, stopped_at), (&deleted, deleted_at)] {
+        let late = inbox.posts().iter().filter(|post| post.at > at + WIRE).count();
+        ensure!(late == 0, "{late} of {} began after the answer", inbox.len());
+        ensure!(inbox.len() < 800, "all had come before: nothing was seen");
+    }
+    tenant.start("stopped").await?;
+    stopped.exactly(&ids).await?;
     Ok(())
 }
 

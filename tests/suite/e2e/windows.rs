@@ -71,8 +71,13 @@ async fn history_comes_in_the_order_of_the_log() -> Result<()> {
     register(&tenant, body).await?;
     // An id says where in the log its event stands.
     ids.sort();
-    inbox.exactly(&ids).await?;
-    inbox.in_order(&ids)
+    let mut all = ids.clone();
+    all.extend(tenant.publish("a.b", 1_000..1_020).await?);
+    let posts = inbox.exactly(&all).await?;
+    inbox.in_order(&ids)?;
+    let live = posts.iter().position(|post| post.number() >= 1_000);
+    ensure!(live >= Some(ids.len()), "what is live came before the history: {live:?} of {}", ids.len());
+    Ok(())
 }
 
 #[tokio::test]

@@ -63,8 +63,20 @@ impl Inbox {
         Self::answering(|_, _| status(StatusCode::NO_CONTENT)).await
     }
 
+    /// Takes everything, and takes its time.
+    pub(crate) async fn slow(pause: Duration) -> Result<Self> {
+        Self::answering_after(pause, |_, _| status(StatusCode::NO_CONTENT)).await
+    }
+
     /// Answers each request by what came, and how often its event came before.
     pub(crate) async fn answering(answer: impl Fn(&Post, usize) -> Answer + Send + Sync + 'static) -> Result<Self> {
+        Self::answering_after(Duration::ZERO, answer).await
+    }
+
+    async fn answering_after(
+        pause: Duration,
+        answer: impl Fn(&Post, usize) -> Answer + Send + Sync + 'static,
+    ) -> Result<Self> {
         let posts: Arc<Mutex<Vec<Post>>> = Arc::default();
         let taking = Arc::clone(&posts);
         let receiver = Receiver::start(move |received| {
@@ -73,7 +85,12 @@ impl Inbox {
             let before = posts.iter().filter(|earlier| earlier.id() == post.id()).count();
             let answer = answer(&post, before);
             posts.push(post);
-            async { answer }
+            async move {
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
+                answer
+            }
         });
         Ok(Self { receiver: receiver.await?, posts })
     }

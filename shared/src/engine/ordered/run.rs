@@ -36,7 +36,7 @@ const BATCH_CHUNKS: usize = 100;
 /// After this time a run begins nothing more: the worker's own time ends, and the next call goes on.
 const BUDGET: Duration = Duration::from_secs(10);
 /// How often a run looks whether its route is still to be served.
-const BEAT: Duration = Duration::from_millis(250);
+const BEAT: Duration = Duration::from_millis(100);
 /// How often it writes down how far it is: what a crash may send again.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
 
