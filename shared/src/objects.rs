@@ -164,8 +164,10 @@ impl ObjectWriter {
         if self.upload.is_none() {
             let body = ByteStream::from(std::mem::take(&mut self.buffer));
             let put = self.client.put_object().bucket(&self.bucket).key(&self.key).content_type("application/x-ndjson");
-            put.body(body).send().await?;
-            return Ok(());
+            let answer = put.body(body).send().await?;
+            // Every S3 gives one: what does not has kept nothing.
+            let confirmed = answer.e_tag.is_some();
+            return confirmed.then_some(()).ok_or_else(|| ObjectError::Target("what answered is no S3".to_owned()));
         }
         if !self.buffer.is_empty() {
             self.send_part().await?;

@@ -1,8 +1,8 @@
 //! The data folder: everything that survives a restart, and one process at a time.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,9 @@ impl Folder {
     /// Where it cannot be written, or another process has it.
     pub fn open(path: &Path) -> Result<Self, StartError> {
         let doing = format!("the data folder {} cannot be used", path.display());
-        fs::create_dir_all(path.join("s3")).map_err(|e| StartError::new(&doing, e))?;
+        // What it holds is for its owner alone.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path.join("s3"));
+        made.map_err(|e| StartError::new(&doing, e))?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join("lock"));
         let lock = lock.map_err(|e| StartError::new(&doing, e))?;
         lock.try_lock().map_err(|_| StartError::new(&doing, "another process is using it"))?;

@@ -48,6 +48,7 @@ impl<S: Send + Sync> FromRequest<S> for EmptyBody {
         if bytes.is_empty() {
             return Ok(Self);
         }
+        expect_json(&parts.headers)?;
         let fields: serde_json::Map<String, serde_json::Value> = parse(&bytes)?;
         match fields.keys().next() {
             None => Ok(Self),

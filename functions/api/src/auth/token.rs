@@ -68,6 +68,9 @@ pub(crate) async fn token(
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let key = credentials_of(authorization, "apikey");
     let request = if bytes.is_empty() { TokenRequest::default() } else { read(&headers, &bytes)? };
+    if key.is_some() && (request.client_id.is_some() || request.client_secret.is_some()) {
+        return Err(Problem::bad_request("invalid_request", "Credentials are there twice: a key, and a client."));
+    }
     let credential = match key {
         Some(key) => authenticator.api_key(key).await?,
         None => client(&authenticator, &request, authorization).await?,

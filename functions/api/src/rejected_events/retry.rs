@@ -2,14 +2,15 @@
 
 use axum::extract::State;
 use http::StatusCode;
+use sluice::app::App;
 use sluice::domain::retry::Answer;
-use sluice::engine::sender::{Sender, answer, words};
+use sluice::engine::lifecycle::stop_route;
+use sluice::engine::sender::{answer, words};
 use sluice::http::auth::{IntegrationsWrite, Needs};
 use sluice::http::body::EmptyBody;
 use sluice::http::problem::{ErrorBody, Problem};
 use sluice::http::query::PathParams;
-use sluice::store::letters::{Fate, Letters};
-use sluice::store::routes::Routes;
+use sluice::store::letters::Fate;
 
 use super::{Place, find};
 
@@ -29,21 +30,23 @@ use super::{Place, find};
 )]
 pub(crate) async fn retry(
     Needs { caller, .. }: Needs<IntegrationsWrite>,
-    State(routes): State<Routes>,
-    State(letters): State<Letters>,
-    State(sender): State<Sender>,
+    State(app): State<App>,
     PathParams(place): PathParams<Place>,
     EmptyBody: EmptyBody,
 ) -> Result<StatusCode, Problem> {
-    let (route, letter) = find(&routes, &letters, &caller.scope, &place).await?;
+    let (route, letter) = find(&app.routes, &app.letters, &caller.scope, &place).await?;
     let target = route.webhook().ok_or_else(Problem::not_found)?;
-    let prepared = sender.prepare(&caller.scope, &route, target)?;
-    let attempt = sender.send(&prepared, &caller.scope, &letter.event, false).await?;
+    let prepared = app.sender.prepare(&caller.scope, &route, target)?;
+    let attempt = app.sender.send(&prepared, &caller.scope, &letter.event, false).await?;
+    if answer(&attempt) == Answer::Gone {
+        let reason = "The target answered 410 Gone.";
+        stop_route(&app.routes, &app.journal, &app.ports, &caller.scope, &route, reason).await?;
+    }
     if answer(&attempt) != Answer::Delivered {
         let message = format!("The target did not take the event: {}.", words(&attempt));
         let detail = serde_json::json!({ "status": attempt.status, "error": attempt.error });
         return Err(Problem::new(StatusCode::BAD_GATEWAY, "delivery_failed", message).detail(detail));
     }
-    letters.discard(&caller.scope, Fate::Rejected, &letter).await?;
+    app.letters.discard(&caller.scope, Fate::Rejected, &letter).await?;
     Ok(StatusCode::NO_CONTENT)
 }
