@@ -29,13 +29,12 @@ impl S3Access for Access {
         if request.credentials().is_none() {
             return Err(s3_error!(AccessDenied, "Signature is required"));
         }
-        let path = request.s3_path();
-        // The files would be written into a folder that is made for them.
-        let missing = path.get_bucket_name().is_some_and(|bucket| !self.root.join(bucket).is_dir());
-        if missing && request.s3_op().name() != "CreateBucket" {
+        let Some((bucket, key)) = request.s3_path().as_object() else { return Ok(()) };
+        // The object would be written into a folder that is made for it.
+        if !self.root.join(bucket).is_dir() {
             return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
         }
-        if path.get_object_key().is_some_and(|key| key.len() > MAX_KEY_BYTES) {
+        if key.len() > MAX_KEY_BYTES {
             return Err(s3_error!(KeyTooLongError, "The embedded S3 takes keys of 110 bytes at most"));
         }
         Ok(())
