@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::matching::matching;
+use super::matching::asked_for;
 use super::{EngineError, Lanes};
 use crate::domain::export::{Cursor, Plan, Position, file_key};
 use crate::domain::ids::ChunkId;
@@ -202,9 +202,8 @@ impl Exporter {
         let mut events = 0;
         while let Some((chunk, content)) = reader.next().await? {
             let passed = if chunk == cursor.from.chunk { cursor.from.index } else { 0 };
-            let matched = matching(content, vec![Arc::clone(compiled)]).await.map_err(WriteError::Engine)?;
-            let wanted = matched.into_iter().enumerate().skip(passed).filter(|(_, (_, routes))| !routes.is_empty());
-            for (index, (event, _)) in wanted {
+            let asked = asked_for(content, compiled).await.map_err(WriteError::Engine)?.into_iter();
+            for (index, event) in asked.skip_while(|(index, _)| *index < passed) {
                 line.clear();
                 event.write_envelope(&cursor.scope.tenant, &mut line);
                 writer.line(&line).await?;

@@ -163,10 +163,15 @@ async fn go_live(app: &App, scope: &Scope, route: Route) -> Result<Route, Engine
 pub async fn stop(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Result<Option<Route>, EngineError> {
     let Some(route) = app.routes.get(scope, kind, id).await? else { return Ok(None) };
     let stopped = stop_route(&app.routes, &app.journal, &app.ports, scope, &route, "Stopped by request.").await?;
-    if route.status != RouteStatus::Stopped {
+    let_go(app, &route).await;
+    Ok(stopped)
+}
+
+/// Waits until whoever is sending to a route that was not stopped has seen that it is.
+async fn let_go(app: &App, before: &Route) {
+    if before.status != RouteStatus::Stopped {
         app.ports.wait_until(app.ports.now().plus(SEAM)).await;
     }
-    Ok(stopped)
 }
 
 /// Stops a route as read, or as it has become since; `None` where it is gone.
@@ -213,10 +218,8 @@ pub async fn delete(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Resu
             Err(StoreError::Conflict) => continue,
             other => other?,
         }
-        // Whoever is sending to it sees that it is gone, and writes nothing more about it.
-        if route.status != RouteStatus::Stopped {
-            app.ports.wait_until(app.ports.now().plus(SEAM)).await;
-        }
+        // Then they write nothing more about it either.
+        let_go(app, &route).await;
         app.endings.forget(scope, &route.uid).await?;
         app.exports.delete(scope, &route.uid).await?;
         app.ordered.delete(scope, &route.uid).await?;

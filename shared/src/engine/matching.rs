@@ -23,6 +23,15 @@ pub(super) async fn matching(events: Vec<Event>, routes: Vec<Arc<Compiled>>) -> 
     deep::run(move || match_all(events, &routes)).await.map_err(|_| EngineError::Interrupted)
 }
 
+/// The events of a chunk that one route asks for, each with its place there.
+///
+/// # Errors
+/// As of [`matching`].
+pub(super) async fn asked_for(events: Vec<Event>, route: &Arc<Compiled>) -> Result<Vec<(usize, Event)>, EngineError> {
+    let matched = matching(events, vec![Arc::clone(route)]).await?.into_iter().enumerate();
+    Ok(matched.filter(|(_, (_, routes))| !routes.is_empty()).map(|(index, (event, _))| (index, event)).collect())
+}
+
 fn match_all(events: Vec<Event>, routes: &[Arc<Compiled>]) -> Vec<Match> {
     let places = |event: &Event| {
         let facts = Facts::of(event);

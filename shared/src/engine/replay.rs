@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::EngineError;
 use super::dispatch::{MAX_PACK_EVENTS, first_message};
 use super::lifecycle::SEAM;
-use super::matching::matching;
+use super::matching::asked_for;
 use crate::domain::chunk::{MAX_RAW_BYTES, raw_size};
 use crate::domain::event::Event;
 use crate::domain::export::Position;
@@ -192,8 +192,7 @@ impl Replayer {
                 return Ok((events, Some(Position { chunk, index: 0 })));
             }
             chunks += 1;
-            let matched = matching(content, vec![Arc::clone(compiled)]).await?.into_iter().enumerate();
-            for (index, (event, _)) in matched.filter(|(_, (_, routes))| !routes.is_empty()) {
+            for (index, event) in asked_for(content, compiled).await? {
                 let place = Position { chunk, index };
                 if place >= span.start() {
                     bytes += raw_size(&event);

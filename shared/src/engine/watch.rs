@@ -10,7 +10,7 @@ use crate::store::routes::{Routes, Snapshot};
 
 /// How old a look may be, and how often a message looks: together less than the edge that the answer to a stop waits
 /// for, so that nothing begins after it.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// How a route stands to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use axum::extract::{FromRequestParts, Path, Query};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
@@ -37,6 +38,17 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathPar
         let path = Path::<T>::from_request_parts(parts, state).await;
         path.map(|Path(params)| Self(params)).map_err(|_| Problem::not_found())
     }
+}
+
+/// Which page of a list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageParams {
+    /// From the answer before.
+    pub cursor: Option<String>,
+    /// 1 to 500, default 100.
+    pub limit: Option<u32>,
 }
 
 /// The limit of a list: between 1 and `max`, `default` where none is asked for.

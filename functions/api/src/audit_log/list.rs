@@ -2,22 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sluice::http::auth::{Admin, Needs};
 use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::{self, Params, bad_cursor};
+use sluice::http::query::{self, PageParams, Params, bad_cursor};
 use sluice::store::audit::{AuditEntry, AuditLog};
-
-/// What to list.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListParams {
-    /// From the answer before.
-    cursor: Option<String>,
-    /// 1 to 500, default 100.
-    limit: Option<u32>,
-}
 
 /// A page of the audit log.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -35,7 +24,7 @@ pub(crate) struct AuditPage {
 /// first. It is kept for 400 days.
 #[utoipa::path(
     get, path = "/v1/audit-log", operation_id = "audit_log.list", tag = "audit_log",
-    params(ListParams),
+    params(PageParams),
     responses(
         (status = 200, description = "A page of the audit log", body = AuditPage),
         (status = 400, description = "A bad parameter", body = ErrorBody),
@@ -45,7 +34,7 @@ pub(crate) struct AuditPage {
 pub(crate) async fn list(
     Needs { caller, .. }: Needs<Admin>,
     State(log): State<AuditLog>,
-    Params(params): Params<ListParams>,
+    Params(params): Params<PageParams>,
 ) -> Result<Json<AuditPage>, Problem> {
     let limit = query::limit(params.limit, 100, 500)?;
     let before = params.cursor.as_deref().map(read_cursor).transpose()?;

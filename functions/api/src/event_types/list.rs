@@ -2,25 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sluice::domain::event::is_event_name;
 use sluice::domain::event_type;
 use sluice::domain::time::Millis;
 use sluice::http::auth::{EventsRead, Needs};
 use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::{self, Params, bad_cursor};
+use sluice::http::query::{self, PageParams, Params, bad_cursor};
 use sluice::store::event_types::EventTypes;
-
-/// What to list.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListParams {
-    /// From the answer before.
-    cursor: Option<String>,
-    /// 1 to 500, default 100.
-    limit: Option<u32>,
-}
 
 /// An event type without its schema, which can be large.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -62,7 +51,7 @@ pub(crate) struct EventTypePage {
 /// List event types
 #[utoipa::path(
     get, path = "/v1/event-types", operation_id = "event_types.list", tag = "event_types",
-    params(ListParams),
+    params(PageParams),
     responses(
         (status = 200, description = "A page of the catalogue", body = EventTypePage),
         (status = 400, description = "A bad parameter", body = ErrorBody),
@@ -72,7 +61,7 @@ pub(crate) struct EventTypePage {
 pub(crate) async fn list(
     Needs { caller, .. }: Needs<EventsRead>,
     State(types): State<EventTypes>,
-    Params(params): Params<ListParams>,
+    Params(params): Params<PageParams>,
 ) -> Result<Json<EventTypePage>, Problem> {
     let limit = query::limit(params.limit, 100, 500)?;
     let after = params.cursor.as_deref().map(query::decode_cursor).transpose()?;

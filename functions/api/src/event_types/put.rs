@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sluice::deep;
 use sluice::domain::event::is_event_name;
-use sluice::domain::event_type::{self, MAX_DESCRIPTION_BYTES};
+use sluice::domain::event_type::{self, MAX_DESCRIPTION_BYTES, MAX_EVENT_TYPES};
 use sluice::domain::schema::Schema;
 use sluice::http::auth::{EventsWrite, Needs};
 use sluice::http::body::JsonBody;
@@ -65,7 +65,7 @@ pub(crate) async fn put(
         Placed::Created => StatusCode::CREATED,
         Placed::Replaced => StatusCode::OK,
         Placed::LimitReached => {
-            let message = "There are 500 event types already, the most there can be.";
+            let message = format!("There are {MAX_EVENT_TYPES} event types already, the most there can be.");
             return Err(Problem::bad_request("event_type_limit_exceeded", message));
         }
     };

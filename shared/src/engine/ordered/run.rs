@@ -17,9 +17,10 @@ use crate::domain::route::{Route, RouteStatus};
 use crate::domain::time::Millis;
 use crate::engine::EngineError;
 use crate::engine::deliver::Deliverer;
-use crate::engine::matching::matching;
+use crate::engine::matching::asked_for;
 use crate::engine::sender::{self, Prepared};
 use crate::engine::settle::{Tried, keep, letter};
+use crate::engine::watch::LOOK;
 use crate::queue::Head;
 use crate::store::letters::Fate;
 use crate::store::ordered::Lease;
@@ -35,8 +36,6 @@ const BATCH_EVENTS: usize = 250;
 const BATCH_CHUNKS: usize = 100;
 /// After this time a run begins nothing more: the worker's own time ends, and the next call goes on.
 const BUDGET: Duration = Duration::from_secs(10);
-/// How often a run looks whether its route is still to be served.
-const BEAT: Duration = Duration::from_millis(100);
 /// How often it writes down how far it is: what a crash may send again.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
 
@@ -115,12 +114,13 @@ impl Run {
             return Ok(Vec::new());
         }
         let (begun, mut kept, mut work) = (Instant::now(), Instant::now(), Work::default());
+        let mut looked = None;
         loop {
-            let more = self.is_wanted(begun).await? && self.begin(&mut lease.progress, &mut work).await?;
+            let more = self.is_wanted(begun, &mut looked).await? && self.begin(&mut lease.progress, &mut work).await?;
             if work.jobs.is_empty() && !more {
                 break;
             }
-            if let Ok(Some(done)) = tokio::time::timeout(BEAT, work.jobs.join_next()).await {
+            if let Ok(Some(done)) = tokio::time::timeout(LOOK, work.jobs.join_next()).await {
                 self.absorb(&mut lease.progress, &mut work, done).await?;
             }
             while let Some(done) = work.jobs.try_join_next() {
@@ -145,13 +145,16 @@ impl Run {
         Ok(work.outcomes)
     }
 
-    /// Whether anything more may be begun.
-    async fn is_wanted(&self, begun: Instant) -> Result<bool, EngineError> {
-        let snapshot = self.deliverer.routes.snapshot(&self.head.scope).await?;
-        // A route that this run has just brought back is still read as it was before.
-        let runs = snapshot.by_uid(&self.head.route).is_some_and(|c| c.route.status == RouteStatus::Running);
-        if !runs {
-            self.halt();
+    /// Whether anything more may be begun; looks only where the last look is old, for jobs end by the thousand.
+    async fn is_wanted(&self, begun: Instant, looked: &mut Option<Instant>) -> Result<bool, EngineError> {
+        if looked.is_none_or(|at| at.elapsed() >= LOOK) {
+            *looked = Some(Instant::now());
+            let snapshot = self.deliverer.routes.snapshot(&self.head.scope).await?;
+            // A route that this run has just brought back is still read as it was before.
+            let runs = snapshot.by_uid(&self.head.route).is_some_and(|c| c.route.status == RouteStatus::Running);
+            if !runs {
+                self.halt();
+            }
         }
         Ok(!self.is_halted() && begun.elapsed() < BUDGET)
     }
@@ -219,9 +222,8 @@ impl Run {
                 return Ok((events, Some(chunk)));
             }
             chunks += 1;
-            let matched = matching(content, vec![Arc::clone(&self.compiled)]).await?.into_iter().enumerate();
-            let asked = matched.filter(|(_, (_, routes))| !routes.is_empty());
-            let placed = asked.map(|(index, (event, _))| (Position { chunk, index }, event));
+            let asked = asked_for(content, &self.compiled).await?.into_iter();
+            let placed = asked.map(|(index, event)| (Position { chunk, index }, event));
             events.extend(placed.filter(|(at, event)| wanted(*at, event)));
         }
         Ok((events, None))
