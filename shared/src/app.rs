@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
-use axum::extract::FromRef;
 
 use crate::engine::Lanes;
 use crate::engine::deliver::Deliverer;
@@ -14,8 +13,6 @@ use crate::engine::ordered::Caller;
 use crate::engine::publish::Publisher;
 use crate::engine::replay::Replayer;
 use crate::engine::sender::Sender;
-use crate::http::auth::Authenticator;
-use crate::http::limits::Limiter;
 use crate::objects::Buckets;
 use crate::outbound::{ClientOptions, WebhookClient};
 use crate::ports::Ports;
@@ -131,10 +128,8 @@ pub struct Parts {
     pub parked: ParkingLot,
     /// The queues.
     pub queues: Queues,
-    /// Who a caller is.
-    pub authenticator: Authenticator,
-    /// How much callers may do.
-    pub limiter: Limiter,
+    /// What is used of limits.
+    pub counters: Counters,
     /// Takes events in.
     pub publisher: Publisher,
     /// Sends one event to one target.
@@ -188,13 +183,12 @@ impl App {
         keys: Keyring,
         ports: Ports,
     ) -> Result<Self, reqwest::Error> {
-        let db = Db::new(clients.dynamodb.clone(), resources.tables);
+        let db = Db::new(clients.dynamodb.clone(), resources.tables, ports.clone());
         let queues = Queues::new(clients.sqs.clone(), resources.queues);
         let retention = settings.log_retention;
         let (log, claims) = (EventLog::new(db.clone(), retention), Claims::new(db.clone(), retention));
         let routes = Routes::new(db.clone(), keys.clone(), ports.clone());
         let (credentials, tenants) = (Credentials::new(db.clone()), Tenants::new(db.clone()));
-        let limiter = Limiter::new(Counters::new(db.clone()), &settings, ports.clone());
         let (exports, journal) = (Exports::new(db.clone()), Journal::new(db.clone()));
         let (letters, parked) = (Letters::new(db.clone()), ParkingLot::new(db.clone()));
         let ordered = Ordered::new(db.clone());
@@ -203,13 +197,6 @@ impl App {
         let sender = Sender::new(client, keys.clone(), ports.clone(), settings.request_timeout);
         let event_types = EventTypes::new(db.clone(), ports.clone());
         let parts = Parts {
-            authenticator: Authenticator::new(
-                credentials.clone(),
-                tenants.clone(),
-                limiter.clone(),
-                keys.clone(),
-                ports.clone(),
-            ),
             publisher: Publisher::new(log.clone(), claims.clone(), queues.clone(), ports.clone(), settings.log_grace),
             deliverer: Deliverer {
                 sender: sender.clone(),
@@ -259,7 +246,7 @@ impl App {
             event_types,
             credentials,
             tenants,
-            limiter,
+            counters: Counters::new(db.clone()),
             exports,
             answers: Answers::new(db.clone()),
             audit: AuditLog::new(db.clone()),
@@ -274,34 +261,4 @@ impl App {
         };
         Ok(Self(Arc::new(parts)))
     }
-}
-
-/// Lets a handler name just the parts it uses, as `State<EventLog>`.
-macro_rules! parts {
-    ($($field:ident: $part:ty),+ $(,)?) => {
-        $(impl FromRef<App> for $part {
-            fn from_ref(app: &App) -> Self {
-                app.$field.clone()
-            }
-        })+
-    };
-}
-
-parts! {
-    ports: Ports,
-    settings: Settings,
-    keys: Keyring,
-    log: EventLog,
-    claims: Claims,
-    routes: Routes,
-    event_types: EventTypes,
-    journal: Journal,
-    audit: AuditLog,
-    letters: Letters,
-    authenticator: Authenticator,
-    limiter: Limiter,
-    credentials: Credentials,
-    tenants: Tenants,
-    publisher: Publisher,
-    sender: Sender,
 }

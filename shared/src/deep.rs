@@ -25,14 +25,6 @@ pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
     result.await.map_err(|_| NoAnswer("it panicked".to_owned()))
 }
 
-/// The same for who cannot go on without the answer anyway.
-///
-/// # Errors
-/// [`NoAnswer`].
-pub fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, NoAnswer> {
-    spawn(work)?.join().map_err(|_| NoAnswer("it panicked".to_owned()))
-}
-
 fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, NoAnswer> {
     std::thread::Builder::new().stack_size(STACK).spawn(work).map_err(|error| NoAnswer(error.to_string()))
 }

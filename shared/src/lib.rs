@@ -4,9 +4,8 @@
 
 pub mod app;
 pub mod deep;
-pub mod domain;
 pub mod engine;
-pub mod http;
+
 pub mod lambda;
 pub mod logs;
 pub mod objects;
@@ -16,3 +15,5 @@ pub mod queue;
 pub mod secrets;
 pub mod settings;
 pub mod store;
+
+pub use sluice_domain as domain;

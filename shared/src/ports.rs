@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::ids::unique;
 use crate::domain::time::Millis;
 
 /// Tells the time.
@@ -41,6 +42,12 @@ pub struct Ports {
     random: Arc<dyn Random>,
 }
 
+impl std::fmt::Debug for Ports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ports").finish_non_exhaustive()
+    }
+}
+
 impl Ports {
     /// Over the given sources.
     pub fn new(clock: impl Clock, random: impl Random) -> Self {
@@ -71,6 +78,12 @@ impl Ports {
     #[must_use]
     pub fn fraction(&self) -> f64 {
         f64::from(u32::from_le_bytes(self.bytes())) / (f64::from(u32::MAX) + 1.0)
+    }
+
+    /// A time-sortable id with a prefix that tells its kind, such as `req_01…`.
+    #[must_use]
+    pub fn unique(&self, prefix: &str) -> String {
+        unique(prefix, self.now(), &self.bytes())
     }
 
     /// Returns once the clock has passed `time`.

@@ -1,7 +1,6 @@
 //! Encryption at rest under a key the database does not hold, and the keys for it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
@@ -9,34 +8,12 @@ use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use hmac::{Hmac, Mac};
-use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::domain::scope::Scope;
+use crate::domain::sealed::Sealed;
 use crate::ports::Ports;
-
-/// What a secret looks like in an answer; sent back, it keeps the stored value.
-pub const MASK: &str = "••••••••";
-
-/// An encrypted secret: `v1.{key id}.{base64 of nonce and ciphertext}`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Sealed(String);
-
-impl Sealed {
-    /// How long its text is.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.0.len()
-    }
-}
-
-impl fmt::Debug for Sealed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sealed(..)")
-    }
-}
 
 /// Why a secret could not be read, or a key ring not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -142,7 +119,7 @@ impl Keyring {
         let payload = Payload { msg: secret.as_ref(), aad: aad.as_bytes() };
         let mut bytes = nonce.to_vec();
         bytes.extend(key.cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| KeyError::Unopenable)?);
-        Ok(Sealed(format!("v1.{}.{}", ring.current, BASE64.encode(bytes))))
+        Ok(Sealed::new(format!("v1.{}.{}", ring.current, BASE64.encode(bytes))))
     }
 
     /// Decrypts the text that [`Keyring::seal`] was given for the same scope.
@@ -159,7 +136,7 @@ impl Keyring {
     /// # Errors
     /// [`KeyError::Unopenable`].
     pub fn open_bytes(&self, scope: &Scope, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        let mut parts = sealed.0.splitn(3, '.');
+        let mut parts = sealed.text().splitn(3, '.');
         let (version, id, data) = (parts.next(), parts.next(), parts.next());
         let (Some("v1"), Some(id), Some(data)) = (version, id, data) else { return Err(KeyError::Unopenable) };
         let ring = self.ring();

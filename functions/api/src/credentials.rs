@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::http::auth::Caller;
+use crate::http::problem::{FieldError, Problem};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
@@ -9,8 +11,6 @@ use serde::{Deserialize, Serialize};
 use sluice::app::App;
 use sluice::domain::credentials::{Credential, CredentialKind, Grant, Permission, Permissions};
 use sluice::domain::time::Millis;
-use sluice::http::auth::Caller;
-use sluice::http::problem::{FieldError, Problem};
 
 /// The most clients, and the most keys, of one tenant.
 const MAX_CREDENTIALS: usize = 100;

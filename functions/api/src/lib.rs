@@ -10,18 +10,22 @@ mod auth;
 mod credentials;
 mod event_types;
 mod events;
+pub mod http;
 mod integrations;
 mod meta;
 mod openapi;
 mod rejected_events;
+mod state;
 mod tenants;
 
 use axum::{Router, middleware};
 use sluice::app::App;
-use sluice::http::guard::{Guard, guard};
-use sluice::http::layers;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use crate::http::guard::{Guard, guard};
+use crate::http::layers;
+use crate::state::Api;
 
 pub use openapi::{document, document_text};
 
@@ -34,7 +38,7 @@ pub struct Endpoint {
     pub scoped: bool,
     /// Whether it looks at credentials or secrets, and so is given the master keys.
     pub keys: bool,
-    mount: fn() -> OpenApiRouter<App>,
+    mount: fn() -> OpenApiRouter<Api>,
 }
 
 macro_rules! endpoints {
@@ -107,20 +111,25 @@ pub fn function(name: &str, app: App) -> Option<Router> {
         return Some(router(app));
     }
     let endpoint = ENDPOINTS.iter().find(|endpoint| endpoint.name == name)?;
-    Some(layers::finish(mount(std::slice::from_ref(endpoint), &app)).with_state(app))
+    Some(serve(std::slice::from_ref(endpoint), app))
 }
 
 /// Every endpoint in one router, as the local run serves it.
 pub fn router(app: App) -> Router {
-    layers::finish(mount(ENDPOINTS, &app)).with_state(app)
+    serve(ENDPOINTS, app)
 }
 
-fn mount(endpoints: &[Endpoint], app: &App) -> Router<App> {
+fn serve(endpoints: &[Endpoint], app: App) -> Router {
+    let (ports, api) = (app.ports.clone(), Api::new(app));
+    layers::finish(mount(endpoints, &api), ports).with_state(api)
+}
+
+fn mount(endpoints: &[Endpoint], api: &Api) -> Router<Api> {
     let mut router = Router::new();
     for endpoint in endpoints {
         let (mut routes, document) = (endpoint.mount)().split_for_parts();
         if openapi::asks_for_credentials(&document) {
-            let state = Guard::new(app.clone(), endpoint.name);
+            let state = Guard::new(api.clone(), endpoint.name);
             routes = routes.route_layer(middleware::from_fn_with_state(state, guard));
         }
         if endpoint.scoped {

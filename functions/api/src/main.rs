@@ -4,8 +4,8 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use lambda_http::request::RequestContext;
-use sluice::http::audit::SourceIp;
 use sluice::lambda::{self, Function};
+use sluice_api::http::audit::SourceIp;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {

@@ -9,11 +9,11 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{ContentBuilder, ObjectBuilder, OpenApi as Document, Ref, Required, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
-use sluice::app::App;
+use crate::http::problem::{ErrorBody, FieldError};
 use sluice::domain::credentials::Permission;
-use sluice::http::problem::{ErrorBody, FieldError};
 
 use crate::ENDPOINTS;
+use crate::state::Api;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -47,7 +47,7 @@ struct Base;
 /// The document.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
-    let mut router: OpenApiRouter<App> = OpenApiRouter::with_openapi(Base::openapi());
+    let mut router: OpenApiRouter<Api> = OpenApiRouter::with_openapi(Base::openapi());
     for endpoint in ENDPOINTS {
         router = router.merge((endpoint.mount)());
     }

@@ -8,10 +8,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValu
 use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError, read};
-use crate::domain::ids::unique;
 use crate::domain::scope::Scope;
+use crate::domain::sealed::Sealed;
 use crate::domain::time::Millis;
-use crate::secrets::Sealed;
 
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_secs(86_400);
@@ -101,7 +100,7 @@ impl Answers {
     ) -> Result<Claim, StoreError> {
         let key = Key::new(scope.partition(format_args!("answer#{key}")), "answer");
         let record = Record {
-            holder: unique("once"),
+            holder: self.db.ports.unique("once"),
             fingerprint,
             held_until: now.plus(HELD),
             expires_at: now.plus(KEPT).as_secs(),
@@ -138,7 +137,7 @@ impl Answers {
     /// # Errors
     /// [`StoreError::Conflict`] where the claim was taken over meanwhile.
     pub async fn keep(&self, holder: Holder, kept: Kept, now: Millis) -> Result<(), StoreError> {
-        let answer = kept.answer.filter(|sealed| sealed.size() <= MAX_SEALED_BYTES);
+        let answer = kept.answer.filter(|sealed| sealed.text().len() <= MAX_SEALED_BYTES);
         let mut record = holder.record;
         record.expires_at = now.plus(KEPT).as_secs();
         record.kept = Some(Kept { answer, ..kept });

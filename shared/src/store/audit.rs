@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Db, Key, StoreError, read};
-use crate::domain::ids::unique;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
@@ -56,12 +55,6 @@ fn partition(scope: &Scope) -> String {
 }
 
 impl AuditEntry {
-    /// A new entry's id.
-    #[must_use]
-    pub fn new_id() -> String {
-        unique("aud")
-    }
-
     /// Where it stands in the log; sorts by time.
     #[must_use]
     pub fn place(&self) -> String {
@@ -74,6 +67,12 @@ impl AuditLog {
     #[must_use]
     pub fn new(db: Db) -> Self {
         Self { db }
+    }
+
+    /// A new entry's id.
+    #[must_use]
+    pub fn new_id(&self) -> String {
+        self.db.ports.unique("aud")
     }
 
     /// Adds an entry; once this returns, it is durable.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError};
-use crate::domain::ids::unique;
 use crate::domain::integration::LogAction;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
@@ -63,7 +62,7 @@ impl Journal {
     ) -> Result<(), StoreError> {
         let entry = LogEntry { action, reason: reason.to_owned(), created_at: now };
         let record = Record { entry: &entry, expires_at: now.plus(KEPT).as_secs() };
-        let sk = format!("{:013}#{}", now.0, unique("log"));
+        let sk = format!("{:013}#{}", now.0, self.db.ports.unique("log"));
         self.db.put(&self.db.tables.activity, &Key::new(partition(scope, route), sk), &record).await
     }
 

@@ -29,6 +29,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, ReturnConsumedCapac
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::ports::Ports;
+
 /// An item as the SDK has it.
 pub type Item = HashMap<String, AttributeValue>;
 
@@ -91,13 +93,14 @@ where
 pub struct Db {
     client: Client,
     tables: Arc<Tables>,
+    ports: Ports,
 }
 
 impl Db {
     /// Over a client.
     #[must_use]
-    pub fn new(client: Client, tables: Tables) -> Self {
-        Self { client, tables: Arc::new(tables) }
+    pub fn new(client: Client, tables: Tables, ports: Ports) -> Self {
+        Self { client, tables: Arc::new(tables), ports }
     }
 
     /// Puts a record where none was.

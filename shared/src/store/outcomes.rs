@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError, binary};
 use crate::domain::chunk::{self, Effort};
-use crate::domain::ids::unique;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
@@ -62,7 +61,7 @@ impl Outcomes {
             Box::pin(self.record(scope, one, now)).await?;
             return Box::pin(self.record(scope, two, now)).await;
         }
-        let sk = format!("{:013}#{}", now.0, unique("out"));
+        let sk = format!("{:013}#{}", now.0, self.db.ports.unique("out"));
         let mut item = Key::new(partition(scope, now.day()), sk).attributes();
         item.insert("body".to_owned(), binary(body));
         item.insert("expires_at".to_owned(), AttributeValue::N(now.plus(KEPT).as_secs().to_string()));

@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError};
-use crate::domain::ids::unique;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
@@ -48,7 +47,7 @@ impl ParkingLot {
     /// # Errors
     /// [`StoreError`].
     pub async fn park(&self, scope: &Scope, route: &str, message: String, now: Millis) -> Result<(), StoreError> {
-        let sk = format!("{:013}#{}", now.0, unique("park"));
+        let sk = format!("{:013}#{}", now.0, self.db.ports.unique("park"));
         let record = Record { sk: sk.clone(), message, expires_at: now.plus(KEPT).as_secs() };
         self.db.put(&self.db.tables.activity, &Key::new(partition(scope, route), sk), &record).await
     }

@@ -11,11 +11,13 @@ use aws_sdk_dynamodb::types::{
 use serde::{Deserialize, Serialize};
 
 use super::{Db, Item, Key, StoreError, read};
+use crate::deep;
 use crate::domain::filter::Filter;
 use crate::domain::route::{Destination, Route, RouteKind};
 use crate::domain::scope::Scope;
+use crate::domain::sealed::Sealed;
 use crate::ports::Ports;
-use crate::secrets::{Keyring, Sealed};
+use crate::secrets::Keyring;
 
 /// The routes of a scope as of one version, ready to match.
 #[derive(Debug, Default)]
@@ -166,13 +168,9 @@ impl Routes {
         }
         // The version was read first: what is read after it is at least as new.
         let routes = self.list(scope).await?;
-        let compile = |route: Route| {
-            // Most writes leave most filters as they were, and to compile an expression takes a millisecond.
-            let known = cached.by_uid(&route.uid).filter(|known| known.route.filter == route.filter);
-            let filter = known.map_or_else(|| Arc::new(route.filter.compile()), |known| Arc::clone(&known.filter));
-            Arc::new(Compiled { filter, route })
-        };
-        let snapshot = Arc::new(Snapshot { version, routes: routes.into_iter().map(compile).collect() });
+        let compile = move || routes.into_iter().map(|route| Arc::new(compile(route, &cached))).collect();
+        let routes = deep::run(compile).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let snapshot = Arc::new(Snapshot { version, routes });
         self.remember(scope, (Arc::clone(&snapshot), looked_at));
         Ok((snapshot, failures))
     }
@@ -332,6 +330,18 @@ impl Routes {
         call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await?;
         Ok(())
     }
+}
+
+/// Most writes leave most filters as they were, and to compile an expression takes a millisecond.
+fn compile(route: Route, cached: &Snapshot) -> Compiled {
+    if let Some(known) = cached.by_uid(&route.uid).filter(|known| known.route.filter == route.filter) {
+        return Compiled { filter: Arc::clone(&known.filter), route };
+    }
+    let filter = route.filter.compile();
+    if let Some(error) = filter.refusal() {
+        tracing::error!(route = route.uid, %error, "a stored payload filter does not compile: its route gets nothing");
+    }
+    Compiled { filter: Arc::new(filter), route }
 }
 
 /// The attribute of the version record that counts the routes of a kind.

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use sluice::domain::credentials::{CredentialKind, Grant, Permissions};
-use sluice::domain::ids::{ChunkId, unique};
+use sluice::domain::ids::ChunkId;
 use sluice::domain::scope::{Scope, TenantId};
 use sluice::domain::tenant::Tenant as TenantRecord;
 use sluice::engine::tenancy;
+use sluice::ports::Ports;
 use sluice_local::provision::S3Access;
 use sluice_local::system::{Options, System, local_settings};
 use tempfile::TempDir;
@@ -208,5 +209,5 @@ fn shared_folder() -> Result<PathBuf> {
             std::fs::remove_dir_all(path)?;
         }
     }
-    Ok(base.join(unique("run")))
+    Ok(base.join(Ports::system().unique("run")))
 }

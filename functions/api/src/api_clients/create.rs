@@ -1,13 +1,13 @@
 //! `POST /v1/api-clients`: makes an OAuth 2.0 client; its secret is in this answer and in no other.
 
+use crate::http::auth::{Admin, Needs};
+use crate::http::body::JsonBody;
+use crate::http::problem::{ErrorBody, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use sluice::app::App;
 use sluice::domain::credentials::CredentialKind;
-use sluice::http::auth::{Admin, Needs};
-use sluice::http::body::JsonBody;
-use sluice::http::problem::{ErrorBody, Problem};
 
 use super::ApiClientWithSecret;
 use crate::credentials::{NewCredential, issue, secret_answer};

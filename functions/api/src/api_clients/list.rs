@@ -1,11 +1,11 @@
 //! `GET /v1/api-clients`: the OAuth 2.0 clients of the caller's tenant.
 
+use crate::http::auth::{Admin, Needs};
+use crate::http::problem::Problem;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use sluice::domain::credentials::CredentialKind;
-use sluice::http::auth::{Admin, Needs};
-use sluice::http::problem::Problem;
 use sluice::store::credentials::Credentials;
 
 use super::ApiClient;

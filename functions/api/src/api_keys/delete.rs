@@ -1,12 +1,12 @@
 //! `DELETE /v1/api-keys/{id}`: an API key is refused, and gone.
 
+use crate::http::auth::{Admin, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
 use sluice::app::App;
 use sluice::domain::credentials::CredentialKind;
-use sluice::http::auth::{Admin, Needs};
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::PathParams;
 
 use crate::credentials;
 

@@ -1,13 +1,13 @@
 //! `POST /v1/api-keys/{id}/revoke`: the key is refused from now on, and stays in the list.
 
+use crate::http::auth::{Admin, Needs};
+use crate::http::body::EmptyBody;
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use sluice::app::App;
 use sluice::domain::credentials::CredentialKind;
-use sluice::http::auth::{Admin, Needs};
-use sluice::http::body::EmptyBody;
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::PathParams;
 
 use super::ApiKey;
 use crate::credentials::find;

@@ -1,14 +1,14 @@
 //! `POST /v1/api-keys/{id}/rotate`: a new secret; the old one stays good for a while.
 
+use crate::http::auth::{Admin, Needs};
+use crate::http::body::OptionalBody;
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use sluice::app::App;
 use sluice::domain::credentials::CredentialKind;
-use sluice::http::auth::{Admin, Needs};
-use sluice::http::body::OptionalBody;
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::PathParams;
 
 use super::ApiKeyWithSecret;
 use crate::credentials::{Rotation, find, rotate as renew, secret_answer};

@@ -1,11 +1,11 @@
 //! `GET /v1/audit-log`: who changed what, newest first.
 
+use crate::http::auth::{Admin, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::{self, PageParams, Params, bad_cursor};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use sluice::http::auth::{Admin, Needs};
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::{self, PageParams, Params, bad_cursor};
 use sluice::store::audit::{AuditEntry, AuditLog};
 
 /// A page of the audit log.

@@ -1,5 +1,8 @@
 //! `POST /v1/auth/token`: an access token for a client's id and secret, or for an API key.
 
+use crate::http::auth::{Authenticator, TOKEN_SECONDS};
+use crate::http::body::{self, expect_json};
+use crate::http::problem::{ErrorBody, Problem};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
@@ -7,9 +10,6 @@ use base64::Engine as _;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use sluice::domain::credentials::{Credential, Permissions};
-use sluice::http::auth::{Authenticator, TOKEN_SECONDS};
-use sluice::http::body::{self, expect_json};
-use sluice::http::problem::{ErrorBody, Problem};
 
 use crate::credentials::secret_answer;
 

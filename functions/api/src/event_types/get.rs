@@ -1,11 +1,11 @@
 //! `GET /v1/event-types/{name}`: one event type.
 
+use crate::http::auth::{EventsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use sluice::domain::event::is_event_name;
-use sluice::http::auth::{EventsRead, Needs};
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::PathParams;
 use sluice::store::event_types::EventTypes;
 
 use super::EventType;

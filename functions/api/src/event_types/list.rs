@@ -1,14 +1,14 @@
 //! `GET /v1/event-types`: the catalogue, by name.
 
+use crate::http::auth::{EventsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::{self, PageParams, Params, bad_cursor};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use sluice::domain::event::is_event_name;
 use sluice::domain::event_type;
 use sluice::domain::time::Millis;
-use sluice::http::auth::{EventsRead, Needs};
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::{self, PageParams, Params, bad_cursor};
 use sluice::store::event_types::EventTypes;
 
 /// An event type without its schema, which can be large.

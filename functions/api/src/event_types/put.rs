@@ -1,5 +1,9 @@
 //! `PUT /v1/event-types/{name}`: makes or replaces an event type.
 
+use crate::http::auth::{EventsWrite, Needs};
+use crate::http::body::JsonBody;
+use crate::http::problem::{ErrorBody, FieldError, Problem};
+use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
@@ -9,10 +13,6 @@ use sluice::deep;
 use sluice::domain::event::is_event_name;
 use sluice::domain::event_type::{self, MAX_DESCRIPTION_BYTES, MAX_EVENT_TYPES};
 use sluice::domain::schema::Schema;
-use sluice::http::auth::{EventsWrite, Needs};
-use sluice::http::body::JsonBody;
-use sluice::http::problem::{ErrorBody, FieldError, Problem};
-use sluice::http::query::PathParams;
 use sluice::ports::Ports;
 use sluice::store::event_types::{EventTypes, Placed};
 

@@ -1,11 +1,11 @@
 //! `GET /v1/events/{id}`: one event of the log.
 
+use crate::http::auth::{EventsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use sluice::engine::deliver::find_event;
-use sluice::http::auth::{EventsRead, Needs};
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::PathParams;
 use sluice::store::claims::Claims;
 use sluice::store::log::EventLog;
 

@@ -1,14 +1,14 @@
 //! `GET /v1/events`: reads the log, newest first.
 
+use crate::http::auth::{EventsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::{self, Params, bad_cursor};
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use sluice::domain::event::is_event_name;
 use sluice::domain::ids::ChunkId;
 use sluice::domain::time::Millis;
-use sluice::http::auth::{EventsRead, Needs};
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::{self, Params, bad_cursor};
 use sluice::ports::Ports;
 use sluice::store::log::EventLog;
 use sluice::store::reader::Direction;

@@ -1,5 +1,9 @@
 //! `POST /v1/events`: takes events in; answers once they are durable.
 
+use crate::http::auth::{EventsWrite, Needs};
+use crate::http::body::{self, expect_json, too_large};
+use crate::http::limits::Limiter;
+use crate::http::problem::{ErrorBody, FieldError, Problem};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -12,10 +16,6 @@ use sluice::domain::schema::Fault;
 use sluice::domain::time::Millis;
 use sluice::engine::conform;
 use sluice::engine::publish::{Acceptance, NewEvent, Publisher};
-use sluice::http::auth::{EventsWrite, Needs};
-use sluice::http::body::{self, expect_json, too_large};
-use sluice::http::limits::Limiter;
-use sluice::http::problem::{ErrorBody, FieldError, Problem};
 use sluice::store::event_types::EventTypes;
 
 /// An event to publish.

@@ -1,25 +1,24 @@
 //! `POST /v1/integrations`: registers an integration; it runs at once.
 
+use crate::http::auth::{IntegrationsWrite, Needs};
+use crate::http::body::JsonBody;
+use crate::http::problem::{ErrorBody, FieldError, Problem};
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
 use sluice::app::App;
 use sluice::domain::filter::FilterConditions;
-use sluice::domain::ids::unique;
 use sluice::domain::integration::{IntegrationFace, IntegrationType, check_dates, is_integration_id};
 use sluice::domain::ordering::Ordering;
 use sluice::domain::route::{Destination, RetryKind, Route, RouteKind, RouteStatus};
 use sluice::domain::scope::Scope;
 use sluice::domain::time::Millis;
 use sluice::engine::lifecycle::{self, LifeError};
-use sluice::http::auth::{IntegrationsWrite, Needs};
-use sluice::http::body::JsonBody;
-use sluice::http::problem::{ErrorBody, FieldError, Problem};
 use sluice::store::routes::CreateError;
 
-use super::Integration;
 use super::parameters::{CallbackParameters, S3Parameters};
+use super::{Integration, filter_faults};
 
 /// An integration to register: exactly one of the two kinds of parameters.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -68,7 +67,8 @@ pub(crate) async fn create(
     State(app): State<App>,
     JsonBody(request): JsonBody<CreateIntegration>,
 ) -> Result<Json<Integration>, Problem> {
-    let faults = request.faults(app.ports.now());
+    let mut faults = request.faults(app.ports.now());
+    faults.extend(filter_faults(request.filter_conditions.as_ref()).await?);
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
@@ -99,8 +99,6 @@ impl CreateIntegration {
         if let Err(problem) = check_dates(self.integration_type, self.starts_at, self.ends_at, now) {
             faults.push(FieldError::new(problem.pointer(), problem.to_string()));
         }
-        let filter = self.filter_conditions.iter().flat_map(FilterConditions::problems);
-        faults.extend(filter.map(|(at, message)| FieldError::new(format!("/filter_conditions{at}"), message)));
         faults
     }
 
@@ -116,7 +114,7 @@ impl CreateIntegration {
         };
         let now = app.ports.now();
         let route = Route {
-            uid: unique("rt"),
+            uid: app.ports.unique("rt"),
             kind: RouteKind::Integration,
             id: self.id,
             filter: self.filter_conditions.unwrap_or_default(),

@@ -1,10 +1,10 @@
 //! `GET /v1/integrations/{id}`: one integration.
 
+use crate::http::auth::{IntegrationsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
-use sluice::http::auth::{IntegrationsRead, Needs};
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::PathParams;
 use sluice::store::routes::Routes;
 
 use super::{Integration, find};

@@ -1,11 +1,11 @@
 //! `GET /v1/integrations`: every integration.
 
+use crate::http::auth::{IntegrationsRead, Needs};
+use crate::http::problem::Problem;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use sluice::domain::route::RouteKind;
-use sluice::http::auth::{IntegrationsRead, Needs};
-use sluice::http::problem::Problem;
 use sluice::store::routes::Routes;
 
 use super::Integration;

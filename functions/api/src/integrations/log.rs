@@ -1,11 +1,11 @@
 //! `GET /v1/integrations/{id}/log`: what happened to an integration.
 
+use crate::http::auth::{IntegrationsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use sluice::http::auth::{IntegrationsRead, Needs};
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::PathParams;
 use sluice::store::journal::{Journal, LogEntry};
 use sluice::store::routes::Routes;
 

@@ -12,14 +12,15 @@ pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod update;
 
+use crate::http::problem::{FieldError, Problem};
 use serde::Serialize;
+use sluice::deep;
 use sluice::domain::filter::FilterConditions;
 use sluice::domain::integration::IntegrationType;
 use sluice::domain::ordering::Ordering;
 use sluice::domain::route::{Destination, Route, RouteKind, RouteStatus};
 use sluice::domain::scope::Scope;
 use sluice::domain::time::Millis;
-use sluice::http::problem::Problem;
 use sluice::store::routes::Routes;
 
 use parameters::{CallbackView, S3View};
@@ -74,6 +75,14 @@ impl From<Route> for Integration {
             updated_at: route.updated_at,
         }
     }
+}
+
+/// What is wrong with a filter. Its expression is compiled on a thread of its own.
+pub(crate) async fn filter_faults(filter: Option<&FilterConditions>) -> Result<Vec<FieldError>, Problem> {
+    let Some(filter) = filter.cloned() else { return Ok(Vec::new()) };
+    let problems = deep::run(move || filter.problems()).await.map_err(|error| Problem::unavailable(&error))?;
+    let fault = |(at, message)| FieldError::new(format!("/filter_conditions{at}"), message);
+    Ok(problems.into_iter().map(fault).collect())
 }
 
 /// The route behind an integration's id.

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use crate::http::body::pointer;
+use crate::http::problem::{FieldError, Problem};
+use crate::http::targets;
 use serde::{Deserialize, Serialize};
 use sluice::app::App;
 use sluice::domain::route::{S3Target, WebhookTarget};
 use sluice::domain::scope::Scope;
-use sluice::http::body::pointer;
-use sluice::http::problem::{FieldError, Problem};
-use sluice::http::targets;
+use sluice::domain::sealed::{MASK, Sealed};
 use sluice::outbound::{SigningKey, check_api_key, check_header};
-use sluice::secrets::{MASK, Sealed};
 
 /// A webhook target.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

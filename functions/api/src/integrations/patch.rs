@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::http::body::present;
+use crate::http::problem::{FieldError, Problem};
 use serde::Deserialize;
 use sluice::app::App;
 use sluice::domain::route::{S3Target, WebhookTarget};
 use sluice::domain::scope::Scope;
-use sluice::http::body::present;
-use sluice::http::problem::{FieldError, Problem};
-use sluice::secrets::{MASK, Sealed};
+use sluice::domain::sealed::{MASK, Sealed};
 
 use super::parameters::{CallbackParameters, S3Parameters};
 

@@ -1,5 +1,10 @@
 //! `POST /v1/integrations/{id}/_recover`: sends what the log holds for a window once more.
 
+use crate::http::audit;
+use crate::http::auth::{IntegrationsWrite, Needs};
+use crate::http::body::JsonBody;
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -9,11 +14,6 @@ use sluice::app::App;
 use sluice::domain::route::RouteKind;
 use sluice::domain::time::Millis;
 use sluice::engine::lifecycle;
-use sluice::http::audit;
-use sluice::http::auth::{IntegrationsWrite, Needs};
-use sluice::http::body::JsonBody;
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::PathParams;
 use sluice::store::routes::Routes;
 
 use super::{Integration, find};

@@ -1,14 +1,14 @@
 //! `POST /v1/integrations/{id}/_stop`: the integration emits nothing until it is started.
 
+use crate::http::auth::{IntegrationsWrite, Needs};
+use crate::http::body::EmptyBody;
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use sluice::app::App;
 use sluice::domain::route::RouteKind;
 use sluice::engine::lifecycle;
-use sluice::http::auth::{IntegrationsWrite, Needs};
-use sluice::http::body::EmptyBody;
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::PathParams;
 
 use super::Integration;
 

@@ -1,5 +1,9 @@
 //! `PATCH /v1/integrations/{id}`: changes a stopped, permanent integration.
 
+use crate::http::auth::{IntegrationsWrite, Needs};
+use crate::http::body::JsonBody;
+use crate::http::problem::{ErrorBody, FieldError, Problem};
+use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -8,14 +12,10 @@ use sluice::domain::filter::FilterConditions;
 use sluice::domain::integration::{IntegrationType, LogAction};
 use sluice::domain::route::{Destination, Route, RouteStatus};
 use sluice::domain::scope::Scope;
-use sluice::http::auth::{IntegrationsWrite, Needs};
-use sluice::http::body::JsonBody;
-use sluice::http::problem::{ErrorBody, FieldError, Problem};
-use sluice::http::query::PathParams;
 use sluice::store::routes::Routes;
 
 use super::patch::{CallbackPatch, S3Patch};
-use super::{Integration, find};
+use super::{Integration, filter_faults, find};
 
 /// What to change; what is missing stays.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -76,8 +76,7 @@ impl UpdateIntegration {
     async fn apply(self, app: &App, scope: &Scope, route: &mut Route) -> Result<(), Problem> {
         let mut faults = Vec::new();
         if let Some(filter) = self.filter_conditions {
-            let problems = filter.problems().into_iter();
-            faults.extend(problems.map(|(at, message)| FieldError::new(format!("/filter_conditions{at}"), message)));
+            faults.extend(filter_faults(Some(&filter)).await?);
             route.filter = filter;
         }
         match (&mut route.destination, self.callback_parameters, self.s3_parameters) {

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
+use crate::http::problem::{ErrorBody, Problem};
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header;
-use sluice::http::problem::{ErrorBody, Problem};
 use utoipa_swagger_ui::{Config, serve};
 
 static CONFIG: LazyLock<Arc<Config<'static>>> =

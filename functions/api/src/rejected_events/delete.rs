@@ -1,10 +1,10 @@
 //! `DELETE /v1/integrations/{id}/rejected_events/{event_id}`: forgets a rejected event.
 
+use crate::http::auth::{IntegrationsWrite, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
-use sluice::http::auth::{IntegrationsWrite, Needs};
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::PathParams;
 use sluice::store::letters::{Fate, Letters};
 use sluice::store::routes::Routes;
 

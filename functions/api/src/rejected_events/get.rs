@@ -1,13 +1,13 @@
 //! `GET /v1/integrations/{id}/rejected_events/{event_id}`: the envelope that the target rejected.
 
+use crate::http::auth::{IntegrationsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
 use serde::Serialize;
 use sluice::domain::time::Millis;
-use sluice::http::auth::{IntegrationsRead, Needs};
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::PathParams;
 use sluice::store::letters::Letters;
 use sluice::store::routes::Routes;
 

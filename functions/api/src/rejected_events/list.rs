@@ -1,12 +1,12 @@
 //! `GET /v1/integrations/{id}/rejected_events`: the newest 30 that the target answered with 400.
 
+use crate::http::auth::{IntegrationsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use sluice::domain::time::Millis;
-use sluice::http::auth::{IntegrationsRead, Needs};
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::PathParams;
 use sluice::store::letters::{Fate, Letter, Letters};
 use sluice::store::routes::Routes;
 

@@ -5,9 +5,9 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod retry;
 
+use crate::http::problem::Problem;
 use sluice::domain::route::Route;
 use sluice::domain::scope::Scope;
-use sluice::http::problem::Problem;
 use sluice::store::letters::{Fate, Letter, Letters};
 use sluice::store::routes::Routes;
 

@@ -1,15 +1,15 @@
 //! `POST /v1/integrations/{id}/rejected_events/{event_id}/_retry`: sends a rejected event again, now.
 
+use crate::http::auth::{IntegrationsWrite, Needs};
+use crate::http::body::EmptyBody;
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
 use sluice::app::App;
 use sluice::domain::retry::Answer;
 use sluice::engine::lifecycle::stop_route;
 use sluice::engine::sender::{answer, words};
-use sluice::http::auth::{IntegrationsWrite, Needs};
-use sluice::http::body::EmptyBody;
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::PathParams;
 use sluice::store::letters::Fate;
 
 use super::{Place, find};

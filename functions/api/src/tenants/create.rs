@@ -1,5 +1,8 @@
 //! `POST /v1/tenants`: makes a tenant; its first client's secret is in this answer and in no other.
 
+use crate::http::auth::Operator;
+use crate::http::body::JsonBody;
+use crate::http::problem::{ErrorBody, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -8,9 +11,6 @@ use sluice::app::App;
 use sluice::domain::scope::TenantId;
 use sluice::domain::tenant::Tenant as Record;
 use sluice::engine::tenancy;
-use sluice::http::auth::Operator;
-use sluice::http::body::JsonBody;
-use sluice::http::problem::{ErrorBody, Problem};
 
 use super::{Tenant, quota_fault};
 use crate::credentials::{name_fault, secret_answer};

@@ -1,14 +1,14 @@
 //! `DELETE /v1/tenants/{id}`: a tenant, its credentials and its routes.
 
+use crate::http::auth::Operator;
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::{Params, PathParams};
 use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 use sluice::app::App;
 use sluice::engine::tenancy;
-use sluice::http::auth::Operator;
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::{Params, PathParams};
 
 use super::find;
 

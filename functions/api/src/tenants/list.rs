@@ -1,11 +1,11 @@
 //! `GET /v1/tenants`: every tenant.
 
+use crate::http::auth::Operator;
+use crate::http::problem::{ErrorBody, Problem};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use sluice::domain::tenant::TenantStatus;
-use sluice::http::auth::Operator;
-use sluice::http::problem::{ErrorBody, Problem};
 use sluice::store::tenants::Tenants;
 
 use super::Tenant;

@@ -1,13 +1,13 @@
 //! `PATCH /v1/tenants/{id}`: another name, another quota.
 
+use crate::http::auth::Operator;
+use crate::http::body::{JsonBody, present};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use sluice::app::App;
-use sluice::http::auth::Operator;
-use sluice::http::body::{JsonBody, present};
-use sluice::http::problem::{ErrorBody, Problem};
-use sluice::http::query::PathParams;
 
 use super::{Tenant, find, quota_fault};
 use crate::credentials::name_fault;

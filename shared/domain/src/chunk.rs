@@ -140,7 +140,7 @@ pub(crate) mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
-    use crate::domain::time::Millis;
+    use crate::time::Millis;
 
     pub(crate) fn event(id: &str, payload: &str) -> Event {
         Event {

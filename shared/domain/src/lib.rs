@@ -1,8 +1,10 @@
-//! The domain: plain data and pure rules. No AWS, no HTTP, no clock.
+//! The domain: plain data and pure rules. No AWS, no HTTP, no clock, no randomness, no threads, no logging.
 
 pub mod allowance;
+pub mod attempt;
 pub mod chunk;
 pub mod credentials;
+pub mod destination;
 pub mod event;
 pub mod event_type;
 pub mod export;
@@ -15,6 +17,10 @@ pub mod retry;
 pub mod route;
 pub mod schema;
 pub mod scope;
+pub mod sealed;
 pub mod suspension;
 pub mod tenant;
 pub mod time;
+
+#[cfg(test)]
+mod deep;

@@ -4,8 +4,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use crate::engine::EngineError;
-use crate::store::StoreError;
+use sluice::engine::EngineError;
+use sluice::store::StoreError;
 
 /// A bad field: where, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]

@@ -45,7 +45,7 @@ impl Fault {
 pub struct Schema(Validator);
 
 impl Schema {
-    /// Compiles a schema. To be called through [`crate::deep`]: it recurses.
+    /// Compiles a schema. It recurses: to be called on a thread with a large stack.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -65,7 +65,7 @@ impl Schema {
         options.build(schema).map(Self).map_err(|error| vec![Fault::of(&error)])
     }
 
-    /// What is wrong with a payload; nothing where it fits. To be called through [`crate::deep`]: it recurses.
+    /// What is wrong with a payload; nothing where it fits. It recurses: to be called on a thread with a large stack.
     #[must_use]
     pub fn faults(&self, payload: &str) -> Vec<Fault> {
         let payload: Value = match serde_json::from_str(payload) {

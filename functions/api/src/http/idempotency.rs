@@ -1,7 +1,7 @@
 //! `Idempotency-Key`: a repeated POST gets the first answer again, and does nothing a second time.
 //!
 //! Only an answer that did something (2xx) is remembered. Any other changed nothing: the key is free again, and a
-//! mistake can be put right under the same key. A request that died on its way holds its key for [`HELD`](crate::store::answers::HELD), no longer.
+//! mistake can be put right under the same key. A request that died on its way holds its key for [`HELD`](sluice::store::answers::HELD), no longer.
 //!
 //! The body is never held for this: its digest is taken as the endpoint reads it, and again as a repetition arrives.
 
@@ -23,13 +23,14 @@ use tracing::Instrument as _;
 use super::auth::Caller;
 use super::body::READ_TIMEOUT;
 use super::problem::Problem;
-use crate::app::App;
-use crate::domain::chunk::{self, Effort};
-use crate::domain::scope::Scope;
-use crate::ports::Ports;
-use crate::secrets::{Keyring, Sealed};
-use crate::store::StoreError;
-use crate::store::answers::{Answers, BodyPrint, Claim, Fingerprint, Holder, Kept};
+use sluice::app::App;
+use sluice::domain::chunk::{self, Effort};
+use sluice::domain::scope::Scope;
+use sluice::domain::sealed::Sealed;
+use sluice::ports::Ports;
+use sluice::secrets::Keyring;
+use sluice::store::StoreError;
+use sluice::store::answers::{Answers, BodyPrint, Claim, Fingerprint, Holder, Kept};
 
 /// The request's header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

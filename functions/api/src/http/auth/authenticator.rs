@@ -10,19 +10,18 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::credentials::{Credential, CredentialKind, Digest256, Permissions, client_tenant, key_parts};
-use crate::domain::ids::unique;
-use crate::domain::scope::{Environment, Scope, TenantId};
-use crate::domain::tenant::{Tenant, TenantStatus};
-use crate::domain::time::Millis;
 use crate::http::auth::Caller;
 use crate::http::limits::Limiter;
 use crate::http::problem::Problem;
-use crate::ports::Ports;
-use crate::secrets::Keyring;
-use crate::store::StoreError;
-use crate::store::credentials::Credentials;
-use crate::store::tenants::Tenants;
+use sluice::domain::credentials::{Credential, CredentialKind, Digest256, Permissions, client_tenant, key_parts};
+use sluice::domain::scope::{Environment, Scope, TenantId};
+use sluice::domain::tenant::{Tenant, TenantStatus};
+use sluice::domain::time::Millis;
+use sluice::ports::Ports;
+use sluice::secrets::Keyring;
+use sluice::store::StoreError;
+use sluice::store::credentials::Credentials;
+use sluice::store::tenants::Tenants;
 
 /// How long an access token is good, in seconds.
 pub const TOKEN_SECONDS: i64 = 3_600;
@@ -184,7 +183,7 @@ impl Authenticator {
             scope: scope.clone(),
             iat: now,
             exp: now + TOKEN_SECONDS,
-            jti: unique("tok"),
+            jti: self.ports.unique("tok"),
         };
         let (id, key) = self.keys.token_key().ok_or_else(|| Problem::internal(&"no token key"))?;
         let header = Header { kid: Some(id), ..Header::new(Algorithm::HS256) };

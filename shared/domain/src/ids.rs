@@ -141,10 +141,11 @@ pub fn chunk_of(event_id: &str) -> Option<ChunkId> {
     rest[..ChunkId::LEN].parse().ok()
 }
 
-/// A time-sortable id with a prefix that tells its kind, such as `req_01…`.
+/// A time-sortable id with a prefix that tells its kind, such as `req_01…`: a version 7 UUID of this time and randomness.
 #[must_use]
-pub fn unique(prefix: &str) -> String {
-    format!("{prefix}_{}", uuid::Uuid::now_v7().simple())
+pub fn unique(prefix: &str, at: Millis, random: &[u8; 10]) -> String {
+    let uuid = uuid::Builder::from_unix_timestamp_millis(at.0.unsigned_abs(), random).into_uuid();
+    format!("{prefix}_{}", uuid.simple())
 }
 
 #[cfg(test)]

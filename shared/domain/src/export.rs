@@ -110,7 +110,7 @@ mod tests {
         let mut cursor = Cursor {
             scope: Scope {
                 tenant: "acme".parse().expect("tenant"),
-                environment: crate::domain::scope::Environment::Production,
+                environment: crate::scope::Environment::Production,
             },
             route: "rt_1".into(),
             route_id: "one".into(),

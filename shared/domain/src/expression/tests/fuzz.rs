@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{event, on_own_stack};
-use crate::domain::expression::{Expression, Facts, MAX_EXPRESSION_BYTES, compile};
+use crate::expression::{Facts, MAX_EXPRESSION_BYTES, compile};
 
 /// Expressions by the grammar, good and bad.
 fn grammar() -> impl Strategy<Value = String> {
@@ -97,7 +97,7 @@ proptest! {
 
     #[test]
     fn whatever_is_written_is_compiled_or_refused_and_evaluates(source in grammar(), a in payloads(), b in payloads()) {
-        match Expression::compile(&source) {
+        match super::compiled(&source) {
             Ok(expression) => {
                 // Not `matches`, which would catch the panic that this looks for.
                 let event = event(&json!({"a": a, "b": b}).to_string());

@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 use super::auth::Caller;
 use super::layers::RequestId;
 use super::problem::Problem;
-use crate::domain::scope::Scope;
-use crate::domain::time::Millis;
-use crate::store::audit::{AuditEntry, AuditLog};
+use sluice::domain::scope::Scope;
+use sluice::domain::time::Millis;
+use sluice::store::audit::{AuditEntry, AuditLog};
 
 /// Where a request came from: whoever serves puts it into the request's extensions. It is the peer of the connection,
 /// never a header, which anybody can write.
@@ -71,7 +71,7 @@ impl Deed {
             details.extend(more.clone());
         }
         let entry = AuditEntry {
-            id: AuditEntry::new_id(),
+            id: log.new_id(),
             time: now,
             actor,
             action: operation.to_owned(),

@@ -19,8 +19,6 @@ use cel::common::types::{CelBool, CelString, Kind};
 use cel::common::value::Val;
 use cel::{Context, Env, Value};
 
-use crate::deep;
-
 pub use facts::Facts;
 
 /// The most bytes of an expression.
@@ -70,7 +68,7 @@ fn outer_name(index: usize) -> String {
 }
 
 impl Expression {
-    /// Compiles an expression.
+    /// Compiles an expression. It recurses: to be called on a thread with a large stack.
     ///
     /// # Errors
     /// Where it is no CEL, names what is not there, or may cost too much.
@@ -78,13 +76,11 @@ impl Expression {
         if source.len() > MAX_EXPRESSION_BYTES {
             return Err(ExpressionError::at_start(format!("at most {MAX_EXPRESSION_BYTES} bytes")));
         }
-        let text = source.to_owned();
-        // A panic there would be the parser's, over this text.
-        let compiled = deep::run_blocking(move || compile(&text));
-        compiled.unwrap_or_else(|_| Err(ExpressionError::at_start("cannot be read")))
+        // The parser is not known to panic; if it ever does, this text is one that cannot be read.
+        catch_unwind(|| compile(source)).unwrap_or_else(|_| Err(ExpressionError::at_start("cannot be read")))
     }
 
-    /// Whether the event is one that the expression asks for. To be called through [`deep`]: it recurses.
+    /// Whether the event is one that the expression asks for. It recurses: to be called on a thread with a large stack.
     #[must_use]
     pub fn matches(&self, facts: &Facts<'_>) -> bool {
         // The evaluator is not known to panic; if it ever does, one event is missed rather than a whole chunk.

@@ -12,8 +12,8 @@ use super::filter::FilterConditions;
 use super::ids::ChunkId;
 use super::integration::IntegrationFace;
 use super::ordering::Ordering;
+use super::sealed::Sealed;
 use super::time::Millis;
-use crate::secrets::Sealed;
 
 /// Which face a route shows; with its id it is unique within a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -30,7 +30,8 @@ pub struct FilterConditions {
 pub const MAX_ENTRIES: usize = 1_000;
 
 impl FilterConditions {
-    /// What is wrong with it: a pointer below the filter and words.
+    /// What is wrong with it: a pointer below the filter and words. Expressions recurse: to be called on a thread with a
+    /// large stack.
     #[must_use]
     pub fn problems(&self) -> Vec<(String, String)> {
         let lists = [("entity_filter", &self.entity_filter), ("event_filter", &self.event_filter)];
@@ -52,11 +53,11 @@ impl FilterConditions {
         found
     }
 
-    /// Prepares it for matching many events.
+    /// Prepares it for matching many events; on a thread with a large stack, where it has an expression.
     #[must_use]
     pub fn compile(&self) -> Filter {
         let content = self.payload_filter.as_deref().map_or(Content::Any, |text| {
-            Expression::compile(text).map_or_else(Content::refused, |expression| Content::Like(Box::new(expression)))
+            Expression::compile(text).map_or_else(Content::Refused, |expression| Content::Like(Box::new(expression)))
         });
         Filter { entities: Patterns::new(&self.entity_filter), events: Patterns::new(&self.event_filter), content }
     }
@@ -82,21 +83,23 @@ enum Content {
     /// It is such that this is true.
     Like(Box<Expression>),
     /// It was accepted once and no longer compiles: nothing matches until it is changed.
-    Refused,
-}
-
-impl Content {
-    fn refused(error: ExpressionError) -> Self {
-        tracing::error!(%error, "a stored payload filter does not compile: its route gets nothing");
-        Self::Refused
-    }
+    Refused(ExpressionError),
 }
 
 impl Filter {
-    /// Whether it looks at the content: then it is to be asked through [`crate::deep`].
+    /// Whether it looks at the content: then it recurses, and is to be asked on a thread with a large stack.
     #[must_use]
     pub fn reads_content(&self) -> bool {
         matches!(self.content, Content::Like(_))
+    }
+
+    /// Why a filter that was accepted once no longer compiles.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&ExpressionError> {
+        match &self.content {
+            Content::Refused(error) => Some(error),
+            Content::Any | Content::Like(_) => None,
+        }
     }
 
     /// Whether the route asks for this event.
@@ -106,7 +109,7 @@ impl Filter {
             && match &self.content {
                 Content::Any => true,
                 Content::Like(expression) => expression.matches(facts),
-                Content::Refused => false,
+                Content::Refused(_) => false,
             }
     }
 

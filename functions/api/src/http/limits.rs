@@ -9,12 +9,12 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use super::auth::Caller;
 use super::problem::Problem;
-use crate::domain::allowance::{Account, Limit, Step};
-use crate::domain::scope::TenantId;
-use crate::ports::Ports;
-use crate::settings::Settings;
-use crate::store::StoreError;
-use crate::store::counters::Counters;
+use sluice::domain::allowance::{Account, Limit, Step};
+use sluice::domain::scope::TenantId;
+use sluice::ports::Ports;
+use sluice::settings::Settings;
+use sluice::store::StoreError;
+use sluice::store::counters::Counters;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::body::pointer;
 use super::problem::{FieldError, Problem};
-use crate::outbound::{ResolveError, SafeResolver, TargetError, TargetPolicy, check_url};
+use sluice::outbound::{ResolveError, SafeResolver, TargetError, TargetPolicy, check_url};
 
 /// A name server that hangs must not hold the request; each attempt resolves the name again anyway.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);

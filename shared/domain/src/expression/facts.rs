@@ -12,7 +12,7 @@ use cel::{Context, Value};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::ENVIRONMENT;
-use crate::domain::event::Event;
+use crate::event::Event;
 
 /// The variables of an expression.
 pub(super) const VARIABLES: [&str; 6] = ["payload", "name", "entity", "published_at", "partner_id", "document_type"];

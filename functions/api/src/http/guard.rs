@@ -2,7 +2,7 @@
 //!
 //! An endpoint gets all of it by asking for credentials: the router puts this layer there.
 
-use axum::extract::{FromRequestParts as _, RawPathParams, Request, State};
+use axum::extract::{FromRef as _, FromRequestParts as _, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::Method;
@@ -11,25 +11,26 @@ use super::audit::Deed;
 use super::auth::Caller;
 use super::idempotency::{self, Once};
 use super::problem::Problem;
-use crate::app::App;
-use crate::ports::Ports;
-use crate::store::audit::AuditLog;
+use crate::state::Api;
+use sluice::app::App;
+use sluice::ports::Ports;
+use sluice::store::audit::AuditLog;
 
 /// Operations that are data and not administration: the event log is their record.
 const NOT_AUDITED: [&str; 1] = ["events.publish"];
 
 /// One guarded operation.
 #[derive(Clone)]
-pub struct Guard {
-    app: App,
+pub(crate) struct Guard {
+    api: Api,
     operation: &'static str,
 }
 
 impl Guard {
     /// The guard of the operation of that id.
     #[must_use]
-    pub fn new(app: App, operation: &'static str) -> Self {
-        Self { app, operation }
+    pub(crate) fn new(api: Api, operation: &'static str) -> Self {
+        Self { api, operation }
     }
 }
 
@@ -37,21 +38,21 @@ impl Guard {
 ///
 /// # Errors
 /// 401, and what [`idempotency`] refuses.
-pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Result<Response, Problem> {
+pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Result<Response, Problem> {
     if request.method().is_safe() {
         return Ok(next.run(request).await);
     }
     let (mut parts, body) = request.into_parts();
-    let caller = Caller::from_request_parts(&mut parts, &guard.app).await?;
+    let caller = Caller::from_request_parts(&mut parts, &guard.api).await?;
     let deed = if NOT_AUDITED.contains(&guard.operation) {
         None
     } else {
-        let path = RawPathParams::from_request_parts(&mut parts, &guard.app).await;
+        let path = RawPathParams::from_request_parts(&mut parts, &guard.api).await;
         Some(Deed::new(&parts, &caller, guard.operation, path.ok()))
     };
     let key = if parts.method == Method::POST { idempotency::key(&parts.headers)? } else { None };
     let request = Request::from_parts(parts, body);
-    let Guard { app, .. } = guard;
+    let app = App::from_ref(&guard.api);
     let (log, ports) = (app.audit.clone(), app.ports.clone());
     let carry_out = move |request| carry_out(request, next, deed, (log, ports));
     match key {

@@ -9,8 +9,8 @@ use http::request::Parts;
 use http::{StatusCode, header};
 
 use super::problem::Problem;
-use crate::domain::credentials::{Permission, Permissions};
-use crate::domain::scope::{Environment, Scope};
+use sluice::domain::credentials::{Permission, Permissions};
+use sluice::domain::scope::{Environment, Scope};
 
 pub use authenticator::{Authenticator, TOKEN_SECONDS};
 

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -14,18 +14,18 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
 use super::problem::{ErrorBody, Problem};
-use crate::domain::ids::unique;
+use sluice::ports::Ports;
 
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Adds what every answer has. Paths and methods nobody serves are answered here too.
-pub fn finish<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+pub fn finish<S: Clone + Send + Sync + 'static>(router: Router<S>, ports: Ports) -> Router<S> {
     router
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || method_not_allowed())
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(answer))
+        .layer(middleware::from_fn_with_state(ports, answer))
 }
 
 fn method_not_allowed() -> Problem {
@@ -40,8 +40,8 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
-async fn answer(mut request: Request, next: Next) -> Result<Response, Infallible> {
-    let request_id = unique("req");
+async fn answer(State(ports): State<Ports>, mut request: Request, next: Next) -> Result<Response, Infallible> {
+    let request_id = ports.unique("req");
     let wants_problem = accepts_problem_json(&request);
     // The path alone: query strings can carry secrets.
     let span = tracing::info_span!("request", %request_id, method = %request.method(), path = request.uri().path());

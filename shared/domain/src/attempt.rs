@@ -1,0 +1,44 @@
+//! One attempt to send something to a target: the same type from the socket to the record.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// How a target responded, as far as retrying goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It accepted the event.
+    Delivered,
+    /// It will never accept this event; the stream goes on.
+    Rejected,
+    /// It wants no more events at all.
+    Gone,
+    /// It did not accept the event this time.
+    Failed {
+        /// How long it asked to be left alone.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// One attempt and its result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// What the result means for retrying.
+    pub verdict: Verdict,
+    /// The HTTP status code, if there was an HTTP response.
+    pub status: Option<u16>,
+    /// Why the event was not accepted, such as `too many requests (HTTP status code 429)` or `connection refused`; empty
+    /// if it was accepted. Never contains a secret or the query of a URL.
+    pub reason: Cow<'static, str>,
+    /// The first 4 KiB of the response as printable text.
+    pub excerpt: String,
+    /// How long the attempt took, reading the response included.
+    pub duration: Duration,
+}
+
+impl Attempt {
+    /// Whether the target accepted the event.
+    #[must_use]
+    pub fn is_delivered(&self) -> bool {
+        self.verdict == Verdict::Delivered
+    }
+}

@@ -1,0 +1,33 @@
+//! Encrypted secrets, as records hold them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a secret looks like in an answer; sent back, it keeps the stored value.
+pub const MASK: &str = "••••••••";
+
+/// An encrypted secret: `v1.{key id}.{base64 of nonce and ciphertext}`. Only a key ring opens it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(String);
+
+impl Sealed {
+    /// What a key ring made.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The ciphertext.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed(..)")
+    }
+}
