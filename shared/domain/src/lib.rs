@@ -12,6 +12,7 @@ pub mod expression;
 pub mod filter;
 pub mod ids;
 pub mod integration;
+pub mod json;
 pub mod ordering;
 pub mod retry;
 pub mod route;

@@ -11,7 +11,8 @@ use axum::http::StatusCode;
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sluice::domain::event::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, compact, is_event_id, is_event_name};
+use sluice::domain::event::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, is_event_id, is_event_name};
+use sluice::domain::json::Scanner;
 use sluice::domain::schema::Fault;
 use sluice::domain::time::Millis;
 use sluice::engine::conform;
@@ -170,29 +171,33 @@ impl Places {
 
 /// The events of a body: all of them good, or an error that points to each bad one.
 fn parse(bytes: &[u8]) -> Result<(Vec<NewEvent>, Places), Problem> {
-    let batch = body::parse::<EventBatch<'_>>(bytes);
-    if batch.is_err() && !has_list(bytes)? {
-        let input: EventInput<'_> = body::parse(bytes)?;
-        if input.payload.get().len() > MAX_EVENT_BYTES {
-            return Err(too_large(MAX_EVENT_BYTES));
-        }
-        let mut faults = Vec::new();
-        let event = check(input, "", &mut faults);
-        return if faults.is_empty() { Ok((vec![event], Places::Whole)) } else { Err(Problem::invalid(faults)) };
-    }
-    let batch = batch?;
+    let batch = match body::try_parse::<EventBatch<'_>>(bytes) {
+        Some(batch) => batch,
+        None if has_list(bytes)? => body::parse_raw(bytes)?,
+        None => return parse_one(bytes),
+    };
     if batch.events.is_empty() || batch.events.len() > MAX_BATCH_EVENTS {
         return Err(Problem::field("/events", format!("must have 1 to {MAX_BATCH_EVENTS} events")));
     }
-    let (mut events, mut faults) = (Vec::with_capacity(batch.events.len()), Vec::new());
+    let (mut events, mut faults, mut scanner) = (Vec::with_capacity(batch.events.len()), Faults::new(), Scanner::default());
     for (index, item) in batch.events.iter().enumerate() {
         let place = Places::List.of(index);
-        match body::parse::<EventInput<'_>>(item.get().as_bytes()) {
-            Ok(input) => events.push(check(input, &place, &mut faults)),
-            Err(problem) => faults.extend(problem.details.iter().map(|detail| below(&place, detail))),
+        match body::parse_raw::<EventInput<'_>>(item.get().as_bytes()) {
+            Ok(input) => events.push(check(input, &place, &mut scanner, &mut faults)),
+            Err(problem) => faults.add_all(&place, &problem),
         }
     }
-    if faults.is_empty() { Ok((events, Places::List)) } else { Err(Problem::invalid(faults)) }
+    faults.or((events, Places::List))
+}
+
+fn parse_one(bytes: &[u8]) -> Result<(Vec<NewEvent>, Places), Problem> {
+    let input: EventInput<'_> = body::parse_raw(bytes)?;
+    if input.payload.get().len() > MAX_EVENT_BYTES {
+        return Err(too_large(MAX_EVENT_BYTES));
+    }
+    let mut faults = Faults::new();
+    let event = check(input, "", &mut Scanner::default(), &mut faults);
+    faults.or((vec![event], Places::Whole))
 }
 
 /// Whether a body is the form with `events`, be they what they may.
@@ -202,17 +207,51 @@ fn has_list(bytes: &[u8]) -> Result<bool, Problem> {
         #[serde(default, borrow)]
         events: Option<&'a RawValue>,
     }
-    body::parse::<Form<'_>>(bytes).map(|form| form.events.is_some())
+    body::parse_raw::<Form<'_>>(bytes).map(|form| form.events.is_some())
 }
 
-/// A fault of one item, as seen from the whole body.
-fn below(place: &str, detail: &serde_json::Value) -> FieldError {
-    let text = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
-    FieldError::new(format!("{place}{}", text("pointer")), text("message"))
+/// The bad fields of a request's events.
+struct Faults {
+    fields: Vec<FieldError>,
+    /// The code that all of them have.
+    code: Option<&'static str>,
 }
 
-fn check(input: EventInput<'_>, place: &str, faults: &mut Vec<FieldError>) -> NewEvent {
-    let mut fault = |field: &str, message: &str| faults.push(FieldError::new(format!("{place}/{field}"), message));
+impl Faults {
+    fn new() -> Self {
+        Self { fields: Vec::new(), code: None }
+    }
+
+    fn add(&mut self, pointer: String, message: &str) {
+        self.note("validation_failed");
+        self.fields.push(FieldError::new(pointer, message));
+    }
+
+    /// Those of the item at `place`.
+    fn add_all(&mut self, place: &str, problem: &Problem) {
+        self.note(problem.code);
+        let below = |detail: &serde_json::Value| {
+            let text = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
+            FieldError::new(format!("{place}{}", text("pointer")), text("message"))
+        };
+        self.fields.extend(problem.details.iter().map(below));
+    }
+
+    fn note(&mut self, code: &'static str) {
+        self.code = Some(self.code.filter(|known| *known != code).map_or(code, |_| "validation_failed"));
+    }
+
+    /// The error, or `good` where nothing is bad.
+    fn or<T>(self, good: T) -> Result<T, Problem> {
+        match self.code {
+            None => Ok(good),
+            Some(code) => Err(Problem { code, ..Problem::invalid(self.fields) }),
+        }
+    }
+}
+
+fn check(input: EventInput<'_>, place: &str, scanner: &mut Scanner, faults: &mut Faults) -> NewEvent {
+    let mut fault = |field: &str, message: &str| faults.add(format!("{place}/{field}"), message);
     if !is_event_name(&input.name) {
         fault("name", "must be 1 to 128 of [A-Za-z0-9_.-]");
     }
@@ -223,7 +262,7 @@ fn check(input: EventInput<'_>, place: &str, faults: &mut Vec<FieldError>) -> Ne
         fault("payload", "an event may take 256 KiB");
     }
     if input.id.as_deref().is_some_and(|id| !is_event_id(id)) {
-        fault("id", "must be 1 to 128 visible ASCII characters but /");
+        fault("id", "must be 1 to 100 of [A-Za-z0-9_:-]");
     }
     let short = [
         ("partner_id", &input.partner_id),
@@ -235,10 +274,15 @@ fn check(input: EventInput<'_>, place: &str, faults: &mut Vec<FieldError>) -> Ne
     {
         fault(field, "must be 1 to 256 bytes");
     }
+    let payload = scanner.compact(input.payload).unwrap_or_else(|fault| {
+        let place = format!("{place}/payload");
+        faults.add_all("", &Problem::of_json(&place, &fault));
+        input.payload.to_owned()
+    });
     NewEvent {
         id: input.id,
         name: input.name,
-        payload: compact(input.payload),
+        payload,
         published_at: input.published_at,
         partner_id: input.partner_id,
         document_type: input.document_type,
@@ -275,6 +319,34 @@ mod tests {
             b"{\"events\":[],\"name\":\"x\"}",
         ] {
             assert_eq!(parse(bad).expect_err("bad").status, StatusCode::BAD_REQUEST);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_has_a_code_of_its_own() {
+        let told = |body: &str| {
+            let problem = parse(body.as_bytes()).expect_err("bad");
+            let pointers = problem.details.iter().map(|d| d["pointer"].as_str().unwrap_or_default().to_owned());
+            (problem.code, pointers.collect::<Vec<_>>())
+        };
+        let deep = format!(r#"{{"name":"a","payload":{}1{}}}"#, r#"{"a":"#.repeat(128), "}".repeat(128));
+        for (body, code, pointers) in [
+            (r#"{"name":"a","payload":{"b":[{"c":1,"\u0063":2}]}}"#, "duplicate_key", &["/payload/b/0/c"][..]),
+            (r#"{"name":"a","payload":{},"name":"b"}"#, "duplicate_key", &["/name"]),
+            (r#"{"events":[],"events":[]}"#, "duplicate_key", &["/events"]),
+            (
+                r#"{"events":[{"name":"a","payload":{"b":1,"b":1}},{"name":"a","name":"b","payload":{}}]}"#,
+                "duplicate_key",
+                &["/events/0/payload/b", "/events/1/name"],
+            ),
+            (
+                r#"{"events":[{"name":"a","payload":{"b":1,"b":1}},{"name":"?","payload":{}}]}"#,
+                "validation_failed",
+                &["/events/0/payload/b", "/events/1/name"],
+            ),
+            (&deep, "nesting_too_deep", &["/payload"]),
+        ] {
+            assert_eq!(told(body), (code, pointers.iter().map(|p| (*p).to_owned()).collect()), "{body}");
         }
     }
 }

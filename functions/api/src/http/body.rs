@@ -6,10 +6,11 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
 use super::problem::Problem;
+use sluice::domain::json::{JsonFault, Scanner};
 
 /// The most a body may take, but where an endpoint says otherwise.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -134,33 +135,65 @@ pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
 /// Parses JSON; an error names the place.
 ///
 /// # Errors
-/// 400 `malformed_json` where it is no JSON, `validation_failed` where it has another shape.
-pub fn parse<'de, T: serde::Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
-    // Serde would read a list as the fields of a structure in their order.
-    if bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[') {
-        serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| malformed(&error))?;
+/// 400 `malformed_json` where it is no JSON, `duplicate_key` where an object has a name twice, `validation_failed` where it
+/// has another shape.
+pub fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
+    let value = parse_raw(bytes)?;
+    // Of two equal names in a map, serde takes the last.
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    Scanner::default().check(text).map_err(|fault| Problem::of_json("", &fault))?;
+    Ok(value)
+}
+
+/// The same without a look inside of raw values: that is for the caller to do.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_raw<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
+    if is_list(bytes) {
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| malformed(&error))?;
         return Err(Problem::field("", "must be an object, not a list"));
     }
-    // Where an error is, is only asked where there is one: keeping track of the place takes longer than the reading.
-    if let Ok(value) = serde_json::from_slice(bytes) {
+    // The place of an error is looked for only once there is one: keeping track of it takes longer than reading.
+    if let Some(value) = try_parse(bytes) {
         return Ok(value);
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| problem_of(&error))?;
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| problem_of(&error, bytes))?;
     deserializer.end().map_err(|error| malformed(&error))?;
     Ok(value)
 }
 
-fn problem_of(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+/// The same without an error that names the place.
+pub fn try_parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Option<T> {
+    if is_list(bytes) { None } else { serde_json::from_slice(bytes).ok() }
+}
+
+/// Serde would read a list as the fields of a structure in their order.
+fn is_list(bytes: &[u8]) -> bool {
+    bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[')
+}
+
+fn problem_of(error: &serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) -> Problem {
     let inner = error.inner();
     if !inner.is_data() {
         return malformed(inner);
+    }
+    if let Some(fault @ JsonFault::DuplicateKey { .. }) = fault_of(bytes) {
+        return Problem::of_json("", &fault);
     }
     let segments: Vec<String> = error.path().iter().map(ToString::to_string).filter(|s| s != "?").collect();
     // Serde says where in the text as well; the pointer says it better.
     let text = inner.to_string();
     let words = text.split(" at line ").next().unwrap_or_default();
     Problem::field(pointer(segments.iter().map(String::as_str)), words)
+}
+
+/// What is wrong with a text that is JSON.
+fn fault_of(bytes: &[u8]) -> Option<JsonFault> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    serde_json::from_str::<IgnoredAny>(text).ok()?;
+    Scanner::default().check(text).err()
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
@@ -196,6 +229,10 @@ mod tests {
         for broken in [&b"{"[..], b"", b"{}x", b"\xff", b"[1,]"] {
             assert_eq!(parse::<Shape>(broken).expect_err("broken").status, StatusCode::BAD_REQUEST);
         }
+        let twice = parse::<Shape>(br#"{"list":[],"list":[]}"#).expect_err("twice");
+        assert_eq!((twice.code, &twice.details[0]["pointer"]), ("duplicate_key", &"/list".into()));
+        let inside = parse::<serde_json::Value>(br#"{"a":{"b":1,"\u0062":2}}"#).expect_err("twice");
+        assert_eq!((inside.code, &inside.details[0]["pointer"]), ("duplicate_key", &"/a/b".into()));
         assert_eq!(pointer(["a/b", "m~n"]), "/a~1b/m~0n");
     }
 }

@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use sluice::domain::json::JsonFault;
 use sluice::engine::EngineError;
 use sluice::store::StoreError;
 
@@ -77,6 +78,16 @@ impl Problem {
     /// 400 for a single field.
     pub fn field(pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError::new(pointer, message)])
+    }
+
+    /// 400 `duplicate_key` or `nesting_too_deep`, of the JSON at `place`.
+    #[must_use]
+    pub fn of_json(place: &str, fault: &JsonFault) -> Self {
+        let (code, pointer) = match fault {
+            JsonFault::DuplicateKey { pointer } => ("duplicate_key", pointer.as_str()),
+            JsonFault::TooDeep => ("nesting_too_deep", ""),
+        };
+        Self { code, ..Self::field(format!("{place}{pointer}"), fault.to_string()) }
     }
 
     /// 404; the same words whatever it is that is not there, or not the caller's.

@@ -1,0 +1,175 @@
+//! The scanner against a plain definition.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// JSON as a tree, with names as they are written.
+#[derive(Clone, Debug)]
+enum Tree {
+    Leaf(&'static str),
+    List(Vec<Tree>),
+    Object(Vec<(String, Tree)>),
+}
+
+/// A name in one of the ways it can be written; the letters are few, so that names repeat.
+fn name() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "a", "b", r"\u0061", "~", "/", r"\/", r"\n", "é", r"\u00e9", r"\u00E9", "🎉", r"\ud83c\udf89", r"\ud83c",
+        r"\udf89", "\u{10000}",
+    ]);
+    prop::collection::vec(piece, 0..3).prop_map(|pieces| pieces.concat())
+}
+
+fn tree() -> impl Strategy<Value = Tree> {
+    let leaf = prop::sample::select(vec!["1", "-0.10", "1e400", "null", r#""a\"{b,""#, r#"" \\""#, "true"]);
+    leaf.prop_map(Tree::Leaf).prop_recursive(4, 64, 24, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Tree::List),
+            prop::collection::vec((name(), inner), 0..24).prop_map(Tree::Object),
+        ]
+    })
+}
+
+impl Tree {
+    /// Its text, with `space` between all tokens.
+    fn text(&self, space: &str) -> String {
+        let all = |open: &str, items: Vec<String>, close: &str| {
+            format!("{open}{space}{}{space}{close}", items.join(&format!("{space},{space}")))
+        };
+        match self {
+            Self::Leaf(text) => (*text).to_owned(),
+            Self::List(items) => all("[", items.iter().map(|item| item.text(space)).collect(), "]"),
+            Self::Object(fields) => {
+                let field = |(name, value): &(String, Tree)| format!("\"{name}\"{space}:{space}{}", value.text(space));
+                all("{", fields.iter().map(field).collect(), "}")
+            }
+        }
+    }
+
+    /// Every name that is there twice, by its pointer.
+    fn repeated(&self, at: &str, found: &mut Vec<String>) {
+        match self {
+            Self::Leaf(_) => {}
+            Self::List(items) => {
+                items.iter().enumerate().for_each(|(index, item)| item.repeated(&format!("{at}/{index}"), found));
+            }
+            Self::Object(fields) => {
+                let mut seen: Vec<Vec<u16>> = Vec::new();
+                for (name, value) in fields {
+                    let units = units(name);
+                    let shown = String::from_utf16_lossy(&units).replace('~', "~0").replace('/', "~1");
+                    let place = format!("{at}/{shown}");
+                    value.repeated(&place, found);
+                    if seen.contains(&units) {
+                        found.push(place);
+                    }
+                    seen.push(units);
+                }
+            }
+        }
+    }
+}
+
+/// A name as UTF-16, as JSON's escapes have it.
+fn units(name: &str) -> Vec<u16> {
+    let (mut units, mut rest) = (Vec::new(), name);
+    while let Some(first) = rest.chars().next() {
+        let escaped = rest.strip_prefix(r"\u").and_then(|digits| u16::from_str_radix(digits.get(..4)?, 16).ok());
+        let (unit, length) = match (escaped, rest.get(..2).unwrap_or_default()) {
+            (Some(unit), _) => (vec![unit], 6),
+            (None, r"\n") => (vec![10], 2),
+            (None, r"\/") => (vec![47], 2),
+            _ => (first.encode_utf16(&mut [0; 2]).to_vec(), first.len_utf8()),
+        };
+        units.extend(unit);
+        rest = &rest[length..];
+    }
+    units
+}
+
+/// The marks that half a surrogate pair leaves differ in number between the two ways to show it.
+fn without_marks(pointer: &str) -> String {
+    pointer.replace('\u{fffd}', "")
+}
+
+proptest! {
+    #[test]
+    fn a_name_is_found_twice_where_the_plain_definition_finds_it(tree in tree(), space in "[ \n\t\r]{0,2}") {
+        let text = tree.text(&space);
+        let mut repeated = Vec::new();
+        tree.repeated("", &mut repeated);
+        match Scanner::default().check(&text) {
+            Ok(()) => prop_assert!(repeated.is_empty(), "{}: {:?}", text, repeated),
+            Err(JsonFault::DuplicateKey { pointer }) => {
+                let found = repeated.iter().any(|place| without_marks(place) == without_marks(&pointer));
+                prop_assert!(found, "{}: {} is not among {:?}", text, pointer, repeated);
+            }
+            Err(JsonFault::TooDeep) => prop_assert!(false, "{}", text),
+        }
+    }
+
+    #[test]
+    fn compacting_changes_layout_only(tree in tree(), space in "[ \n\t\r]{0,2}") {
+        let raw = |text: String| RawValue::from_string(text).expect("JSON");
+        // The buffers of one walk do not show in the next.
+        let mut scanner = Scanner::default();
+        let _ = scanner.check(r#"{"a":{"a":[1,{"b":1,"\u0062":2"#);
+        if let Ok(small) = scanner.compact(&raw(tree.text(&space))) {
+            prop_assert_eq!(small.get(), tree.text(""));
+        }
+    }
+
+    #[test]
+    fn any_text_is_walked_without_panic(text in "[\\[\\]{},:\"\\\\u0ad8 é]{0,60}") {
+        let _ = Scanner::default().check(&text);
+    }
+}
+
+fn fault(text: &str) -> JsonFault {
+    Scanner::default().check(text).expect_err("a fault")
+}
+
+#[test]
+fn the_second_of_two_names_is_pointed_at() {
+    for (text, pointer) in [
+        (r#"{"a":1,"a":2}"#, "/a"),
+        (r#"{"a":1,"\u0061":2}"#, "/a"),
+        (r#"{"x":[0,{"y/~":{"b":1,"c":"a","b":{}}}]}"#, "/x/1/y~1~0/b"),
+        (r#"[[1,2],[{"":1,"":2}]]"#, "/1/0/"),
+        (r#"{"é":1,"\u00E9":2}"#, "/é"),
+        (r#"{"🎉":1,"\ud83c\udf89":2}"#, "/🎉"),
+    ] {
+        assert_eq!(fault(text), JsonFault::DuplicateKey { pointer: pointer.to_owned() }, "{text}");
+    }
+    for text in [r#"{"a":{"a":1},"b":{"a":["a","a"]}}"#, r#"{"\ud83c":1,"\udf89":2}"#, r#"["a","a"]"#, r#""a""#] {
+        assert_eq!(Scanner::default().check(text), Ok(()), "{text}");
+    }
+}
+
+#[test]
+fn many_names_are_compared_too() {
+    let object = |names: &mut dyn Iterator<Item = usize>| {
+        let fields: Vec<String> = names.map(|n| format!("\"{n}\":{n}")).collect();
+        format!("{{{}}}", fields.join(","))
+    };
+    for many in [FEW - 1, FEW, FEW + 1, 10_000] {
+        assert_eq!(Scanner::default().check(&object(&mut (0..many))), Ok(()));
+        let last = many - 1;
+        let twice = fault(&object(&mut (0..many).chain([last])));
+        assert_eq!(twice, JsonFault::DuplicateKey { pointer: format!("/{last}") });
+        // Of several, the first.
+        let thrice = fault(&object(&mut (0..many).chain([2, 1, 2])));
+        assert_eq!(thrice, JsonFault::DuplicateKey { pointer: "/2".to_owned() });
+    }
+}
+
+#[test]
+fn what_is_as_deep_as_the_parser_reads_is_taken() {
+    let nested = |levels: usize| format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
+    assert_eq!(Scanner::default().check(&nested(MAX_DEPTH)), Ok(()));
+    assert!(serde_json::from_str::<serde_json::Value>(&nested(MAX_DEPTH)).is_ok());
+    assert_eq!(fault(&nested(MAX_DEPTH + 1)), JsonFault::TooDeep);
+    assert!(serde_json::from_str::<serde_json::Value>(&nested(MAX_DEPTH + 1)).is_err());
+    assert_eq!(fault(&"[".repeat(1_000_000)), JsonFault::TooDeep);
+}
