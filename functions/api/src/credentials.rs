@@ -24,12 +24,13 @@ const MAX_GRACE_SECONDS: u32 = 30 * 86_400;
 /// A client or key to make.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "erp", "scopes": ["events:write"], "expires_at": "2099-01-01T00:00:00.000Z"}))]
 pub(crate) struct NewCredential {
     /// For people: 1 to 100 characters.
-    #[schema(example = "erp")]
+    #[schema(example = "erp", min_length = 1, max_length = 100)]
     name: String,
     /// What it may do: none that the caller lacks.
-    #[schema(example = json!(["events:write"]))]
+    #[schema(example = json!(["events:write"]), min_items = 1)]
     scopes: Vec<Permission>,
     /// From when it is refused; never where missing.
     #[serde(default)]
@@ -39,9 +40,11 @@ pub(crate) struct NewCredential {
 /// How to rotate.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"grace_seconds": 3600}))]
 pub(crate) struct Rotation {
     /// How long the old secret is still good: 0 to 2592000; a day where missing.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 2_592_000)]
     grace_seconds: Option<u32>,
 }
 

@@ -18,13 +18,17 @@ mod rejected_events;
 mod state;
 mod tenants;
 
+use ::http::Method;
+use axum::routing::{MethodFilter, on};
 use axum::{Router, middleware};
 use sluice::app::App;
+use sluice::ports::Ports;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::guard::{Guard, guard};
 use crate::http::layers;
+use crate::http::problem::Problem;
 use crate::state::Api;
 
 pub use openapi::{document, document_text};
@@ -95,6 +99,14 @@ endpoints! {
     "meta.docs" open meta::docs::docs, meta::docs::asset;
 }
 
+impl Endpoint {
+    /// The methods and paths that it serves, as the router writes them; for the sandbox, `/sandbox` comes before them.
+    #[must_use]
+    pub fn routes(&self) -> Vec<(Method, String)> {
+        openapi::routes(&mut (self.mount)().into_openapi())
+    }
+}
+
 /// The name of the function that answers what no endpoint takes: 404 and 405, in the one shape of errors.
 pub const FALLBACK: &str = "fallback";
 
@@ -104,11 +116,11 @@ pub fn needs_keys(name: &str) -> bool {
     ENDPOINTS.iter().any(|endpoint| endpoint.name == name && endpoint.keys)
 }
 
-/// The router of one Lambda function: one endpoint, or all of them for [`FALLBACK`]. `None` for an unknown name.
+/// The router of one Lambda function: one endpoint, or [`FALLBACK`]. `None` for an unknown name.
 #[must_use]
 pub fn function(name: &str, app: App) -> Option<Router> {
     if name == FALLBACK {
-        return Some(router(app));
+        return Some(fallback(app.ports.clone()));
     }
     let endpoint = ENDPOINTS.iter().find(|endpoint| endpoint.name == name)?;
     Some(serve(std::slice::from_ref(endpoint), app))
@@ -119,6 +131,23 @@ pub fn router(app: App) -> Router {
     serve(ENDPOINTS, app)
 }
 
+/// Knows every path and its methods, and serves none: 405 with `Allow` for another method of a path, 404 for the rest.
+fn fallback(ports: Ports) -> Router {
+    let mut router = Router::new();
+    for endpoint in ENDPOINTS {
+        for (method, path) in endpoint.routes() {
+            let Ok(filter) = MethodFilter::try_from(method) else { continue };
+            // API Gateway sends what an endpoint takes to that endpoint.
+            let nothing = || on(filter, async || Problem::not_found());
+            if endpoint.scoped {
+                router = router.route(&format!("/sandbox{path}"), nothing());
+            }
+            router = router.route(&path, nothing());
+        }
+    }
+    layers::finish(router, ports)
+}
+
 fn serve(endpoints: &[Endpoint], app: App) -> Router {
     let (ports, api) = (app.ports.clone(), Api::new(app));
     layers::finish(mount(endpoints, &api), ports).with_state(api)
@@ -127,8 +156,8 @@ fn serve(endpoints: &[Endpoint], app: App) -> Router {
 fn mount(endpoints: &[Endpoint], api: &Api) -> Router<Api> {
     let mut router = Router::new();
     for endpoint in endpoints {
-        let (mut routes, document) = (endpoint.mount)().split_for_parts();
-        if openapi::asks_for_credentials(&document) {
+        let (mut routes, mut document) = (endpoint.mount)().split_for_parts();
+        if openapi::asks_for_credentials(&mut document) {
             let state = Guard::new(api.clone(), endpoint.name);
             routes = routes.route_layer(middleware::from_fn_with_state(state, guard));
         }
@@ -138,4 +167,42 @@ fn mount(endpoints: &[Endpoint], api: &Api) -> Router<Api> {
         router = router.merge(routes);
     }
     router
+}
+
+#[cfg(test)]
+mod tests {
+    use ::http::{Request, StatusCode, header};
+    use axum::body::{Body, to_bytes};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn ask(method: Method, path: &str) -> (StatusCode, String, String) {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).expect("a request");
+        let answer = fallback(Ports::system()).oneshot(request).await.expect("an answer");
+        let allow = answer.headers().get(header::ALLOW).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (status, allow) = (answer.status(), allow.to_owned());
+        let body = to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
+        (status, allow, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    #[tokio::test]
+    async fn the_fallback_serves_nothing() {
+        for endpoint in ENDPOINTS {
+            for (method, path) in endpoint.routes() {
+                let path = path.replace(['{', '}', '*'], "");
+                let (status, _, body) = ask(method.clone(), &path).await;
+                assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}");
+                assert!(body.contains("\"not_found\""), "{method} {path}: {body}");
+                let (status, allow, body) = ask(Method::OPTIONS, &path).await;
+                assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+                assert!(allow.contains(method.as_str()) && body.contains("\"method_not_allowed\""), "{path}: {allow}");
+            }
+        }
+        for path in ["/", "/v1", "/v1/nothing", "/sandbox/healthz", "/sandbox/v1/tenants"] {
+            assert_eq!(ask(Method::PUT, path).await.0, StatusCode::NOT_FOUND, "{path}");
+        }
+        let (status, allow, _) = ask(Method::PUT, "/sandbox/v1/integrations").await;
+        assert_eq!((status, &*allow), (StatusCode::METHOD_NOT_ALLOWED, "GET,HEAD,POST"));
+    }
 }

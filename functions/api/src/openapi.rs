@@ -1,15 +1,20 @@
 //! The OpenAPI document, made from the handlers themselves.
+//!
+//! Generated clients are made from it: what all operations have in common is added here, so that none can lack it.
 
+mod operations;
+mod schemas;
+
+use http::Method;
 use utoipa::OpenApi;
-use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
-use utoipa::openapi::schema::Type;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
 };
-use utoipa::openapi::{ContentBuilder, ObjectBuilder, OpenApi as Document, Ref, Required, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::http::problem::{ErrorBody, FieldError};
+use crate::http::problem::{ErrorBody, ProblemDetails};
 use sluice::domain::credentials::Permission;
 
 use crate::ENDPOINTS;
@@ -21,14 +26,15 @@ use crate::state::Api;
         title = "Sluice",
         description = "An event gateway in your own AWS account: signed webhooks in real time, newline-JSON files in \
                        S3, nothing lost. Every path under `/v1` exists again under `/sandbox/v1`, over separate data. \
-                       Every error has the shape of `Error`; with `Accept: application/problem+json` it is RFC 9457's.",
+                       Every error has the shape of `ErrorResponse`; with `Accept: application/problem+json` it is `ProblemDetails`, as RFC 9457 \
+                       has it.",
         license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT"),
     ),
     servers(
         (url = "/", description = "production"),
         (url = "/sandbox", description = "sandbox: the same API over separate data, but for tokens, credentials, tenants and the documents"),
     ),
-    components(schemas(ErrorBody<'_>, FieldError)),
+    components(schemas(ErrorBody<'_>, ProblemDetails<'_>)),
     tags(
         (name = "auth", description = "Access tokens"),
         (name = "api_clients", description = "OAuth 2.0 clients of the tenant, for both environments"),
@@ -46,60 +52,59 @@ struct Base;
 
 /// The document.
 #[must_use]
-pub fn document() -> utoipa::openapi::OpenApi {
+pub fn document() -> Document {
     let mut router: OpenApiRouter<Api> = OpenApiRouter::with_openapi(Base::openapi());
     for endpoint in ENDPOINTS {
         router = router.merge((endpoint.mount)());
     }
-    let (_, mut document) = router.split_for_parts();
-    let scopes = Scopes::from_iter(Permission::ALL.iter().map(|p| (p.as_str(), p.as_str())));
-    let oauth = OAuth2::new([Flow::ClientCredentials(ClientCredentials::new("/v1/auth/token", scopes))]);
+    let mut document = router.into_openapi();
+    // A wildcard is the router's notation: OpenAPI has none.
+    document.paths.paths.retain(|path, _| !path.contains("{*"));
+    for (path, item) in &mut document.paths.paths {
+        operations_of(item).for_each(|(method, operation)| operations::complete(&method, path, operation));
+    }
     let components = document.components.get_or_insert_default();
-    components.add_security_scheme("oauth2", SecurityScheme::OAuth2(oauth));
-    components
-        .add_security_scheme("bearer", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()));
-    let key = ApiKeyValue::with_description("Authorization", "`ApiKey slc_...`");
-    components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
-    document.paths.paths.values_mut().for_each(complete);
+    components.schemas.values_mut().for_each(schemas::open);
+    for (name, scheme) in security_schemes() {
+        components.add_security_scheme(name, scheme);
+    }
     document
 }
 
+fn security_schemes() -> [(&'static str, SecurityScheme); 3] {
+    let scopes = Scopes::from_iter(Permission::ALL.iter().map(|p| (p.as_str(), p.as_str())));
+    let oauth = OAuth2::new([Flow::ClientCredentials(ClientCredentials::new("/v1/auth/token", scopes))]);
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    let key = ApiKeyValue::with_description("Authorization", "`ApiKey slc_...`");
+    [
+        ("oauth2", SecurityScheme::OAuth2(oauth)),
+        ("bearer", SecurityScheme::Http(bearer)),
+        ("api_key", SecurityScheme::ApiKey(ApiKey::Header(key))),
+    ]
+}
+
+/// The methods and paths of a document's operations.
+pub(crate) fn routes(document: &mut Document) -> Vec<(Method, String)> {
+    let paths = document.paths.paths.iter_mut();
+    paths.flat_map(|(path, item)| operations_of(item).map(|(method, _)| (method, path.clone()))).collect()
+}
+
 /// Whether one of its operations does.
-pub(crate) fn asks_for_credentials(document: &Document) -> bool {
-    let operations = |item: &PathItem| {
-        let PathItem { get, put, post, patch, delete, .. } = item;
-        [get, put, post, patch, delete].into_iter().flatten().any(|operation| operation.security.is_some())
-    };
-    document.paths.paths.values().any(operations)
+pub(crate) fn asks_for_credentials(document: &mut Document) -> bool {
+    let mut operations = document.paths.paths.values_mut().flat_map(operations_of);
+    operations.any(|(_, operation)| operation.security.is_some())
 }
 
-/// Adds what every operation that asks for credentials has from the layers around it.
-fn complete(item: &mut PathItem) {
+fn operations_of(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
     let PathItem { get, put, post, patch, delete, .. } = item;
-    if let Some(operation) = post.as_mut().filter(|operation| operation.security.is_some()) {
-        operation.parameters.get_or_insert_default().push(idempotency_key().into());
-        answers(operation, "409", "`request_in_progress`: the first request with this key still runs");
-        answers(operation, "422", "`idempotency_key_reused`: the key was used for another request");
-    }
-    for operation in [get, put, post, patch, delete].into_iter().flatten().filter(|o| o.security.is_some()) {
-        answers(operation, "401", "`unauthorized`: no credentials, or bad ones");
-        answers(operation, "403", "`insufficient_scope`: `details` name the scope that is missing");
-    }
-}
-
-fn answers(operation: &mut Operation, status: &str, description: &str) {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).build();
-    let response = ResponseBuilder::new().description(description).content("application/json", content).build();
-    operation.responses.responses.entry(status.to_owned()).or_insert(response.into());
-}
-
-fn idempotency_key() -> Parameter {
-    let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255)).build();
-    let description = "Makes repetitions harmless: for 24 hours the same key with the same request gets the first \
-                       answer again, with `idempotent-replayed: true`, and nothing is done twice. Only answers of 2xx \
-                       are remembered: after any other the key is free. Keys belong to the credentials they came with.";
-    let parameter = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
-    parameter.required(Required::False).description(Some(description)).schema(Some(text)).build()
+    let operations = [
+        (Method::GET, get),
+        (Method::PUT, put),
+        (Method::POST, post),
+        (Method::PATCH, patch),
+        (Method::DELETE, delete),
+    ];
+    operations.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 /// The document as it stands in `openapi.json`.

@@ -16,7 +16,7 @@ use super::time::Millis;
 macro_rules! permissions {
     ($($variant:ident = $text:literal),+ $(,)?) => {
         /// One thing a caller may do: an OAuth 2.0 scope.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Permission {
             $(#[doc = concat!("`", $text, "`")] #[serde(rename = $text)] $variant,)+
         }
@@ -33,6 +33,18 @@ macro_rules! permissions {
         }
     };
 }
+
+impl utoipa::PartialSchema for Permission {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .enum_values(Some(Self::ALL.iter().map(|permission| permission.as_str())))
+            .description(Some("One thing a caller may do: an OAuth 2.0 scope."))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Permission {}
 
 permissions! {
     EventsWrite = "events:write",

@@ -17,7 +17,7 @@ const KEPT: Duration = Duration::from_secs(400 * 86_400);
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditEntry {
     /// The entry's own id.
-    #[schema(example = "aud_019abc")]
+    #[schema(example = "aud_019abc", pattern = "^aud_[0-9a-f]{32}$")]
     pub id: String,
     /// When it was done.
     pub time: Millis,
@@ -30,6 +30,7 @@ pub struct AuditEntry {
     #[schema(example = "integration")]
     pub entity_type: String,
     /// Which one; empty where the answer named none.
+    #[schema(max_length = 256)]
     pub entity_id: String,
     /// Further facts: the request's id, the other parts of the path, what the endpoint adds. Never a secret.
     pub details: Map<String, Value>,

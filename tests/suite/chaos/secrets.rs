@@ -100,7 +100,7 @@ impl Session {
         let list = "/v1/integrations/given/rejected_events";
         let rejected = eventually("a rejected event", SOON, async || {
             let list = self.api.get(list).await?.json(200)?;
-            Ok(list["rejected_events"][0]["event_id"].as_str().map(str::to_owned))
+            Ok(list["rejected_events"][0]["id"].as_str().map(str::to_owned))
         });
         let retry = self.api.act(&format!("{list}/{}/_retry", rejected.await?)).await?;
         retry.error(502, "delivery_failed")?;

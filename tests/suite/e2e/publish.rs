@@ -43,11 +43,11 @@ async fn one_event_and_a_batch() -> Result<()> {
 async fn every_field_comes_back() -> Result<()> {
     let tenant = shared().await.tenant().await?;
     let event = json!({
-        "name": "A-b_c.1.2", "payload": {}, "id": "my:id~1", "published_at": "2020-02-29T23:59:59.999+05:30",
+        "name": "A-b_c.1.2", "payload": {}, "id": "my:id_-1", "published_at": "2020-02-29T23:59:59.999+05:30",
         "partner_id": "p1", "document_type": "invoice", "ordering_key": "k",
     });
     tenant.api.publish(&event).await?.json(202)?;
-    let read = tenant.api.get("/v1/events/my:id~1").await?.json(200)?;
+    let read = tenant.api.get("/v1/events/my:id_-1").await?.json(200)?;
     ensure!(read["published_at"] == "2020-02-29T18:29:59.999Z", "{read}");
     for field in ["name", "payload", "id", "partner_id", "document_type", "ordering_key"] {
         ensure!(read[field] == event[field], "{field}: {read}");
@@ -76,6 +76,8 @@ async fn bad_items_reject_the_whole_batch_with_a_pointer_to_each() -> Result<()>
         {"name": "a.b", "payload": {}, "id": "with space"},
         {"name": "a.b", "payload": {}, "id": "a/b"},
         {"name": "a.b", "payload": {}, "id": "ümlaut"},
+        {"name": "a.b", "payload": {}, "id": "a.b"},
+        {"name": "a.b", "payload": {}, "id": "x".repeat(101)},
         {"name": "a.b", "payload": {}, "id": 7},
         {"name": "a.b", "payload": {}, "published_at": "soon"},
         {"name": "a.b", "payload": {}, "partner_id": ""},
@@ -100,12 +102,14 @@ async fn bad_items_reject_the_whole_batch_with_a_pointer_to_each() -> Result<()>
         "/events/12/id",
         "/events/13/id",
         "/events/14/id",
-        "/events/15/published_at",
-        "/events/16/partner_id",
-        "/events/17",
-        "/events/18",
+        "/events/15/id",
+        "/events/16/id",
+        "/events/17/published_at",
+        "/events/18/partner_id",
         "/events/19",
         "/events/20",
+        "/events/21",
+        "/events/22",
     ];
     ensure!(pointers == want, "{pointers:#?}");
     for (bad, pointer) in [
@@ -121,6 +125,35 @@ async fn bad_items_reject_the_whole_batch_with_a_pointer_to_each() -> Result<()>
     ensure!(log_is_empty(&tenant).await?, "something was logged");
     let ids = tenant.publish("good.two", 0..1).await?;
     inbox.exactly(&ids).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_that_is_there_twice_rejects_the_whole_batch() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    for (body, pointers) in [
+        (r#"{"name":"a.b","payload":{"a":1,"a":1}}"#, &["/payload/a"][..]),
+        (r#"{"name":"a.b","payload":{"a":[{"b~/":{"c":1,"\u0063":2}}]}}"#, &["/payload/a/0/b~0~1/c"]),
+        (r#"{"name":"a.b","payload":{},"id":"x","id":"y"}"#, &["/id"]),
+        (
+            r#"{"events":[{"name":"a.b","payload":{"a":1,"a":2}},{"name":"a.b","payload":{}},
+                {"name":"a.b","payload":{"x":{"y":0,"z":0,"y":0}}}]}"#,
+            &["/events/0/payload/a", "/events/2/payload/x/y"],
+        ),
+    ] {
+        let error = tenant.api.post_text("/v1/events", body).await?.error(400, "duplicate_key")?;
+        let told = error["details"].as_array().context("a list")?.iter().map(|detail| &detail["pointer"]);
+        ensure!(told.eq(pointers), "{error}");
+        ensure!(error["details"][0]["message"].is_string(), "{error}");
+    }
+    let deep = format!("{{\"name\":\"a.b\",\"payload\":{}1{}}}", "{\"a\":".repeat(128), "}".repeat(128));
+    tenant.api.post_text("/v1/events", deep).await?.error(400, "nesting_too_deep")?;
+    ensure!(log_is_empty(&tenant).await?, "something was logged");
+    // Bodies of other endpoints too.
+    let twice = r#"{"id":"hook","integration_type":"permanent","callback_parameters":{"callback_url":"https://a.example/",
+        "headers":{"x-a":"1","x-a":"2"}}}"#;
+    let error = tenant.api.post_text("/v1/integrations", twice).await?.error(400, "duplicate_key")?;
+    ensure!(error["details"][0]["pointer"] == "/callback_parameters/headers/x-a", "{error}");
     Ok(())
 }
 
@@ -187,7 +220,7 @@ async fn payloads_keep_every_digit_and_character_on_one_line() -> Result<()> {
         ),
         (r#"{"a":"Ünïcödé 漢字 🎉","b":"\u00e9\ud83c\udf89\u2028","c":"\/"}"#, None),
         ("{\"line\":\"\u{2028}\u{2029}\u{85}\"}", None),
-        (r#"{"b":1,"a":2,"b":3}"#, None),
+        (r#"{"b":1,"a":2,"B":3}"#, None),
         (r#"{"":{"":[{},[],"",null,true]}}"#, None),
         ("{ }", Some("{}")),
     ];

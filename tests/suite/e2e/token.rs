@@ -126,6 +126,18 @@ async fn a_token_can_be_asked_for_less_but_not_for_more() -> Result<()> {
     ensure!(refused.error(403, "insufficient_scope")?.to_string().contains("events:write"));
 
     ask("events:everything").await?.error(400, "invalid_scope")?;
+    // Known scopes, but not this client's.
+    let narrow = json!({"name": "narrow", "scopes": ["events:read"]});
+    let narrow = tenant.api.post("/v1/api-clients", &narrow).await?.json(201)?;
+    for (scope, granted) in [("events:read", true), ("events:write", false), ("events:read events:write", false)] {
+        let body = json!({"client_id": narrow["client_id"], "client_secret": narrow["client_secret"], "scope": scope});
+        let reply = open.post(PATH, &body).await?;
+        if granted {
+            ensure!(token(&reply)?["scope"] == scope);
+        } else {
+            reply.error(400, "invalid_scope").with_context(|| scope.to_owned())?;
+        }
+    }
     let all = token(&ask("").await?)?;
     ensure!(all["scope"].as_str().is_some_and(|scope| scope.split(' ').count() == 13), "{all}");
 

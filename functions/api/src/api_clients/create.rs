@@ -9,7 +9,7 @@ use http::StatusCode;
 use sluice::app::App;
 use sluice::domain::credentials::CredentialKind;
 
-use super::ApiClientWithSecret;
+use super::ClientCredentialWithSecret;
 use crate::credentials::{NewCredential, issue, secret_answer};
 
 /// Make an OAuth 2.0 client
@@ -19,7 +19,7 @@ use crate::credentials::{NewCredential, issue, secret_answer};
     post, path = "/v1/api-clients", operation_id = "api_clients.create", tag = "api_clients",
     request_body = NewCredential,
     responses(
-        (status = 201, description = "The client, and this once its secret", body = ApiClientWithSecret),
+        (status = 201, description = "The client, and this once its secret", body = ClientCredentialWithSecret),
         (status = 400, description = "`validation_failed`, `credential_limit_exceeded` at 100", body = ErrorBody),
         (status = 403, description = "`insufficient_scope`: also for a scope to hand out that the caller lacks", body = ErrorBody),
     ),
@@ -32,5 +32,8 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let (made, client_secret) = issue(&app, &caller, CredentialKind::Client, request).await?;
     let client = made.into();
-    Ok(secret_answer(StatusCode::CREATED, ApiClientWithSecret { client, client_secret, previous_valid_until: None }))
+    Ok(secret_answer(
+        StatusCode::CREATED,
+        ClientCredentialWithSecret { client, client_secret, previous_valid_until: None },
+    ))
 }

@@ -8,24 +8,24 @@ use serde::Serialize;
 use sluice::domain::credentials::CredentialKind;
 use sluice::store::credentials::Credentials;
 
-use super::ApiClient;
+use super::ClientCredential;
 
 /// Every client of the tenant.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct ApiClientList {
-    api_clients: Vec<ApiClient>,
+pub(crate) struct ClientCredentialList {
+    api_clients: Vec<ClientCredential>,
 }
 
 /// List OAuth 2.0 clients
 #[utoipa::path(
     get, path = "/v1/api-clients", operation_id = "api_clients.list", tag = "api_clients",
-    responses((status = 200, description = "Every client, the oldest first", body = ApiClientList)),
+    responses((status = 200, description = "Every client, the oldest first", body = ClientCredentialList)),
     security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),
 )]
 pub(crate) async fn list(
     Needs { caller, .. }: Needs<Admin>,
     State(credentials): State<Credentials>,
-) -> Result<Json<ApiClientList>, Problem> {
+) -> Result<Json<ClientCredentialList>, Problem> {
     let all = credentials.list(&caller.scope.tenant, CredentialKind::Client).await?;
-    Ok(Json(ApiClientList { api_clients: all.into_iter().map(ApiClient::from).collect() }))
+    Ok(Json(ClientCredentialList { api_clients: all.into_iter().map(ClientCredential::from).collect() }))
 }

@@ -11,10 +11,13 @@ use sluice::domain::time::Millis;
 
 /// An OAuth 2.0 client.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct ApiClient {
+pub(crate) struct ClientCredential {
+    #[schema(pattern = "^client_[a-z0-9-]{1,40}_[0-9a-f]{24}$")]
     id: String,
     /// The same, by the name that the token endpoint knows it by.
+    #[schema(pattern = "^client_[a-z0-9-]{1,40}_[0-9a-f]{24}$")]
     client_id: String,
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
     scopes: Vec<Permission>,
     created_at: Millis,
@@ -24,16 +27,16 @@ pub(crate) struct ApiClient {
 
 /// An OAuth 2.0 client with its secret, which is shown this once.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct ApiClientWithSecret {
+pub(crate) struct ClientCredentialWithSecret {
     #[serde(flatten)]
-    client: ApiClient,
+    client: ClientCredential,
     client_secret: String,
     /// Until when the secret before it is good.
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_valid_until: Option<Millis>,
 }
 
-impl From<Credential> for ApiClient {
+impl From<Credential> for ClientCredential {
     fn from(client: Credential) -> Self {
         Self {
             id: client.id.clone(),

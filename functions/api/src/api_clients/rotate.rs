@@ -10,7 +10,7 @@ use http::StatusCode;
 use sluice::app::App;
 use sluice::domain::credentials::CredentialKind;
 
-use super::ApiClientWithSecret;
+use super::ClientCredentialWithSecret;
 use crate::credentials::{Rotation, find, rotate as renew, secret_answer};
 
 /// Rotate an OAuth 2.0 client
@@ -21,7 +21,7 @@ use crate::credentials::{Rotation, find, rotate as renew, secret_answer};
     params(("id" = String, Path, description = "The client")),
     request_body = Option<Rotation>,
     responses(
-        (status = 200, description = "The client, and this once its new secret", body = ApiClientWithSecret),
+        (status = 200, description = "The client, and this once its new secret", body = ClientCredentialWithSecret),
         (status = 400, description = "`validation_failed`", body = ErrorBody),
         (status = 403, description = "`insufficient_scope`: also where the client may do what the caller may not", body = ErrorBody),
         (status = 404, description = "There is no such client", body = ErrorBody),
@@ -38,5 +38,8 @@ pub(crate) async fn rotate(
     let old = find(&app, &caller, CredentialKind::Client, &id).await?;
     let (renewed, client_secret, until) = renew(&app, &caller, old, &rotation).await?;
     let client = renewed.into();
-    Ok(secret_answer(StatusCode::OK, ApiClientWithSecret { client, client_secret, previous_valid_until: Some(until) }))
+    Ok(secret_answer(
+        StatusCode::OK,
+        ClientCredentialWithSecret { client, client_secret, previous_valid_until: Some(until) },
+    ))
 }

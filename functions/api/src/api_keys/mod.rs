@@ -21,10 +21,12 @@ pub(crate) enum KeyStatus {
 /// An API key.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ApiKey {
+    #[schema(pattern = "^key_[0-9a-f]{24}$")]
     id: String,
     /// What it begins with, to tell it by.
     #[schema(example = "slc_acme_3f2a9c1e")]
     prefix: String,
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
     scopes: Vec<Permission>,
     status: KeyStatus,

@@ -16,9 +16,11 @@ use crate::credentials::secret_answer;
 /// A client's credentials.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"client_id": "client_acme_0199c2f1e0a17c3f8b1d2e3f", "client_secret": "sls_...", "scope": "events:write"}))]
 pub(crate) struct TokenRequest {
     /// The client's id.
     #[serde(default)]
+    #[schema(max_length = 200)]
     client_id: Option<String>,
     /// The client's secret.
     #[serde(default)]
@@ -39,6 +41,7 @@ pub(crate) struct TokenAnswer {
     /// Always `Bearer`.
     token_type: &'static str,
     /// Seconds.
+    #[schema(minimum = 1, maximum = 3_600)]
     expires_in: i64,
     /// What the token may do.
     scope: String,

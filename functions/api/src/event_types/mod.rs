@@ -15,10 +15,11 @@ use sluice::domain::time::Millis;
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct EventType {
     /// The name of its events.
-    #[schema(example = "order.created")]
+    #[schema(example = "order.created", pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: String,
     /// What they are about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1024)]
     description: Option<String>,
     /// The JSON Schema, draft 2020-12, that payloads are checked against.
     #[serde(skip_serializing_if = "Option::is_none")]

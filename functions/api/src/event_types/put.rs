@@ -21,9 +21,14 @@ use super::EventType;
 /// An event type, whole: what is missing is taken away.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "description": "An order was placed",
+    "schema": {"type": "object", "required": ["number"], "properties": {"number": {"type": "string"}}},
+}))]
 pub(crate) struct PutEventType {
     /// What its events are about; at most 1,024 bytes.
     #[serde(default)]
+    #[schema(max_length = 1024)]
     description: Option<String>,
     /// The JSON Schema, draft 2020-12, that payloads are checked against; at most 64 KiB. References stay inside it
     /// (`#...`), or are to the draft's own schema: nothing is fetched. Patterns have neither look-around nor back

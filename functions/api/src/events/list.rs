@@ -28,10 +28,13 @@ pub(crate) struct ListParams {
     /// Logged before.
     to: Option<Millis>,
     /// Of this name.
+    #[param(pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: Option<String>,
     /// From the answer before.
+    #[param(max_length = 1024)]
     cursor: Option<String>,
     /// 1 to 500, default 100.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
 }
 

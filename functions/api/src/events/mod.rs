@@ -14,9 +14,10 @@ use sluice::domain::time::Millis;
 #[schema(as = Event)]
 pub(crate) struct EventView {
     /// Unique within the tenant and environment.
+    #[schema(pattern = "^[A-Za-z0-9_:-]{1,100}$")]
     id: String,
     /// `entity.event`
-    #[schema(example = "order.created")]
+    #[schema(example = "order.created", pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: String,
     /// When it happened, as its publisher says; else when it was logged.
     published_at: Millis,
@@ -27,12 +28,15 @@ pub(crate) struct EventView {
     payload: Box<RawValue>,
     /// The partner it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 256)]
     partner_id: Option<String>,
     /// The kind of business document it carries.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 256)]
     document_type: Option<String>,
     /// What it is ordered by.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 256)]
     ordering_key: Option<String>,
 }
 

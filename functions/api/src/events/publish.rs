@@ -25,26 +25,30 @@ use sluice::store::event_types::EventTypes;
 #[schema(as = NewEvent)]
 pub(crate) struct EventInput<'a> {
     /// `entity.event`: 1 to 128 of `[A-Za-z0-9_.-]`.
-    #[schema(example = "order.created")]
+    #[schema(example = "order.created", pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: String,
-    /// Any JSON object; the event may take 256 KiB.
+    /// Any JSON object in which no name is there twice; at most 127 levels deep. The event may take 256 KiB.
     #[serde(borrow)]
     #[schema(value_type = Object)]
     payload: &'a RawValue,
-    /// Yours, to make repetitions harmless: 1 to 128 visible ASCII characters but `/`. Costs one write more.
+    /// Yours, to make repetitions harmless: 1 to 100 of `[A-Za-z0-9_:-]`. Costs one write more.
     #[serde(default)]
+    #[schema(pattern = "^[A-Za-z0-9_:-]{1,100}$")]
     id: Option<String>,
     /// When it happened; default now.
     #[serde(default)]
     published_at: Option<Millis>,
     /// The partner it concerns.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 256)]
     partner_id: Option<String>,
     /// The kind of business document it carries.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 256)]
     document_type: Option<String>,
     /// Events of one key keep their order on routes that ask for it.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 256)]
     ordering_key: Option<String>,
 }
 
@@ -54,7 +58,7 @@ pub(crate) struct EventInput<'a> {
 pub(crate) struct EventBatch<'a> {
     /// Up to 1,000, together up to 5 MiB.
     #[serde(borrow)]
-    #[schema(value_type = Vec<EventInput>)]
+    #[schema(value_type = Vec<EventInput>, min_items = 1, max_items = 1_000)]
     events: Vec<&'a RawValue>,
 }
 
@@ -71,8 +75,10 @@ pub(crate) enum PublishRequest<'a> {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct PublishAnswer {
     /// Logged, and on their way.
+    #[schema(minimum = 0, maximum = 1_000)]
     accepted: usize,
     /// Published before within 24 hours, by their id.
+    #[schema(minimum = 0, maximum = 1_000)]
     duplicates: usize,
     /// Each of them, in the order of the request.
     events: Vec<PublishedEvent>,
@@ -81,7 +87,9 @@ pub(crate) struct PublishAnswer {
 /// What became of one event.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct PublishedEvent {
+    #[schema(pattern = "^[A-Za-z0-9_:-]{1,100}$")]
     id: String,
+    #[schema(pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: String,
     status: EventStatus,
 }
@@ -100,10 +108,18 @@ enum EventStatus {
 /// so does a payload that is not as the schema of its event type says. A changed schema counts within 5 seconds.
 #[utoipa::path(
     post, path = "/v1/events", operation_id = "events.publish", tag = "events",
-    request_body = PublishRequest,
+    request_body(content = PublishRequest, examples(
+        ("one" = (summary = "One event", value = json!({
+            "name": "order.created", "payload": {"number": "4711", "total": 99.90}, "id": "order-4711-created",
+        }))),
+        ("several" = (summary = "Several events", value = json!({"events": [
+            {"name": "order.created", "payload": {"number": "4711"}, "ordering_key": "4711"},
+            {"name": "order.paid", "payload": {"number": "4711"}, "ordering_key": "4711"},
+        ]}))),
+    )),
     responses(
         (status = 202, description = "Durable, and on their way", body = PublishAnswer),
-        (status = 400, description = "Which events are bad, each with a pointer", body = ErrorBody),
+        (status = 400, description = "`validation_failed`, `duplicate_key`, `nesting_too_deep`: which events are bad, each with a pointer", body = ErrorBody),
         (status = 413, description = "Larger than 5 MiB, or one event larger than 256 KiB", body = ErrorBody),
         (status = 429, description = "`rate_limited`, or `quota_exceeded`: `Retry-After` says when to come again", body = ErrorBody),
         (status = 503, description = "Not taken; try again", body = ErrorBody),
@@ -179,7 +195,8 @@ fn parse(bytes: &[u8]) -> Result<(Vec<NewEvent>, Places), Problem> {
     if batch.events.is_empty() || batch.events.len() > MAX_BATCH_EVENTS {
         return Err(Problem::field("/events", format!("must have 1 to {MAX_BATCH_EVENTS} events")));
     }
-    let (mut events, mut faults, mut scanner) = (Vec::with_capacity(batch.events.len()), Faults::new(), Scanner::default());
+    let (mut events, mut faults, mut scanner) =
+        (Vec::with_capacity(batch.events.len()), Faults::new(), Scanner::default());
     for (index, item) in batch.events.iter().enumerate() {
         let place = Places::List.of(index);
         match body::parse_raw::<EventInput<'_>>(item.get().as_bytes()) {

@@ -9,11 +9,10 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
-use super::problem::{ErrorBody, Problem};
+use super::problem::{ErrorBody, Problem, ProblemDetails};
 use sluice::ports::Ports;
 
 /// The header that names a request.
@@ -67,10 +66,15 @@ fn render(problem: &Problem, request_id: &str, as_problem_json: bool) -> Respons
     let Problem { status, code, message, details, headers } = problem;
     let (content_type, body) = if as_problem_json {
         let title = status.canonical_reason().unwrap_or("Error");
-        let facts = json!({
-            "type": "about:blank", "title": title, "status": status.as_u16(), "detail": message,
-            "error_code": code, "request_id": request_id, "details": details,
-        });
+        let facts = ProblemDetails {
+            kind: "about:blank",
+            title,
+            status: status.as_u16(),
+            detail: message,
+            error_code: code,
+            request_id,
+            details,
+        };
         ("application/problem+json", serde_json::to_vec(&facts))
     } else {
         let facts = ErrorBody { error_code: code, message, request_id, details };

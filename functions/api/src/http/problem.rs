@@ -9,10 +9,9 @@ use sluice::engine::EngineError;
 use sluice::store::StoreError;
 
 /// A bad field: where, and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {
     /// A JSON Pointer into the request's body, or `?name` for a parameter.
-    #[schema(example = "/events/0/name")]
     pub pointer: String,
     /// What is wrong.
     pub message: String,
@@ -25,9 +24,24 @@ impl FieldError {
     }
 }
 
+/// One of the facts about an error: a bad field, or what the error's code calls for, such as the scope that is missing.
+#[derive(utoipa::ToSchema)]
+#[schema(as = ErrorDetail)]
+#[expect(dead_code, reason = "describes the facts in the OpenAPI document")]
+pub struct ErrorDetail {
+    /// A JSON Pointer into the request's body, or `?name` for a parameter.
+    #[schema(example = "/events/0/name")]
+    pointer: Option<String>,
+    /// What is wrong.
+    message: Option<String>,
+    /// Other facts.
+    #[serde(flatten)]
+    facts: serde_json::Map<String, serde_json::Value>,
+}
+
 /// The body of an error answer.
 #[derive(Serialize, utoipa::ToSchema)]
-#[schema(as = Error)]
+#[schema(as = ErrorResponse)]
 pub struct ErrorBody<'a> {
     /// A stable word to branch on.
     #[schema(example = "validation_failed")]
@@ -35,9 +49,37 @@ pub struct ErrorBody<'a> {
     /// What went wrong, for people.
     pub message: &'a str,
     /// Also the `x-request-id` header.
+    #[schema(pattern = "^req_[0-9a-f]{32}$")]
     pub request_id: &'a str,
     /// Each bad field, and other facts.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<ErrorDetail>)]
+    pub details: &'a [serde_json::Value],
+}
+
+/// The same facts as RFC 9457 has them: `application/problem+json`.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = ProblemDetails)]
+pub struct ProblemDetails<'a> {
+    /// Always `about:blank`: `error_code` says which problem it is.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank")]
+    pub kind: &'a str,
+    /// What the status means.
+    #[schema(example = "Bad Request")]
+    pub title: &'a str,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    pub status: u16,
+    /// What went wrong, for people.
+    pub detail: &'a str,
+    /// A stable word to branch on.
+    #[schema(example = "validation_failed")]
+    pub error_code: &'a str,
+    /// Also the `x-request-id` header.
+    #[schema(pattern = "^req_[0-9a-f]{32}$")]
+    pub request_id: &'a str,
+    /// Each bad field, and other facts.
+    #[schema(value_type = Vec<ErrorDetail>)]
     pub details: &'a [serde_json::Value],
 }
 

@@ -46,8 +46,10 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathPar
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
     /// From the answer before.
+    #[param(max_length = 1024)]
     pub cursor: Option<String>,
     /// 1 to 500, default 100.
+    #[param(minimum = 1, maximum = 500)]
     pub limit: Option<u32>,
 }
 

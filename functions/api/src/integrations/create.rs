@@ -23,9 +23,15 @@ use super::{Integration, filter_faults};
 /// An integration to register: exactly one of the two kinds of parameters.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "id": "erp-orders",
+    "integration_type": "permanent",
+    "callback_parameters": {"callback_url": "https://erp.example.com/events", "timeout_seconds": 10},
+    "filter_conditions": {"entity_filter": ["order"], "payload_filter": "payload.total > 100"},
+}))]
 pub(crate) struct CreateIntegration {
     /// 1 to 50 of `[a-z0-9-]`.
-    #[schema(example = "erp-orders")]
+    #[schema(example = "erp-orders", pattern = "^[a-z0-9-]{1,50}$")]
     id: String,
     integration_type: IntegrationType,
     /// For webhooks.

@@ -29,7 +29,7 @@ use parameters::{CallbackView, S3View};
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Integration {
     /// Chosen by its user.
-    #[schema(example = "erp-orders")]
+    #[schema(example = "erp-orders", pattern = "^[a-z0-9-]{1,50}$")]
     id: String,
     /// Whether it carries events.
     status: RouteStatus,

@@ -30,9 +30,11 @@ pub(crate) struct CallbackParameters {
     pub(crate) headers: BTreeMap<String, String>,
     /// The target's time to answer: 1 to 60 seconds.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 60)]
     pub(crate) timeout_seconds: Option<u32>,
     /// The most requests in a second: 1 to 10,000.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 10_000)]
     pub(crate) max_per_second: Option<u32>,
 }
 
@@ -41,14 +43,19 @@ pub(crate) struct CallbackParameters {
 #[serde(deny_unknown_fields)]
 pub(crate) struct S3Parameters {
     /// Secret.
+    #[schema(min_length = 1, max_length = 128)]
     pub(crate) aws_access_key_id: String,
     /// Secret.
+    #[schema(min_length = 1, max_length = 256)]
     pub(crate) aws_secret_access_key: String,
     /// Such as `eu-central-1`.
+    #[schema(pattern = "^[a-z0-9-]{1,40}$")]
     pub(crate) aws_region: String,
     /// 3 to 63 of `[a-z0-9.-]`.
+    #[schema(pattern = "^[a-z0-9.-]{3,63}$")]
     pub(crate) bucket: String,
     /// What keys begin with.
+    #[schema(max_length = 512)]
     pub(crate) key_prefix: String,
     /// An S3 other than AWS's.
     #[serde(default)]
@@ -65,14 +72,17 @@ pub(crate) struct CallbackView {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) headers: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 60)]
     pub(crate) timeout_seconds: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10_000)]
     pub(crate) max_per_second: Option<u32>,
 }
 
 /// A bucket, its secrets masked.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct S3View {
+    #[schema(max_length = 128)]
     aws_access_key_id: &'static str,
     aws_secret_access_key: &'static str,
     aws_region: String,

@@ -25,10 +25,10 @@ pub(crate) struct CallbackPatch {
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     headers: Option<Option<BTreeMap<String, String>>>,
     #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 60)]
     timeout_seconds: Option<Option<u32>>,
     #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
     max_per_second: Option<Option<u32>>,
 }
 
@@ -36,6 +36,7 @@ pub(crate) struct CallbackPatch {
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct S3Patch {
+    #[schema(max_length = 128)]
     aws_access_key_id: Option<String>,
     aws_secret_access_key: Option<String>,
     aws_region: Option<String>,

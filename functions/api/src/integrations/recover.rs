@@ -24,6 +24,7 @@ const MAX_WAITING: usize = 10;
 /// A window of log time.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"from": "2026-01-31T00:00:00.000Z", "to": "2026-01-31T12:00:00.000Z"}))]
 pub(crate) struct RecoverRequest {
     /// From this log time on.
     from: Millis,

@@ -20,6 +20,7 @@ use super::{Integration, filter_faults, find};
 /// What to change; what is missing stays.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"filter_conditions": {"event_filter": ["order.created", "order.cancelled"]}}))]
 pub(crate) struct UpdateIntegration {
     #[serde(default)]
     callback_parameters: Option<CallbackPatch>,

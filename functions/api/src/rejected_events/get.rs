@@ -17,7 +17,9 @@ use super::{Place, find};
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = EventEnvelope)]
 pub(crate) struct EnvelopeView {
+    #[schema(pattern = "^[a-z0-9-]{1,40}$")]
     tenant: String,
+    #[schema(pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: String,
     published_at: Millis,
     #[schema(value_type = Object)]

@@ -16,29 +16,20 @@ use crate::integrations;
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct RejectedEvent {
     /// The event's id.
-    event_id: String,
+    #[schema(pattern = "^[A-Za-z0-9_:-]{1,100}$")]
+    id: String,
     /// The event's name.
+    #[schema(pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: String,
-    /// When the event happened.
-    published_at: Millis,
     /// When the target rejected it.
-    rejected_at: Millis,
-    /// The target's status.
-    status: Option<u16>,
+    created_at: Millis,
     /// The beginning of the target's answer.
     reason: String,
 }
 
 impl From<Letter> for RejectedEvent {
     fn from(letter: Letter) -> Self {
-        Self {
-            event_id: letter.event.id,
-            name: letter.event.name,
-            published_at: letter.event.published_at,
-            rejected_at: letter.at,
-            status: letter.status,
-            reason: letter.error,
-        }
+        Self { id: letter.event.id, name: letter.event.name, created_at: letter.at, reason: letter.error }
     }
 }
 

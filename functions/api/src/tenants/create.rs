@@ -18,15 +18,18 @@ use crate::credentials::{name_fault, secret_answer};
 /// A tenant to make.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"id": "acme", "name": "ACME Inc", "events_per_day": 1000000}))]
 pub(crate) struct NewTenant {
     /// 1 to 40 of `[a-z0-9-]`; never one that was deleted.
-    #[schema(value_type = String, example = "acme")]
+    #[schema(value_type = String, example = "acme", pattern = "^[a-z0-9-]{1,40}$")]
     id: TenantId,
     /// For people: 1 to 100 characters; the id where missing.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     /// How many events it may publish in a day (UTC); `SLUICE_EVENTS_PER_DAY` where missing, 0 for no limit.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000i64)]
     events_per_day: Option<u64>,
 }
 
@@ -36,6 +39,7 @@ pub(crate) struct TenantWithClient {
     #[serde(flatten)]
     tenant: Tenant,
     /// A client with every scope.
+    #[schema(pattern = "^client_[a-z0-9-]{1,40}_[0-9a-f]{24}$")]
     client_id: String,
     client_secret: String,
 }

@@ -18,13 +18,15 @@ const MAX_EVENTS_PER_DAY: u64 = 1_000_000_000_000;
 /// A tenant.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Tenant {
-    #[schema(value_type = String, example = "acme")]
+    #[schema(value_type = String, example = "acme", pattern = "^[a-z0-9-]{1,40}$")]
     id: TenantId,
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
     /// Whether its admins make and delete tenants.
     operator: bool,
     status: TenantStatus,
     /// How many events it may publish in a day (UTC); `null` for `SLUICE_EVENTS_PER_DAY`, 0 for no limit.
+    #[schema(minimum = 0, maximum = 1_000_000_000_000i64)]
     events_per_day: Option<u64>,
     created_at: Millis,
 }

@@ -15,12 +15,14 @@ use crate::credentials::name_fault;
 /// What to change: what is missing stays.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(example = json!({"events_per_day": 5000000}))]
 pub(crate) struct TenantPatch {
     /// For people: 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     /// How many events it may publish in a day (UTC); `null` for `SLUICE_EVENTS_PER_DAY`, 0 for no limit.
     #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = Option<u64>, minimum = 0, maximum = 1_000_000_000_000i64)]
     events_per_day: Option<Option<u64>>,
 }
 

@@ -15,8 +15,21 @@ enum Tree {
 /// A name in one of the ways it can be written; the letters are few, so that names repeat.
 fn name() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "a", "b", r"\u0061", "~", "/", r"\/", r"\n", "é", r"\u00e9", r"\u00E9", "🎉", r"\ud83c\udf89", r"\ud83c",
-        r"\udf89", "\u{10000}",
+        "a",
+        "b",
+        r"\u0061",
+        "~",
+        "/",
+        r"\/",
+        r"\n",
+        "é",
+        r"\u00e9",
+        r"\u00E9",
+        "🎉",
+        r"\ud83c\udf89",
+        r"\ud83c",
+        r"\udf89",
+        "\u{10000}",
     ]);
     prop::collection::vec(piece, 0..3).prop_map(|pieces| pieces.concat())
 }

@@ -1,0 +1,122 @@
+//! What operations have from the layers around them: credentials, `Idempotency-Key`, limits, one shape of errors.
+
+use http::Method;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{Schema, Type};
+use utoipa::openapi::{
+    Content, ContentBuilder, HeaderBuilder, Object, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
+};
+
+/// What the parameters of paths look like, by the path up to them.
+const PATH_PARAMETERS: [(&str, &str); 7] = [
+    ("/v1/api-clients/{id}", "^client_[a-z0-9-]{1,40}_[0-9a-f]{24}$"),
+    ("/v1/api-keys/{id}", "^key_[0-9a-f]{24}$"),
+    ("/v1/tenants/{id}", "^[a-z0-9-]{1,40}$"),
+    ("/v1/events/{id}", "^[A-Za-z0-9_:-]{1,100}$"),
+    ("/v1/event-types/{name}", "^[A-Za-z0-9_.-]{1,128}$"),
+    ("/v1/integrations/{id}", "^[a-z0-9-]{1,50}$"),
+    ("/v1/integrations/{id}/rejected_events/{event_id}", "^[A-Za-z0-9_:-]{1,100}$"),
+];
+
+/// Adds to an operation what its handler does not say.
+pub(super) fn complete(method: &Method, path: &str, operation: &mut Operation) {
+    let guarded = operation.security.is_some();
+    if guarded {
+        answers(operation, "401", "`unauthorized`: no credentials, or bad ones");
+        answers(operation, "403", "`insufficient_scope`: `details` name the scope that is missing");
+        answers(operation, "429", "`rate_limited`: these credentials have made too many requests");
+        answers(operation, "503", "`unavailable`: not carried out; try again");
+    }
+    if guarded && *method == Method::POST {
+        operation.parameters.get_or_insert_default().push(idempotency_key().into());
+        answers(operation, "409", "`request_in_progress`: the first request with this key still runs");
+        answers(operation, "422", "`idempotency_key_reused`: the key was used for another request");
+    }
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        body.content.values_mut().for_each(without_null);
+        answers(
+            operation,
+            "400",
+            "`malformed_json`, `duplicate_key`, `validation_failed`: `details` point to each fault",
+        );
+        answers(operation, "413", "`payload_too_large`");
+        answers(operation, "415", "`unsupported_media_type`");
+    }
+    // Open to all: an operation that says nothing would be understood to ask for what the document asks for.
+    operation.security.get_or_insert_default();
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter {
+            limit(path, parameter);
+        }
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response {
+            shape(status, response);
+        }
+    }
+}
+
+/// A body that may be missing is not one that may be `null`.
+fn without_null(content: &mut RefOr<Content>) {
+    let RefOr::T(content) = content else { return };
+    if let Some(RefOr::T(Schema::OneOf(one))) = &content.schema
+        && let [body @ RefOr::Ref(_), RefOr::T(_)] = one.items.as_slice()
+    {
+        content.schema = Some(body.clone());
+    }
+}
+
+fn answers(operation: &mut Operation, status: &str, description: &str) {
+    let response = ResponseBuilder::new().description(description).build();
+    operation.responses.responses.entry(status.to_owned()).or_insert(response.into());
+}
+
+/// Says what a parameter of the path looks like.
+fn limit(path: &str, parameter: &mut Parameter) {
+    if parameter.parameter_in != ParameterIn::Path {
+        return;
+    }
+    let place = format!("{{{}}}", parameter.name);
+    let upto = path.find(&place).and_then(|at| path.get(..at + place.len()));
+    let known = PATH_PARAMETERS.iter().find(|(known, _)| Some(*known) == upto);
+    if let (Some((_, pattern)), Some(RefOr::T(Schema::Object(schema)))) = (known, &mut parameter.schema) {
+        schema.pattern = Some((*pattern).to_owned());
+    }
+}
+
+/// Adds the headers that a response has, and the two forms of an error.
+fn shape(status: &str, response: &mut Response) {
+    let mut header = |name: &str, schema: Object, description: &str| {
+        let header = HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build();
+        response.headers.insert(name.to_owned(), header.into());
+    };
+    let id = text().pattern(Some("^req_[0-9a-f]{32}$")).build();
+    header("x-request-id", id, "Names the request, in errors and in the logs too");
+    if matches!(status, "429" | "503") {
+        let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(86_400)).build();
+        header("Retry-After", seconds, "Seconds until it is worth another try");
+    }
+    if status == "401" {
+        header("WWW-Authenticate", text().build(), "The ways to authenticate");
+    }
+    if status.starts_with(['4', '5']) {
+        let content = |schema: &str| -> RefOr<Content> {
+            ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build().into()
+        };
+        response.content.insert("application/json".to_owned(), content("ErrorResponse"));
+        response.content.insert("application/problem+json".to_owned(), content("ProblemDetails"));
+    }
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn idempotency_key() -> Parameter {
+    let schema = text().pattern(Some("^[ -~]+$")).min_length(Some(1)).max_length(Some(255)).build();
+    let description = "Makes repetitions harmless: for 24 hours the same key with the same request gets the first \
+                       answer again, with `idempotent-replayed: true`, and nothing is done twice. Only answers of 2xx \
+                       are remembered: after any other the key is free. Keys belong to the credentials they came with.";
+    let parameter = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
+    parameter.required(Required::False).description(Some(description)).schema(Some(schema)).build()
+}
