@@ -17,7 +17,7 @@ const KEPT: Duration = Duration::from_secs(400 * 86_400);
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditEntry {
     /// The entry's own id.
-    #[schema(example = "aud_019abc", pattern = "^aud_[0-9a-f]{32}$")]
+    #[schema(example = "aud_0199c2f1e0a17c3f8b1d2e3f4a5b6c7d", pattern = "^aud_[0-9a-f]{32}$")]
     pub id: String,
     /// When it was done.
     pub time: Millis,

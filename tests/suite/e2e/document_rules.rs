@@ -81,6 +81,15 @@ fn names_are_free_of_what_generators_stumble_over() -> Result<()> {
     for taken in ["Error", "ApiClient"] {
         ensure!(!names.contains_key(taken), "a generated client has a class {taken} of its own");
     }
+    // openapi-python-client names variables after both, and would mistake one for the other.
+    for (name, schema) in names {
+        let plain = |text: &str| text.replace('_', "").to_lowercase();
+        let mut properties = schema["properties"].as_object().into_iter().flatten();
+        ensure!(
+            properties.all(|(property, _)| plain(property) != plain(name)),
+            "{name} has a property of its own name"
+        );
+    }
     Ok(())
 }
 

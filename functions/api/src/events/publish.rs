@@ -252,6 +252,9 @@ impl Faults {
             FieldError::new(format!("{place}{}", text("pointer")), text("message"))
         };
         self.fields.extend(problem.details.iter().map(below));
+        if problem.details.is_empty() {
+            self.fields.push(FieldError::new(place, &*problem.message));
+        }
     }
 
     fn note(&mut self, code: &'static str) {
@@ -340,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_there_twice_has_a_code_of_its_own() {
+    fn faults_of_one_kind_keep_their_code() {
         let told = |body: &str| {
             let problem = parse(body.as_bytes()).expect_err("bad");
             let pointers = problem.details.iter().map(|d| d["pointer"].as_str().unwrap_or_default().to_owned());
@@ -362,6 +365,7 @@ mod tests {
                 &["/events/0/payload/b", "/events/1/name"],
             ),
             (&deep, "nesting_too_deep", &["/payload"]),
+            (r#"{"events":[{"name":"\ud800","payload":{}}]}"#, "malformed_json", &["/events/0"]),
         ] {
             assert_eq!(told(body), (code, pointers.iter().map(|p| (*p).to_owned()).collect()), "{body}");
         }

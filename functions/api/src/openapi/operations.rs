@@ -7,6 +7,8 @@ use utoipa::openapi::{
     Content, ContentBuilder, HeaderBuilder, Object, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
 };
 
+use super::schemas;
+
 /// What the parameters of paths look like, by the path up to them.
 const PATH_PARAMETERS: [(&str, &str); 7] = [
     ("/v1/api-clients/{id}", "^client_[a-z0-9-]{1,40}_[0-9a-f]{24}$"),
@@ -98,6 +100,11 @@ fn shape(status: &str, response: &mut Response) {
     }
     if status == "401" {
         header("WWW-Authenticate", text().build(), "The ways to authenticate");
+    }
+    for content in response.content.values_mut() {
+        if let RefOr::T(Content { schema: Some(schema), .. }) = content {
+            schemas::open(schema);
+        }
     }
     if status.starts_with(['4', '5']) {
         let content = |schema: &str| -> RefOr<Content> {

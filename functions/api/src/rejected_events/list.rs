@@ -35,7 +35,7 @@ impl From<Letter> for RejectedEvent {
 
 /// The newest 30 rejected events.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct RejectedEvents {
+pub(crate) struct RejectedEventList {
     /// Newest first.
     rejected_events: Vec<RejectedEvent>,
 }
@@ -45,7 +45,7 @@ pub(crate) struct RejectedEvents {
     get, path = "/v1/integrations/{id}/rejected_events", operation_id = "rejected_events.list", tag = "rejected_events",
     params(("id" = String, Path, description = "The integration")),
     responses(
-        (status = 200, description = "The newest 30", body = RejectedEvents),
+        (status = 200, description = "The newest 30", body = RejectedEventList),
         (status = 404, description = "There is no such integration", body = ErrorBody),
     ),
     security(("oauth2" = ["integrations:read"]), ("bearer" = []), ("api_key" = [])),
@@ -55,8 +55,8 @@ pub(crate) async fn list(
     State(routes): State<Routes>,
     State(letters): State<Letters>,
     PathParams(id): PathParams<String>,
-) -> Result<Json<RejectedEvents>, Problem> {
+) -> Result<Json<RejectedEventList>, Problem> {
     let route = integrations::find(&routes, &caller.scope, &id).await?;
     let letters = letters.newest(&caller.scope, Fate::Rejected, &route.uid).await?;
-    Ok(Json(RejectedEvents { rejected_events: letters.into_iter().map(RejectedEvent::from).collect() }))
+    Ok(Json(RejectedEventList { rejected_events: letters.into_iter().map(RejectedEvent::from).collect() }))
 }
