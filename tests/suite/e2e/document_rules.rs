@@ -6,6 +6,8 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value, json};
 use sluice::domain::credentials::Permission;
 
+use crate::support::shared;
+
 fn document() -> Result<Value> {
     Ok(serde_json::from_str(&sluice_api::document_text())?)
 }
@@ -119,15 +121,30 @@ fn responses_say_their_headers_and_both_forms_of_errors() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn every_request_has_an_example() -> Result<()> {
-    let document = document()?;
+/// The examples of a request body: its own, or its schema's.
+fn examples<'a>(document: &'a Value, content: &'a Value) -> Vec<&'a Value> {
+    let named = content["schema"]["$ref"].as_str().and_then(|name| document.pointer(name.strip_prefix('#')?));
+    let own = content["examples"].as_object().into_iter().flatten().map(|(_, example)| &example["value"]);
+    own.chain(content.get("example")).chain(named.and_then(|schema| schema.get("example"))).collect()
+}
+
+#[tokio::test]
+async fn every_request_has_an_example_that_is_good() -> Result<()> {
+    let (document, tenant) = (document()?, shared().await.tenant().await?);
     for (place, operation) in operations(&document)? {
+        let (method, path) = place.split_once(' ').context("a method and a path")?;
+        let path: Vec<&str> = path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect();
         for (kind, content) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
-            let named = content["schema"]["$ref"].as_str().and_then(|name| document.pointer(name.strip_prefix('#')?));
-            let shown = [Some(content), named].into_iter().flatten();
-            let shown = shown.into_iter().any(|at| at.get("example").or(at.get("examples")).is_some());
-            ensure!(shown, "{place} has no example of {kind}");
+            let examples = examples(&document, content);
+            ensure!(!examples.is_empty(), "{place} has no example of {kind}");
+            for example in examples.into_iter().filter(|_| kind == "application/json") {
+                let send = |request: reqwest::RequestBuilder| {
+                    request.header("content-type", "application/json").body(example.to_string())
+                };
+                let reply = tenant.api.send(method.to_uppercase().parse()?, &path.join("/"), send).await?;
+                // It may speak of what is not there; but nothing of it may be wrong.
+                ensure!(matches!(reply.status, 200..=299 | 401 | 403 | 404), "{place}: {}", reply.text());
+            }
         }
     }
     Ok(())
