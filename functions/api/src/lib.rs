@@ -100,7 +100,7 @@ endpoints! {
 }
 
 impl Endpoint {
-    /// The methods and paths that it serves, as the router writes them; for the sandbox, `/sandbox` comes before them.
+    /// The methods and paths that it serves, in the notation of the router and without `/sandbox`.
     #[must_use]
     pub fn routes(&self) -> Vec<(Method, String)> {
         openapi::routes(&mut (self.mount)().into_openapi())
@@ -131,13 +131,13 @@ pub fn router(app: App) -> Router {
     serve(ENDPOINTS, app)
 }
 
-/// Knows every path and its methods, and serves none: 405 with `Allow` for another method of a path, 404 for the rest.
+/// Serves no endpoint: 405 with `Allow` for a known path and another method, 404 for everything else.
 fn fallback(ports: Ports) -> Router {
     let mut router = Router::new();
     for endpoint in ENDPOINTS {
         for (method, path) in endpoint.routes() {
             let Ok(filter) = MethodFilter::try_from(method) else { continue };
-            // API Gateway sends what an endpoint takes to that endpoint.
+            // API Gateway routes these to their own functions.
             let nothing = || on(filter, async || Problem::not_found());
             if endpoint.scoped {
                 router = router.route(&format!("/sandbox{path}"), nothing());

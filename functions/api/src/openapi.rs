@@ -1,6 +1,6 @@
 //! The OpenAPI document, made from the handlers themselves.
 //!
-//! Generated clients are made from it: what all operations have in common is added here, so that none can lack it.
+//! Clients are generated from it. What all operations have in common is added here rather than in each handler.
 
 mod operations;
 mod schemas;
@@ -58,7 +58,7 @@ pub fn document() -> Document {
         router = router.merge((endpoint.mount)());
     }
     let mut document = router.into_openapi();
-    // A wildcard is the router's notation: OpenAPI has none.
+    // OpenAPI has no notation for the wildcard paths of the router.
     document.paths.paths.retain(|path, _| !path.contains("{*"));
     for (path, item) in &mut document.paths.paths {
         operations_of(item).for_each(|(method, operation)| operations::complete(&method, path, operation));
@@ -89,7 +89,7 @@ pub(crate) fn routes(document: &mut Document) -> Vec<(Method, String)> {
     paths.flat_map(|(path, item)| operations_of(item).map(|(method, _)| (method, path.clone()))).collect()
 }
 
-/// Whether one of its operations does.
+/// Whether any operation of the document requires credentials.
 pub(crate) fn asks_for_credentials(document: &mut Document) -> bool {
     let mut operations = document.paths.paths.values_mut().flat_map(operations_of);
     operations.any(|(_, operation)| operation.security.is_some())

@@ -84,7 +84,7 @@ pub fn is_event_name(name: &str) -> bool {
 
 /// Whether `id` can be an event's id: 1–100 of `[A-Za-z0-9_:-]`.
 ///
-/// It travels in paths, which API Gateway decodes, and in the signed text of a webhook, whose parts a dot separates.
+/// API Gateway decodes paths, and a dot separates the parts of a webhook's signed text: both must stay unambiguous.
 #[must_use]
 pub fn is_event_id(id: &str) -> bool {
     (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:-".contains(&b))

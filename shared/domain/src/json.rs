@@ -1,41 +1,41 @@
-//! One walk over JSON text that a parser has accepted: takes white space out, and refuses what parsers disagree about.
+//! A scanner for JSON text that has been parsed already: removes white space, and finds what parsers disagree about.
 //!
-//! Of two values under one name, one parser takes the first and another the last. A validator, a filter and a target
-//! must never see different things, so a payload has each name once. The same goes for depth: what nests deeper than
-//! [`MAX_DEPTH`] could be published, but neither checked against a schema nor filtered.
+//! Of two values with the same key, some parsers take the first and others the last. A validator, a filter and a target
+//! must never see different values, so duplicate keys are refused. So is nesting deeper than [`MAX_DEPTH`]: such a
+//! payload could be published, but neither validated nor filtered.
 //!
-//! The walk looks at each byte once and does not recurse. The names of an object are compared when it ends: pairwise
-//! where there are few, else sorted. Names that share long beginnings cannot make it slow: a byte takes part in at most
-//! [`FEW`] comparisons in the one case, and in O(log n) in the other.
+//! The scan is a single pass without recursion. The keys of an object are compared when it ends: pairwise if they are
+//! few, otherwise by sorting. Long common prefixes cannot make it slow: a byte is compared at most [`FEW`] times in the
+//! first case, and O(log n) times in the second.
 
 use serde_json::value::RawValue;
 
-/// How deep objects and lists may nest: as deep as `serde_json` reads them.
+/// The nesting limit of objects and lists. It is the one of `serde_json`.
 pub const MAX_DEPTH: usize = 127;
-/// Up to so many names are compared pairwise.
+/// Up to this many keys are compared pairwise.
 const FEW: usize = 16;
 
-/// What is wrong with a text that is JSON all the same.
+/// A fault of valid JSON that parsers do not report.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonFault {
-    /// The second of two equal names, as a JSON Pointer.
-    #[error("is there twice")]
+    /// An object has a key twice.
+    #[error("is a duplicate key")]
     DuplicateKey {
-        /// Where it is.
+        /// The JSON Pointer of the second one.
         pointer: String,
     },
-    /// It nests too deep.
+    /// It exceeds [`MAX_DEPTH`].
     #[error("must not nest deeper than {MAX_DEPTH} levels")]
     TooDeep,
 }
 
-/// Walks over texts, one after the other, with the same buffers.
+/// Scans one text after the other with the same buffers.
 #[derive(Debug, Default)]
 pub struct Scanner {
     levels: Vec<Level>,
-    /// The names of every open object, those of the innermost last.
+    /// The keys of all open objects, those of the innermost last.
     names: Vec<Name>,
-    /// What names with escapes stand for.
+    /// Keys that contain escapes, decoded.
     unescaped: Vec<u8>,
 }
 
@@ -43,14 +43,14 @@ pub struct Scanner {
 #[derive(Clone, Copy, Debug)]
 struct Level {
     is_object: bool,
-    /// How many names and unescaped bytes there were before it.
+    /// The lengths of `Scanner::names` and `Scanner::unescaped` when it was opened.
     names: usize,
     unescaped: usize,
-    /// The items before the current one.
+    /// The index of the current item.
     items: usize,
 }
 
-/// Where a name stands: in the text, or among the unescaped bytes.
+/// The range of a key, in the text or in `Scanner::unescaped`.
 #[derive(Clone, Copy, Debug)]
 struct Name {
     from: usize,
@@ -59,7 +59,7 @@ struct Name {
 }
 
 impl Scanner {
-    /// The same JSON without white space between tokens: one event must stay one line.
+    /// Removes the white space between tokens, so that an event is one line.
     ///
     /// # Errors
     /// [`JsonFault`].
@@ -77,15 +77,15 @@ impl Scanner {
         Ok(RawValue::from_string(out).unwrap_or_else(|_| json.to_owned()))
     }
 
-    /// Whether the text is free of [`JsonFault`]s.
+    /// Looks for a fault in the text.
     ///
     /// # Errors
-    /// The first of them.
+    /// The first [`JsonFault`].
     pub fn check(&mut self, text: &str) -> Result<(), JsonFault> {
         self.walk(text, |_| {})
     }
 
-    /// Walks over the text; `space` gets the place of each byte of white space between tokens.
+    /// Scans the text and calls `space` with the offset of each white-space byte between tokens.
     fn walk(&mut self, text: &str, mut space: impl FnMut(usize)) -> Result<(), JsonFault> {
         self.levels.clear();
         self.names.clear();
@@ -127,14 +127,14 @@ impl Scanner {
         Ok(())
     }
 
-    /// Goes on to the next item of the innermost level; tells whether a name comes next.
+    /// Moves to the next item of the innermost level. Returns whether a key is expected next.
     fn next_item(&mut self) -> bool {
         let Some(level) = self.levels.last_mut() else { return false };
         level.items += 1;
         level.is_object
     }
 
-    /// Notes the name between two quotes.
+    /// Records the key between two quotes.
     fn name(&mut self, bytes: &[u8], from: usize, to: usize, escapes: bool) {
         if !escapes {
             self.names.push(Name { from, to, unescaped: false });
@@ -145,7 +145,7 @@ impl Scanner {
         self.names.push(Name { from: start, to: self.unescaped.len(), unescaped: true });
     }
 
-    /// Ends the innermost level: an object's names are known now.
+    /// Closes the innermost level and compares its keys.
     fn close(&mut self, bytes: &[u8]) -> Result<(), JsonFault> {
         let Some(level) = self.levels.last().copied() else { return Ok(()) };
         if let Some(name) = self.repeated(bytes, level.names) {
@@ -157,7 +157,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// The first of the innermost names that is there before.
+    /// The first key of the innermost object that occurred before.
     fn repeated(&self, bytes: &[u8], first: usize) -> Option<Name> {
         let names = self.names.get(first..).unwrap_or_default();
         let text = |name: &Name| self.text(bytes, *name);
@@ -176,11 +176,11 @@ impl Scanner {
         within.get(name.from..name.to).unwrap_or_default()
     }
 
-    /// The JSON Pointer of a name of the innermost level.
+    /// The JSON Pointer of a key of the innermost object.
     fn pointer(&self, bytes: &[u8], name: Name) -> String {
         let mut pointer = String::new();
         for (outer, inner) in self.levels.iter().zip(self.levels.iter().skip(1)) {
-            // The last name before those of the inner level is the one whose value it is.
+            // The inner level is the value of the last key before its own keys.
             match inner.names.checked_sub(1).and_then(|at| self.names.get(at)).filter(|_| outer.is_object) {
                 Some(name) => push_segment(&mut pointer, self.text(bytes, *name)),
                 None => push_segment(&mut pointer, outer.items.to_string().as_bytes()),
@@ -196,7 +196,7 @@ fn push_segment(pointer: &mut String, segment: &[u8]) {
     pointer.push_str(&String::from_utf8_lossy(segment).replace('~', "~0").replace('/', "~1"));
 }
 
-/// Where the closing quote of a string is, and whether there are escapes before it.
+/// The offset of the closing quote of a string, and whether the string contains escapes.
 fn end_of_string(bytes: &[u8], from: usize) -> (usize, bool) {
     let (mut at, mut escapes) = (from, false);
     while let Some(byte) = bytes.get(at) {
@@ -212,7 +212,7 @@ fn end_of_string(bytes: &[u8], from: usize) -> (usize, bool) {
     (bytes.len(), escapes)
 }
 
-/// Appends what a string with escapes stands for. Half a surrogate pair becomes three bytes that no other text has.
+/// Decodes a string with escapes. A lone surrogate becomes three bytes that do not occur in UTF-8.
 fn unescape(escaped: &[u8], out: &mut Vec<u8>) {
     let mut rest = escaped;
     while let Some((byte, tail)) = rest.split_first() {
@@ -239,7 +239,7 @@ fn unescape(escaped: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The code point of what follows `\u`, of both halves where a pair stands there, and what follows.
+/// The code point after `\u`, which may be a surrogate pair, and the rest of the text.
 fn code_point(rest: &[u8]) -> Option<(u32, &[u8])> {
     let unit = |rest: &[u8]| u32::from_str_radix(std::str::from_utf8(rest.get(..4)?).ok()?, 16).ok();
     let (high, after) = (unit(rest)?, rest.get(4..)?);

@@ -27,7 +27,7 @@ pub(crate) struct EventInput<'a> {
     /// `entity.event`: 1 to 128 of `[A-Za-z0-9_.-]`.
     #[schema(example = "order.created", pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: String,
-    /// Any JSON object in which no name is there twice; at most 127 levels deep. The event may take 256 KiB.
+    /// A JSON object without duplicate keys, at most 127 levels deep. The event may take 256 KiB.
     #[serde(borrow)]
     #[schema(value_type = Object)]
     payload: &'a RawValue,
@@ -217,7 +217,7 @@ fn parse_one(bytes: &[u8]) -> Result<(Vec<NewEvent>, Places), Problem> {
     faults.or((vec![event], Places::Whole))
 }
 
-/// Whether a body is the form with `events`, be they what they may.
+/// Whether a body has a field `events`, valid or not.
 fn has_list(bytes: &[u8]) -> Result<bool, Problem> {
     #[derive(Deserialize)]
     struct Form<'a> {
@@ -227,10 +227,10 @@ fn has_list(bytes: &[u8]) -> Result<bool, Problem> {
     body::parse_raw::<Form<'_>>(bytes).map(|form| form.events.is_some())
 }
 
-/// The bad fields of a request's events.
+/// The invalid fields found in a request's events.
 struct Faults {
     fields: Vec<FieldError>,
-    /// The code that all of them have.
+    /// The error code, `validation_failed` if they have different ones.
     code: Option<&'static str>,
 }
 
@@ -244,7 +244,7 @@ impl Faults {
         self.fields.push(FieldError::new(pointer, message));
     }
 
-    /// Those of the item at `place`.
+    /// Adds the details of a problem with the item at `place`.
     fn add_all(&mut self, place: &str, problem: &Problem) {
         self.note(problem.code);
         let below = |detail: &serde_json::Value| {
@@ -261,7 +261,7 @@ impl Faults {
         self.code = Some(self.code.filter(|known| *known != code).map_or(code, |_| "validation_failed"));
     }
 
-    /// The error, or `good` where nothing is bad.
+    /// `good`, or the error if there are any faults.
     fn or<T>(self, good: T) -> Result<T, Problem> {
         match self.code {
             None => Ok(good),

@@ -135,17 +135,17 @@ pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
 /// Parses JSON; an error names the place.
 ///
 /// # Errors
-/// 400 `malformed_json` where it is no JSON, `duplicate_key` where an object has a name twice, `validation_failed` where it
-/// has another shape.
+/// 400 `malformed_json` if it is not JSON, `duplicate_key` if an object has a key twice, `validation_failed` if it has
+/// another shape.
 pub fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
     let value = parse_raw(bytes)?;
-    // Of two equal names in a map, serde takes the last.
+    // Serde accepts duplicate keys in maps and takes the last.
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     Scanner::default().check(text).map_err(|fault| Problem::of_json("", &fault))?;
     Ok(value)
 }
 
-/// The same without a look inside of raw values: that is for the caller to do.
+/// Like [`parse`], but does not look for duplicate keys inside of raw values.
 ///
 /// # Errors
 /// As [`parse`].
@@ -154,7 +154,7 @@ pub fn parse_raw<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Proble
         serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| malformed(&error))?;
         return Err(Problem::field("", "must be an object, not a list"));
     }
-    // The place of an error is looked for only once there is one: keeping track of it takes longer than reading.
+    // Tracking the path of an error is slower than parsing, so it is done in a second attempt only.
     if let Some(value) = try_parse(bytes) {
         return Ok(value);
     }
@@ -164,7 +164,7 @@ pub fn parse_raw<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Proble
     Ok(value)
 }
 
-/// The same without an error that names the place.
+/// Like [`parse_raw`], but without details of an error.
 pub fn try_parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Option<T> {
     if is_list(bytes) { None } else { serde_json::from_slice(bytes).ok() }
 }
@@ -189,7 +189,7 @@ fn problem_of(error: &serde_path_to_error::Error<serde_json::Error>, bytes: &[u8
     Problem::field(pointer(segments.iter().map(String::as_str)), words)
 }
 
-/// What is wrong with a text that is JSON.
+/// The fault of a text that is valid JSON.
 fn fault_of(bytes: &[u8]) -> Option<JsonFault> {
     let text = std::str::from_utf8(bytes).ok()?;
     serde_json::from_str::<IgnoredAny>(text).ok()?;

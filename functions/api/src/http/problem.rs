@@ -24,7 +24,7 @@ impl FieldError {
     }
 }
 
-/// One of the facts about an error: a bad field, or what the error's code calls for, such as the scope that is missing.
+/// A detail of an error: a bad field, or a fact that belongs to the error code, such as the missing scope.
 #[derive(utoipa::ToSchema)]
 #[schema(as = ErrorDetail)]
 #[expect(dead_code, reason = "describes the facts in the OpenAPI document")]
@@ -56,15 +56,15 @@ pub struct ErrorBody<'a> {
     pub details: &'a [serde_json::Value],
 }
 
-/// The same facts as RFC 9457 has them: `application/problem+json`.
+/// The body of an error answer as `application/problem+json` (RFC 9457).
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = ProblemDetails)]
 pub struct ProblemDetails<'a> {
-    /// Always `about:blank`: `error_code` says which problem it is.
+    /// Always `about:blank`; `error_code` identifies the problem.
     #[serde(rename = "type")]
     #[schema(example = "about:blank")]
     pub kind: &'a str,
-    /// What the status means.
+    /// The reason phrase of the status.
     #[schema(example = "Bad Request")]
     pub title: &'a str,
     /// The HTTP status.

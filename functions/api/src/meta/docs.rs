@@ -14,14 +14,14 @@ use super::file::StaticFile;
 
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     let config = Config::new(["/openapi.json"]).try_it_out_enabled(true).persist_authorization(false);
-    // The explorer would send the document's address to a public validator.
+    // By default, the explorer sends the URL of the document to a public validator.
     Arc::new(config.validator_url("none"))
 });
 
-/// The explorer's files, as far as they were asked for.
+/// The files of the explorer that have been requested so far.
 static FILES: LazyLock<Mutex<HashMap<String, StaticFile>>> = LazyLock::new(Mutex::default);
 
-/// Scripts, styles and requests of this origin only. The explorer's style sheet holds its icons as `data:` images.
+/// Allows scripts, styles and requests of this origin only. The style sheet embeds its icons as `data:` images.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -42,7 +42,7 @@ pub(crate) async fn docs() -> Redirect {
 
 /// A file of the explorer
 ///
-/// Not in the document: a wildcard path is the router's notation.
+/// Not in the OpenAPI document, which has no notation for a wildcard path.
 #[utoipa::path(
     get, path = "/docs/{*path}", operation_id = "meta.docs.asset", tag = "meta",
     params(("path" = String, Path, description = "The file")),

@@ -1,4 +1,4 @@
-//! Files that never change while the process runs: an `ETag`, and the same bytes compressed.
+//! Static files: `ETag`, conditional requests, gzip.
 
 use std::io::Write as _;
 
@@ -9,19 +9,19 @@ use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 
-/// Clients keep the file, and ask each time whether it is still the same.
+/// Clients may cache the file, but must revalidate it.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// A file.
+/// A file that does not change while the process runs.
 #[derive(Clone, Debug)]
 pub(crate) struct StaticFile {
     content_type: HeaderValue,
     plain: Representation,
-    /// `None` where compression gains nothing.
+    /// `None` if compression does not make it smaller.
     gzip: Option<Representation>,
 }
 
-/// The file in one encoding. A strong `ETag` differs from that of the other.
+/// The file in one encoding. Each encoding has its own strong `ETag`.
 #[derive(Clone, Debug)]
 struct Representation {
     etag: HeaderValue,
@@ -29,10 +29,10 @@ struct Representation {
 }
 
 impl StaticFile {
-    /// A file of that type.
+    /// Compresses the file and computes its tags.
     ///
     /// # Errors
-    /// A type that cannot be a header.
+    /// The content type is not a valid header value.
     pub(crate) fn new(content_type: &str, bytes: Bytes) -> Result<Self, http::header::InvalidHeaderValue> {
         let digest = hex::encode(&Sha256::digest(&bytes)[..16]);
         let compressed = gzip(&bytes).filter(|compressed| compressed.len() < bytes.len());
@@ -47,7 +47,7 @@ impl StaticFile {
         })
     }
 
-    /// The answer to a request with these headers.
+    /// Answers a request with these headers: 200, or 304 if the client has the current representation.
     pub(crate) fn answer(&self, request: &HeaderMap) -> Response {
         let compressed = self.gzip.as_ref().filter(|_| accepts_gzip(request));
         let Representation { etag, bytes } = compressed.unwrap_or(&self.plain);
@@ -67,14 +67,14 @@ impl StaticFile {
     }
 }
 
-/// At the fastest level: a small Lambda function does it in its first request.
+/// Uses the fastest level: a Lambda function compresses within its first request.
 fn gzip(bytes: &[u8]) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).ok()?;
     encoder.finish().ok().map(Bytes::from)
 }
 
-/// The items of a header that is a list.
+/// The items of a list-valued header.
 fn items(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
     let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim)
@@ -91,7 +91,7 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
     quality("gzip").or_else(|| quality("*")).is_some_and(|quality| quality > 0.0)
 }
 
-/// Whether the client has this representation already.
+/// Whether `If-None-Match` names this representation.
 fn is_known(request: &HeaderMap, etag: &HeaderValue) -> bool {
     let same = |item: &str| item == "*" || item.trim_start_matches("W/").as_bytes() == etag.as_bytes();
     items(request, header::IF_NONE_MATCH).any(same)
@@ -141,7 +141,7 @@ mod tests {
         assert!(!answer.headers().contains_key(header::CONTENT_ENCODING));
     }
 
-    /// Lambda's answers are JSON: bytes that are no text have to be base64 in it.
+    /// Lambda wraps answers in JSON, where binary bodies must be base64.
     #[tokio::test]
     async fn on_lambda_compressed_bytes_stay_bytes() {
         let file = StaticFile::new("text/css", Bytes::from("a {} ".repeat(100))).expect("a file");

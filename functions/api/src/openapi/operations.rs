@@ -1,4 +1,4 @@
-//! What operations have from the layers around them: credentials, `Idempotency-Key`, limits, one shape of errors.
+//! Documents what the layers add to operations: authentication, `Idempotency-Key`, rate limits, the shape of errors.
 
 use http::Method;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
@@ -9,7 +9,7 @@ use utoipa::openapi::{
 
 use super::schemas;
 
-/// What the parameters of paths look like, by the path up to them.
+/// The patterns of path parameters, by the path up to and including the parameter.
 const PATH_PARAMETERS: [(&str, &str); 7] = [
     ("/v1/api-clients/{id}", "^client_[a-z0-9-]{1,40}_[0-9a-f]{24}$"),
     ("/v1/api-keys/{id}", "^key_[0-9a-f]{24}$"),
@@ -20,7 +20,7 @@ const PATH_PARAMETERS: [(&str, &str); 7] = [
     ("/v1/integrations/{id}/rejected_events/{event_id}", "^[A-Za-z0-9_:-]{1,100}$"),
 ];
 
-/// Adds to an operation what its handler does not say.
+/// Adds to an operation what its handler does not declare.
 pub(super) fn complete(method: &Method, path: &str, operation: &mut Operation) {
     let guarded = operation.security.is_some();
     if guarded {
@@ -44,7 +44,7 @@ pub(super) fn complete(method: &Method, path: &str, operation: &mut Operation) {
         answers(operation, "413", "`payload_too_large`");
         answers(operation, "415", "`unsupported_media_type`");
     }
-    // Open to all: an operation that says nothing would be understood to ask for what the document asks for.
+    // An empty list declares an open operation; a missing one would inherit from the document.
     operation.security.get_or_insert_default();
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(parameter) = parameter {
@@ -58,7 +58,7 @@ pub(super) fn complete(method: &Method, path: &str, operation: &mut Operation) {
     }
 }
 
-/// A body that may be missing is not one that may be `null`.
+/// An optional body may be missing, but not `null`.
 fn without_null(content: &mut RefOr<Content>) {
     let RefOr::T(content) = content else { return };
     if let Some(RefOr::T(Schema::OneOf(one))) = &content.schema
@@ -73,7 +73,7 @@ fn answers(operation: &mut Operation, status: &str, description: &str) {
     operation.responses.responses.entry(status.to_owned()).or_insert(response.into());
 }
 
-/// Says what a parameter of the path looks like.
+/// Sets the pattern of a path parameter.
 fn limit(path: &str, parameter: &mut Parameter) {
     if parameter.parameter_in != ParameterIn::Path {
         return;
@@ -86,20 +86,20 @@ fn limit(path: &str, parameter: &mut Parameter) {
     }
 }
 
-/// Adds the headers that a response has, and the two forms of an error.
+/// Adds the headers of a response, and the two media types of an error.
 fn shape(status: &str, response: &mut Response) {
     let mut header = |name: &str, schema: Object, description: &str| {
         let header = HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build();
         response.headers.insert(name.to_owned(), header.into());
     };
     let id = text().pattern(Some("^req_[0-9a-f]{32}$")).build();
-    header("x-request-id", id, "Names the request, in errors and in the logs too");
+    header("x-request-id", id, "The id of the request, also in errors and in logs");
     if matches!(status, "429" | "503") {
         let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(86_400)).build();
-        header("Retry-After", seconds, "Seconds until it is worth another try");
+        header("Retry-After", seconds, "Seconds to wait before the next attempt");
     }
     if status == "401" {
-        header("WWW-Authenticate", text().build(), "The ways to authenticate");
+        header("WWW-Authenticate", text().build(), "The supported authentication schemes");
     }
     for content in response.content.values_mut() {
         if let RefOr::T(Content { schema: Some(schema), .. }) = content {

@@ -1,17 +1,17 @@
-//! What schemas say that are made of types without fields.
+//! Corrections to schemas that the derive macros cannot express.
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ArrayItems, Object, Schema, SchemaType, Type};
 
-/// Says of each object without fields of its own that it may have any: a generator would make an empty class of it.
+/// Marks objects without declared properties as open. Generators would make empty classes of them.
 pub(super) fn open(schema: &mut RefOr<Schema>) {
     let RefOr::T(schema) = schema else { return };
     match schema {
         Schema::Object(object) => {
             object.properties.values_mut().for_each(open);
-            // What is left out of a change stays, and `null` takes it away: a client must not send the one for the other.
+            // In a patch, a missing field is kept and `null` removes it: a client must not send `null` by default.
             object.default = object.default.take().filter(|default| !default.is_null());
-            // Names are text in any case.
+            // Property names are always strings.
             object.property_names = None;
             if has_any_fields(object) {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(true)));
@@ -29,7 +29,7 @@ pub(super) fn open(schema: &mut RefOr<Schema>) {
     }
 }
 
-/// Whether nothing is said about its fields, or only that further ones may be anything.
+/// Whether the object accepts properties of any type.
 fn has_any_fields(object: &Object) -> bool {
     let is_object = match &object.schema_type {
         SchemaType::Type(of) => *of == Type::Object,

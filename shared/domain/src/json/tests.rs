@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// JSON as a tree, with names as they are written.
+/// JSON as a tree; keys are kept in their escaped form.
 #[derive(Clone, Debug)]
 enum Tree {
     Leaf(&'static str),
@@ -12,7 +12,7 @@ enum Tree {
     Object(Vec<(String, Tree)>),
 }
 
-/// A name in one of the ways it can be written; the letters are few, so that names repeat.
+/// A key, possibly with escapes. The alphabet is small, so that keys repeat.
 fn name() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "a",
@@ -60,7 +60,7 @@ impl Tree {
         }
     }
 
-    /// Every name that is there twice, by its pointer.
+    /// The pointers of all duplicate keys.
     fn repeated(&self, at: &str, found: &mut Vec<String>) {
         match self {
             Self::Leaf(_) => {}
@@ -101,7 +101,7 @@ fn units(name: &str) -> Vec<u16> {
     units
 }
 
-/// The marks that half a surrogate pair leaves differ in number between the two ways to show it.
+/// Lone surrogates are shown as replacement characters, whose number differs between the two decoders.
 fn without_marks(pointer: &str) -> String {
     pointer.replace('\u{fffd}', "")
 }
@@ -125,7 +125,7 @@ proptest! {
     #[test]
     fn compacting_changes_layout_only(tree in tree(), space in "[ \n\t\r]{0,2}") {
         let raw = |text: String| RawValue::from_string(text).expect("JSON");
-        // The buffers of one walk do not show in the next.
+        // An aborted scan must not affect the next one.
         let mut scanner = Scanner::default();
         let _ = scanner.check(r#"{"a":{"a":[1,{"b":1,"\u0062":2"#);
         if let Ok(small) = scanner.compact(&raw(tree.text(&space))) {
