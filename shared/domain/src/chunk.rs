@@ -1,8 +1,10 @@
 //! Chunks: up to a thousand events, compressed, as one record of the log or one message of a queue.
 
+use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::io;
 
+use serde::Serialize;
 use zstd::bulk::{Compressor, Decompressor};
 
 use super::event::Event;
@@ -46,8 +48,8 @@ pub struct Unreadable(String);
 ///
 /// # Errors
 /// Never for events that were parsed from JSON; the signature says what the libraries say.
-pub fn encode(events: &[Event], effort: Effort) -> Result<Vec<u8>, Unreadable> {
-    let mut raw = Vec::with_capacity(events.iter().map(raw_size).sum());
+pub fn encode<E: Borrow<Event> + Serialize>(events: &[E], effort: Effort) -> Result<Vec<u8>, Unreadable> {
+    let mut raw = Vec::with_capacity(events.iter().map(|event| raw_size(event.borrow())).sum());
     serde_json::to_writer(&mut raw, events).map_err(|e| Unreadable(e.to_string()))?;
     compress(&raw, effort).map_err(|e| Unreadable(e.to_string()))
 }
@@ -92,7 +94,7 @@ pub fn raw_size(event: &Event) -> usize {
 }
 
 /// Events and what [`encode`] made of them.
-pub type Pack = (Vec<Event>, Vec<u8>);
+pub type Pack<E = Event> = (Vec<E>, Vec<u8>);
 
 /// Splits events, in order, into groups that [`encode`] to no more than `max_encoded` bytes each.
 ///
@@ -100,16 +102,16 @@ pub type Pack = (Vec<Event>, Vec<u8>);
 ///
 /// # Errors
 /// [`Unreadable`] as of [`encode`].
-pub fn pack(
-    events: Vec<Event>,
+pub fn pack<E: Borrow<Event> + Serialize>(
+    events: Vec<E>,
     (max_events, max_encoded): (usize, usize),
     effort: Effort,
-) -> Result<Vec<Pack>, Unreadable> {
+) -> Result<Vec<Pack<E>>, Unreadable> {
     let mut packed = Vec::new();
-    let mut group: Vec<Event> = Vec::new();
+    let mut group: Vec<E> = Vec::new();
     let mut size = 0;
     for event in events {
-        let bytes = raw_size(&event);
+        let bytes = raw_size(event.borrow());
         if !group.is_empty() && (group.len() == max_events || size + bytes > MAX_RAW_BYTES) {
             seal(std::mem::take(&mut group), max_encoded, effort, &mut packed)?;
             size = 0;
@@ -123,7 +125,12 @@ pub fn pack(
     Ok(packed)
 }
 
-fn seal(mut group: Vec<Event>, max_encoded: usize, effort: Effort, packed: &mut Vec<Pack>) -> Result<(), Unreadable> {
+fn seal<E: Borrow<Event> + Serialize>(
+    mut group: Vec<E>,
+    max_encoded: usize,
+    effort: Effort,
+    packed: &mut Vec<Pack<E>>,
+) -> Result<(), Unreadable> {
     let body = encode(&group, effort)?;
     if body.len() <= max_encoded || group.len() == 1 {
         packed.push((group, body));

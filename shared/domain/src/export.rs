@@ -42,6 +42,15 @@ pub struct Plan {
     pub by_size: bool,
 }
 
+/// A probe of a bucket that failed too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Counts the probes since the suspension, from 0.
+    pub number: u32,
+    /// When it is due.
+    pub at: Millis,
+}
+
 /// How far the export of one route has come.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cursor {
@@ -59,6 +68,9 @@ pub struct Cursor {
     pub ends_at: Option<Millis>,
     /// The file being written.
     pub plan: Option<Plan>,
+    /// The next probe, while the bucket is suspended.
+    #[serde(default)]
+    pub probe: Option<Probe>,
     /// Goes up with each write; a write names the one it read.
     pub revision: u64,
 }
@@ -68,7 +80,13 @@ impl Cursor {
     #[must_use]
     pub fn is_due(&self, now: Millis, interval: Duration, grace: Duration) -> bool {
         let window_over = self.ends_at.is_some_and(|end| now >= end.plus(grace));
-        !self.is_complete() && (self.plan.is_some() || window_over || now.since(self.closed_at) >= interval)
+        !self.is_complete() && !self.waits_for_probe(now) && (self.plan.is_some() || window_over || now.since(self.closed_at) >= interval)
+    }
+
+    /// Whether the bucket is suspended and its next probe is not due.
+    #[must_use]
+    pub fn waits_for_probe(&self, now: Millis) -> bool {
+        self.probe.is_some_and(|probe| now < probe.at)
     }
 
     /// Whether everything of a temporary route's window is in files.
@@ -85,12 +103,10 @@ impl Cursor {
     }
 }
 
-/// The key of a new file: `{key_prefix}/{tenant}/{epoch millis}-data-{random}.export`.
+/// The name of a new file: `{tenant}/{epoch millis}-data-{random}.export`.
 #[must_use]
-pub fn file_key(prefix: &str, tenant: &TenantId, now: Millis, random: [u8; 8]) -> String {
-    let prefix = prefix.trim_matches('/');
-    let separator = if prefix.is_empty() { "" } else { "/" };
-    format!("{prefix}{separator}{tenant}/{}-data-{}.export", now.0, hex::encode(random))
+pub fn file_name(tenant: &TenantId, now: Millis, random: [u8; 8]) -> String {
+    format!("{tenant}/{}-data-{}.export", now.0, hex::encode(random))
 }
 
 #[cfg(test)]
@@ -98,11 +114,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_the_contracts() {
+    fn names_are_the_contracts() {
         let tenant = "acme".parse().expect("tenant");
-        let key = file_key("/a/b/", &tenant, Millis(17), [0xab; 8]);
-        assert_eq!(key, "a/b/acme/17-data-abababababababab.export");
-        assert_eq!(file_key("", &tenant, Millis(1), [0; 8]), "acme/1-data-0000000000000000.export");
+        assert_eq!(file_name(&tenant, Millis(17), [0xab; 8]), "acme/17-data-abababababababab.export");
     }
 
     #[test]
@@ -118,12 +132,17 @@ mod tests {
             closed_at: Millis(1_000),
             ends_at: None,
             plan: None,
+            probe: None,
             revision: 0,
         };
         let (interval, grace) = (Duration::from_secs(300), Duration::from_secs(5));
         assert!(!cursor.is_due(Millis(300_999), interval, grace));
         assert!(cursor.is_due(Millis(301_000), interval, grace));
         assert_eq!(cursor.limit(Millis(301_000), grace), Millis(296_000));
+        cursor.probe = Some(Probe { number: 0, at: Millis(400_000) });
+        assert!(!cursor.is_due(Millis(399_999), interval, grace));
+        assert!(cursor.is_due(Millis(400_000), interval, grace));
+        cursor.probe = None;
         cursor.ends_at = Some(Millis(50_000));
         assert!(!cursor.is_due(Millis(54_999), interval, grace));
         assert!(cursor.is_due(Millis(55_000), interval, grace));

@@ -58,8 +58,8 @@ pub(super) struct Waiting {
     pub(super) answer: oneshot::Sender<Result<Vec<Receipt>, Arc<EngineError>>>,
 }
 
-/// A scope's turn, and a place among the writers.
-pub(super) type Turn = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+/// The right to commit for a scope, and a permit of the writers.
+pub(super) type CommitPermit = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 /// Commits under way at once, each of another scope: one writes while the next of its scope gathers.
 const WRITERS: usize = 8;

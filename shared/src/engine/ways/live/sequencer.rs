@@ -1,7 +1,7 @@
-//! Turns: the events of a stretch of the log go one after the other.
+//! Sends the events of a stretch of the log one after the other.
 //!
-//! A target that answers quickly gets the next event once it has answered. A slow one would need days for a long gap:
-//! it gets 200 a second, in the order they were sent.
+//! A target that responds quickly gets the next event after its response. A slow one would need days for a long gap: it
+//! gets 200 events a second, in the order of the log.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,31 +10,31 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What usually answers within this time is quick.
+/// A target that usually responds within this time is quick.
 const QUICK: Duration = Duration::from_millis(10);
-/// So long a quick target's answer is waited for: it, or we, may be busy for a moment.
+/// How long to wait for a quick target: either side may be busy for a moment.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// So long after an event began, the next one goes to a slow target.
+/// The time between the starts of two events to a slow target.
 const SPACING: Duration = Duration::from_millis(5);
-/// What one answer counts for at most: a pause makes nobody slow.
+/// The most that one response counts for: a single pause makes no target slow.
 const MAX_NOTED: Duration = Duration::from_millis(50);
 
-/// The turns of one stretch.
+/// Orders the events of one stretch.
 #[derive(Clone, Debug)]
-pub(super) struct Turns {
+pub(super) struct Sequencer {
     gate: Arc<Semaphore>,
-    /// How long answers took lately, in microseconds.
+    /// How long responses took lately, in microseconds.
     usual: Arc<AtomicU32>,
 }
 
 /// An event's turn.
 #[derive(Debug)]
 pub(super) struct Turn {
-    turns: Turns,
+    sequencer: Sequencer,
     held: OwnedSemaphorePermit,
 }
 
-impl Turns {
+impl Sequencer {
     pub(super) fn new() -> Self {
         Self { gate: Arc::new(Semaphore::new(1)), usual: Arc::default() }
     }
@@ -42,14 +42,14 @@ impl Turns {
     /// Waits for the next turn.
     pub(super) async fn next(self) -> Option<Turn> {
         let held = Arc::clone(&self.gate).acquire_owned().await.ok()?;
-        Some(Turn { turns: self, held })
+        Some(Turn { sequencer: self, held })
     }
 
     fn is_quick(&self) -> bool {
         u128::from(self.usual.load(Ordering::Relaxed)) <= QUICK.as_micros()
     }
 
-    /// Each answer moves what is usual by an eighth. Two at once may lose one of them: it is an estimate.
+    /// Each response moves the average by an eighth. Of two at once one may be lost: it is an estimate.
     fn note(&self, took: Duration) {
         let took = u32::try_from(took.min(MAX_NOTED).as_micros()).unwrap_or(u32::MAX);
         let usual = self.usual.load(Ordering::Relaxed);
@@ -58,20 +58,20 @@ impl Turns {
 }
 
 impl Turn {
-    /// Does an event's work; the turn is the next one's when that is done, or takes too long.
+    /// Sends an event; the next one's turn comes when that is done, or takes too long.
     pub(super) async fn take<T>(self, work: impl Future<Output = T>) -> T {
-        let Self { turns, held } = self;
-        let (begun, quick, mut work) = (Instant::now(), turns.is_quick(), pin!(work));
+        let Self { sequencer, held } = self;
+        let (begun, quick, mut work) = (Instant::now(), sequencer.is_quick(), pin!(work));
         let done = tokio::time::timeout(if quick { PATIENCE } else { SPACING }, &mut work).await;
         if quick || done.is_ok() {
-            turns.note(begun.elapsed());
+            sequencer.note(begun.elapsed());
         }
         drop(held);
         match done {
             Ok(done) => done,
             Err(_) => {
                 let done = work.await;
-                turns.note(begun.elapsed());
+                sequencer.note(begun.elapsed());
                 done
             }
         }
@@ -87,10 +87,10 @@ mod tests {
 
     /// Sends so many events to a target that takes so long; gives when each began and ended.
     async fn send(count: usize, takes: impl Fn(usize) -> Duration) -> Vec<(Duration, Duration)> {
-        let (turns, begun) = (Turns::new(), Instant::now());
+        let (sequencer, begun) = (Sequencer::new(), Instant::now());
         let events = stream::iter(0..count).then(|n| {
-            let turns = turns.clone();
-            async move { (n, turns.next().await.expect("never closed")) }
+            let sequencer = sequencer.clone();
+            async move { (n, sequencer.next().await.expect("never closed")) }
         });
         let work = |n: usize| {
             let takes = takes(n);
