@@ -13,6 +13,7 @@ pub mod filter;
 pub mod ids;
 pub mod integration;
 pub mod ordering;
+pub mod partition;
 pub mod retry;
 pub mod route;
 pub mod schema;

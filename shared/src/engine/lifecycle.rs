@@ -14,7 +14,6 @@ use crate::queue::{Outgoing, Queue, ReplayMessage};
 use crate::store::StoreError;
 use crate::store::endings::Ending;
 use crate::store::journal::Journal;
-use crate::store::letters::Fate;
 use crate::store::routes::{CreateError, Routes};
 
 /// How far ahead a route's first live moment is set. The answer waits for it, so whatever is published after the
@@ -220,13 +219,7 @@ pub async fn delete(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Resu
         }
         // Then they write nothing more about it either.
         let_go(app, &route).await;
-        app.endings.forget(scope, &route.uid).await?;
-        app.exports.delete(scope, &route.uid).await?;
-        app.ordered.delete(scope, &route.uid).await?;
-        app.letters.clear(scope, Fate::Rejected, &route.uid).await?;
-        app.letters.clear(scope, Fate::Dead, &route.uid).await?;
-        app.parked.clear(scope, &route.uid).await?;
-        app.journal.clear(scope, &route.uid).await?;
+        app.routes.forget_route(scope, &route.uid).await?;
         return Ok(true);
     }
     Err(StoreError::Conflict.into())

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::{Db, Key, StoreError, read};
 use crate::deep;
 use crate::domain::event_type::{EventType, MAX_EVENT_TYPES};
+use crate::domain::partition::{AnyPartition as _, ScopeFamily};
 use crate::domain::schema::Schema;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
@@ -88,7 +89,7 @@ pub enum Placed {
 }
 
 fn key(scope: &Scope, sk: impl Into<String>) -> Key {
-    Key::new(scope.partition("event_types"), sk)
+    Key::new(&scope.partition(ScopeFamily::EventTypes), sk)
 }
 
 fn type_key(scope: &Scope, name: &str) -> Key {
@@ -119,11 +120,11 @@ impl EventTypes {
     /// # Errors
     /// [`StoreError`].
     pub async fn page(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Result<Page, StoreError> {
-        let pk = scope.partition("event_types");
+        let pk = scope.partition(ScopeFamily::EventTypes);
         let query = self.db.client.query().table_name(&self.db.tables.config).consistent_read(true);
         let answer = query
             .key_condition_expression("pk = :pk AND begins_with(sk, :type)")
-            .expression_attribute_values(":pk", AttributeValue::S(pk))
+            .expression_attribute_values(":pk", AttributeValue::S(pk.as_str().to_owned()))
             .expression_attribute_values(":type", AttributeValue::S(TYPE.to_owned()))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .set_exclusive_start_key(after.map(|name| type_key(scope, name).attributes()))
@@ -201,7 +202,7 @@ impl EventTypes {
     /// # Errors
     /// [`StoreError`].
     pub async fn clear(&self, scope: &Scope) -> Result<(), StoreError> {
-        self.db.clear(&self.db.tables.config, &scope.partition("event_types")).await
+        self.db.clear(&self.db.tables.config, &scope.partition(ScopeFamily::EventTypes)).await
     }
 
     /// A write of the version record: a new version, and so many types more.

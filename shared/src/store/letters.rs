@@ -7,11 +7,12 @@ use serde_json::value::RawValue;
 
 use super::{Db, Key, StoreError};
 use crate::domain::event::Event;
+use crate::domain::partition::{Partition, RouteFamily};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
 /// How many rejected events of a route are kept and shown.
-pub const SHOWN: i32 = 30;
+pub const SHOWN: usize = 30;
 const KEPT: Duration = Duration::from_secs(31 * 86_400);
 
 /// An event that a target did not take, with what the target said last.
@@ -58,15 +59,15 @@ pub struct Letters {
     db: Db,
 }
 
-fn partition(scope: &Scope, route: &str, fate: Fate) -> String {
+fn partition(scope: &Scope, route: &str, fate: Fate) -> Partition {
     match fate {
-        Fate::Rejected => scope.partition(format_args!("rejected#{route}")),
-        Fate::Dead => scope.partition(format_args!("dead#{route}")),
+        Fate::Rejected => scope.route_partition(RouteFamily::Rejected, route),
+        Fate::Dead => scope.route_partition(RouteFamily::Dead, route),
     }
 }
 
 fn key(scope: &Scope, fate: Fate, letter: &Letter) -> Key {
-    Key::new(partition(scope, &letter.route, fate), format!("{:013}#{}", letter.at.0, letter.event.id))
+    Key::new(&partition(scope, &letter.route, fate), format!("{:013}#{}", letter.at.0, letter.event.id))
 }
 
 impl Letters {
@@ -112,7 +113,7 @@ impl Letters {
         let pk = partition(scope, route, fate);
         let records: Vec<Record> = self.db.newest(&self.db.tables.activity, &pk, 2 * SHOWN).await?;
         let mut dropped = Vec::new();
-        for record in records.into_iter().skip(SHOWN as usize) {
+        for record in records.into_iter().skip(SHOWN) {
             let letter = letter(record)?;
             if self.discard(scope, fate, &letter).await? {
                 dropped.push(letter);
@@ -142,14 +143,6 @@ impl Letters {
     /// [`StoreError`].
     pub async fn discard(&self, scope: &Scope, fate: Fate, letter: &Letter) -> Result<bool, StoreError> {
         self.db.delete(&self.db.tables.activity, &key(scope, fate, letter)).await
-    }
-
-    /// Deletes every letter of a route.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn clear(&self, scope: &Scope, fate: Fate, route: &str) -> Result<(), StoreError> {
-        self.db.clear(&self.db.tables.activity, &partition(scope, route, fate)).await
     }
 }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Db, Item, Key, StoreError, read};
 use crate::deep;
 use crate::domain::filter::Filter;
+use crate::domain::partition::ScopeFamily;
 use crate::domain::route::{Destination, Route, RouteKind};
 use crate::domain::scope::Scope;
 use crate::domain::sealed::Sealed;
@@ -50,7 +51,7 @@ const MAX_CACHED_SCOPES: usize = 10_000;
 /// The routes of every scope.
 #[derive(Clone)]
 pub struct Routes {
-    db: Db,
+    pub(super) db: Db,
     keys: Keyring,
     ports: Ports,
     cache: Arc<Mutex<HashMap<Scope, Known>>>,
@@ -101,7 +102,7 @@ fn attribute(value: &impl Serialize) -> Result<AttributeValue, StoreError> {
 }
 
 fn key(scope: &Scope, kind: RouteKind, id: &str) -> Key {
-    Key::new(scope.partition("routes"), format!("{}#{id}", kind.as_str()))
+    Key::new(&scope.partition(ScopeFamily::Routes), format!("{}#{id}", kind.as_str()))
 }
 
 impl Routes {
@@ -156,7 +157,7 @@ impl Routes {
     /// # Errors
     /// [`StoreError`].
     pub async fn snapshot_and_failures(&self, scope: &Scope) -> Result<(Arc<Snapshot>, Failures), StoreError> {
-        let (version_key, looked_at) = (Key::new(scope.partition("routes"), VERSION), Instant::now());
+        let (version_key, looked_at) = (Key::new(&scope.partition(ScopeFamily::Routes), VERSION), Instant::now());
         let item = self.db.item(&self.db.tables.config, &version_key).await?;
         let Some(item) = item else { return Ok(Default::default()) };
         let failures = Failures::of(&item);
@@ -210,7 +211,7 @@ impl Routes {
     }
 
     fn change_version_record(&self, scope: &Scope, change: &str, attribute: &str) -> UpdateItemFluentBuilder {
-        let key = Key::new(scope.partition("routes"), VERSION).attributes();
+        let key = Key::new(&scope.partition(ScopeFamily::Routes), VERSION).attributes();
         let update = self.db.client.update_item().table_name(&self.db.tables.config).set_key(Some(key));
         update
             .update_expression(change)
@@ -227,7 +228,7 @@ impl Routes {
     /// # Errors
     /// [`StoreError`].
     pub async fn list(&self, scope: &Scope) -> Result<Vec<Route>, StoreError> {
-        let query = self.db.query(&self.db.tables.config, &scope.partition("routes")).consistent_read(true);
+        let query = self.db.query(&self.db.tables.config, &scope.partition(ScopeFamily::Routes)).consistent_read(true);
         let mut items = query.into_paginator().items().send();
         let mut routes = Vec::new();
         while let Some(item) = items.try_next().await? {
@@ -319,7 +320,7 @@ impl Routes {
     }
 
     fn bump(&self, scope: &Scope) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
-        let key: Item = Key::new(scope.partition("routes"), VERSION).attributes();
+        let key: Item = Key::new(&scope.partition(ScopeFamily::Routes), VERSION).attributes();
         let one = AttributeValue::N("1".to_owned());
         Update::builder().table_name(&self.db.tables.config).set_key(Some(key)).expression_attribute_values(":one", one)
     }
