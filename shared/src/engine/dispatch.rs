@@ -84,7 +84,7 @@ async fn matches(app: &App, scope: &Scope, group: Vec<(usize, DispatchMessage)>)
     let mut matched = Matched::default();
     for (_, message) in group {
         let at = message.chunk.at();
-        let live: Vec<_> = snapshot.routes.iter().filter(|compiled| compiled.route.takes_live(at)).cloned().collect();
+        let live: Vec<_> = snapshot.entries.iter().filter(|compiled| compiled.route.takes_live(at)).cloned().collect();
         if live.is_empty() {
             continue;
         }

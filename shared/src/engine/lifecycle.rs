@@ -211,18 +211,11 @@ pub async fn stop_route(
 /// # Errors
 /// [`EngineError`].
 pub async fn delete(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Result<bool, EngineError> {
-    for _ in 0..TRIES {
-        let Some(route) = app.routes.get(scope, kind, id).await? else { return Ok(false) };
-        match app.routes.delete(scope, &route).await {
-            Err(StoreError::Conflict) => continue,
-            other => other?,
-        }
-        // Then they write nothing more about it either.
-        let_go(app, &route).await;
-        app.routes.forget_route(scope, &route.uid).await?;
-        return Ok(true);
-    }
-    Err(StoreError::Conflict.into())
+    let Some(route) = app.routes.remove(scope, kind, id).await? else { return Ok(false) };
+    // Then they write nothing more about it either.
+    let_go(app, &route).await;
+    app.routes.forget_route(scope, &route.uid).await?;
+    Ok(true)
 }
 
 /// Why a route could not be made.

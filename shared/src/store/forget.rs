@@ -11,7 +11,7 @@ impl Routes {
     /// # Errors
     /// [`StoreError`]; then it may be called again.
     pub async fn forget_route(&self, scope: &Scope, uid: &str) -> Result<(), StoreError> {
-        let db = &self.db;
+        let db = &self.catalogue.db;
         self.clear_failures(scope, uid).await?;
         for global in GlobalPartition::ALL.iter().filter(|global| global.is_of_routes()) {
             db.delete(&db.tables.config, &Key::global(*global, &scope.sort_key(uid))).await?;

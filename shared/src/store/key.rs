@@ -10,7 +10,7 @@ use super::StoreError;
 use crate::domain::partition::{AnyPartition, GlobalPartition, Partition, SortKey};
 
 /// An item as the SDK has it.
-pub(super) type Item = HashMap<String, AttributeValue>;
+pub type Item = HashMap<String, AttributeValue>;
 
 /// The two parts of a record's key.
 #[derive(Clone, Debug)]

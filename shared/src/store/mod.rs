@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod audit;
+pub mod catalogue;
 pub mod claims;
 pub mod counters;
 pub mod credentials;
@@ -25,7 +26,8 @@ pub mod tenants;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 pub use db::Db;
-use key::{Item, Key, binary, read};
+pub use key::Item;
+use key::{Key, binary, read};
 
 /// The names of the tables.
 #[derive(Clone, Debug)]
