@@ -177,7 +177,7 @@ pub(super) async fn keep(
         Fate::Rejected => {
             note(LogAction::EventRejected, reason).await?;
             for old in deliverer.letters.trim(&head.scope, fate, &head.route).await? {
-                let reason = format!("{} {}: only the newest 30 are kept", old.event.name, old.event.id);
+                let reason = format!("{} {}: only the newest 30 are kept", old.name, old.event_id);
                 note(LogAction::RejectedEventDropped, reason).await?;
             }
         }

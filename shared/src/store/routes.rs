@@ -234,7 +234,7 @@ impl Routes {
         &self,
         scope: &Scope,
         key: &RouteKey,
-        change: impl FnMut(&mut Route) -> bool + Send,
+        change: impl FnMut(&mut Route) -> bool,
     ) -> Result<Option<Route>, StoreError> {
         self.catalogue.change(scope, (key.kind.as_str(), &key.id), key.uid.as_deref(), change).await
     }

@@ -142,7 +142,7 @@ impl<R: Record> Catalogue<R> {
         scope: &Scope,
         record: &mut R,
         limit: usize,
-        inherit: impl Fn(&mut R, &R) + Send + Sync,
+        inherit: impl Fn(&mut R, &R),
     ) -> Result<Placed, StoreError> {
         for attempt in 0..TRIES {
             let known = self.get(scope, record.kind(), record.id()).await?;
@@ -177,7 +177,7 @@ impl<R: Record> Catalogue<R> {
         scope: &Scope,
         (kind, id): (&str, &str),
         uid: Option<&str>,
-        mut change: impl FnMut(&mut R) -> bool + Send,
+        mut change: impl FnMut(&mut R) -> bool,
     ) -> Result<Option<R>, StoreError> {
         for attempt in 0..TRIES {
             let Some(mut record) = self.get(scope, kind, id).await? else { return Ok(None) };
