@@ -187,7 +187,7 @@ impl App {
         let queues = Queues::new(clients.sqs.clone(), resources.queues);
         let retention = settings.log_retention;
         let (log, claims) = (EventLog::new(db.clone(), retention), Claims::new(db.clone(), retention));
-        let routes = Routes::new(db.clone(), keys.clone(), ports.clone());
+        let routes = Routes::new(db.clone(), keys.clone());
         let (credentials, tenants) = (Credentials::new(db.clone()), Tenants::new(db.clone()));
         let (exports, journal) = (Exports::new(db.clone()), Journal::new(db.clone()));
         let (letters, parked) = (Letters::new(db.clone()), ParkingLot::new(db.clone()));
@@ -195,7 +195,7 @@ impl App {
         let caller = Caller::new(queues.clone(), ports.clone(), settings.log_grace);
         let client = WebhookClient::new(settings.target_policy, ClientOptions::default())?;
         let sender = Sender::new(client, keys.clone(), ports.clone(), settings.request_timeout);
-        let event_types = EventTypes::new(db.clone(), ports.clone());
+        let event_types = EventTypes::new(db.clone(), keys.clone());
         let parts = Parts {
             publisher: Publisher::new(log.clone(), claims.clone(), queues.clone(), ports.clone(), settings.log_grace),
             deliverer: Deliverer {

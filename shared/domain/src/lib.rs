@@ -15,6 +15,7 @@ pub mod filter;
 pub mod health;
 pub mod ids;
 pub mod ordering;
+pub mod partition;
 pub mod retry;
 pub mod route;
 pub mod schema;

@@ -1,7 +1,7 @@
 //! The boundary of isolation: a tenant and an environment inside it.
 //!
-//! Every key in the database, every queue message and every cache entry begins with a [`Scope`]; nothing else
-//! in the code builds a tenant into a key.
+//! Every key in the database, every queue message and every cache entry begins with a [`Scope`]; the keys are made in
+//! [`crate::partition`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,12 +19,6 @@ impl TenantId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The partition key of one family of records that both environments share, such as credentials.
-    #[must_use]
-    pub fn partition(&self, family: impl fmt::Display) -> String {
-        format!("{self}#both#{family}")
     }
 }
 
@@ -98,16 +92,6 @@ pub struct Scope {
     pub environment: Environment,
 }
 
-impl Scope {
-    /// The partition key of one family of records of this scope.
-    ///
-    /// `#` cannot stand in a tenant's identifier, so no two scopes share a prefix.
-    #[must_use]
-    pub fn partition(&self, family: impl fmt::Display) -> String {
-        format!("{self}#{family}")
-    }
-}
-
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.tenant, self.environment.letter())
@@ -117,12 +101,13 @@ impl fmt::Display for Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::partition::{AnyPartition, ScopeFamily, TenantFamily};
 
     #[test]
     fn a_key_begins_with_tenant_and_environment() {
         let scope = Scope { tenant: "acme".parse().expect("valid"), environment: Environment::Sandbox };
-        assert_eq!(scope.partition("routes"), "acme#s#routes");
-        assert_eq!(scope.tenant.partition("credentials"), "acme#both#credentials");
+        assert_eq!(scope.partition(ScopeFamily::Routes).as_str(), "acme#s#routes");
+        assert_eq!(scope.tenant.partition(TenantFamily::Credentials).as_str(), "acme#both#credentials");
         for bad in ["", "Acme", "a#b", "a/b", &"a".repeat(41)] {
             assert!(bad.parse::<TenantId>().is_err(), "{bad}");
         }

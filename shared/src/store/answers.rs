@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValu
 use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError, read};
+use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
 use crate::domain::sealed::Sealed;
 use crate::domain::time::Millis;
@@ -98,7 +99,7 @@ impl Answers {
         fingerprint: Fingerprint,
         now: Millis,
     ) -> Result<Claim, StoreError> {
-        let key = Key::new(scope.partition(format_args!("answer#{key}")), "answer");
+        let key = Key::new(&scope.partition(ScopeFamily::Answer(key)), "answer");
         let record = Record {
             holder: self.db.ports.unique("once"),
             fingerprint,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError, read};
 use crate::domain::ids::ChunkId;
+use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
@@ -125,9 +126,9 @@ impl Claims {
 }
 
 fn claim_key(scope: &Scope, id: &str) -> Key {
-    Key::new(scope.partition(format_args!("claim#{id}")), "claim")
+    Key::new(&scope.partition(ScopeFamily::Claim(id)), "claim")
 }
 
 fn receipt_key(scope: &Scope, chunk: ChunkId) -> Key {
-    Key::new(scope.partition(format_args!("receipt#{chunk}")), "receipt")
+    Key::new(&scope.partition(ScopeFamily::Receipt(chunk)), "receipt")
 }

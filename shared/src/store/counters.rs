@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValu
 
 use super::{Db, Item, Key, StoreError};
 use crate::domain::allowance::Limit;
+use crate::domain::partition::TenantFamily;
 use crate::domain::scope::TenantId;
 use crate::domain::time::Millis;
 
@@ -37,7 +38,7 @@ impl Counters {
             return Ok(Err(limit.amount));
         }
         let (window, rest) = limit.window_at(now);
-        let key = Key::new(tenant.partition(subject), window.to_string());
+        let key = Key::new(&tenant.partition(TenantFamily::Counter(subject)), window.to_string());
         let number = |n: u64| AttributeValue::N(n.to_string());
         let answer = self
             .db

@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use super::{Db, Key, StoreError};
 use crate::domain::credentials::{Credential, CredentialKind, Grant};
+use crate::domain::partition::TenantFamily;
 use crate::domain::scope::TenantId;
 use crate::ports::Ports;
 
@@ -17,7 +18,7 @@ pub struct Credentials {
 }
 
 pub(super) fn key(tenant: &TenantId, id: &str) -> Key {
-    Key::new(tenant.partition("credentials"), id)
+    Key::new(&tenant.partition(TenantFamily::Credentials), id)
 }
 
 impl Credentials {
@@ -54,7 +55,8 @@ impl Credentials {
     /// # Errors
     /// [`StoreError`].
     pub async fn list(&self, tenant: &TenantId, kind: CredentialKind) -> Result<Vec<Credential>, StoreError> {
-        let mut all: Vec<Credential> = self.db.all(&self.db.tables.config, &tenant.partition("credentials")).await?;
+        let mut all: Vec<Credential> =
+            self.db.all(&self.db.tables.config, &tenant.partition(TenantFamily::Credentials)).await?;
         all.retain(|credential| credential.kind == kind);
         all.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         Ok(all)
@@ -84,6 +86,6 @@ impl Credentials {
     /// # Errors
     /// [`StoreError`].
     pub async fn clear(&self, tenant: &TenantId) -> Result<(), StoreError> {
-        self.db.clear(&self.db.tables.config, &tenant.partition("credentials")).await
+        self.db.clear(&self.db.tables.config, &tenant.partition(TenantFamily::Credentials)).await
     }
 }

@@ -3,11 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError};
+use crate::domain::partition::GlobalPartition;
 use crate::domain::route::RouteKind;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
-
-const PARTITION: &str = "endings";
 
 /// A temporary route's end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,7 +30,7 @@ pub struct Endings {
 }
 
 fn key(scope: &Scope, route: &str) -> Key {
-    Key::new(PARTITION.to_owned(), format!("{scope}#{route}"))
+    Key::global(GlobalPartition::Endings, &scope.sort_key(route))
 }
 
 impl Endings {
@@ -54,7 +53,7 @@ impl Endings {
     /// # Errors
     /// [`StoreError`].
     pub async fn all(&self) -> Result<Vec<Ending>, StoreError> {
-        self.db.all(&self.db.tables.config, PARTITION).await
+        self.db.all(&self.db.tables.config, &GlobalPartition::Endings).await
     }
 
     /// Forgets a route's end.

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::{Db, Key, StoreError};
 use crate::domain::export::Cursor;
+use crate::domain::partition::{GlobalPartition, RouteFamily};
 use crate::domain::scope::Scope;
 
 /// The export cursors of every scope.
@@ -13,14 +14,12 @@ pub struct Exports {
     db: Db,
 }
 
-const PARTITION: &str = "exports";
-
 fn key(scope: &Scope, route: &str) -> Key {
-    Key::new(PARTITION.to_owned(), format!("{scope}#{route}"))
+    Key::global(GlobalPartition::Exports, &scope.sort_key(route))
 }
 
 fn waiting_key(scope: &Scope, route: &str) -> Key {
-    Key::new(scope.partition(format_args!("export#{route}")), "waiting")
+    Key::new(&scope.route_partition(RouteFamily::Export, route), "waiting")
 }
 
 #[derive(Deserialize)]
@@ -56,7 +55,7 @@ impl Exports {
     /// # Errors
     /// [`StoreError`].
     pub async fn all(&self) -> Result<Vec<Cursor>, StoreError> {
-        self.db.all(&self.db.tables.config, PARTITION).await
+        self.db.all(&self.db.tables.config, &GlobalPartition::Exports).await
     }
 
     /// Writes a cursor over the revision it was read at, and raises that revision.
@@ -94,14 +93,5 @@ impl Exports {
     pub async fn waiting(&self, scope: &Scope, route: &str) -> Result<i64, StoreError> {
         let record: Option<Waiting> = self.db.get(&self.db.tables.config, &waiting_key(scope, route)).await?;
         Ok(record.map_or(0, |record| record.waiting))
-    }
-
-    /// Deletes a route's cursor.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn delete(&self, scope: &Scope, route: &str) -> Result<(), StoreError> {
-        self.db.delete(&self.db.tables.config, &waiting_key(scope, route)).await?;
-        self.db.delete(&self.db.tables.config, &key(scope, route)).await.map(|_| ())
     }
 }

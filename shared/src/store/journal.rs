@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError};
 use crate::domain::integration::LogAction;
+use crate::domain::partition::{Partition, RouteFamily};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
 /// How many entries are shown.
-pub const SHOWN: i32 = 50;
+pub const SHOWN: usize = 50;
 const KEPT: Duration = Duration::from_secs(31 * 86_400);
 
 /// One entry.
@@ -37,8 +38,8 @@ pub struct Journal {
     db: Db,
 }
 
-fn partition(scope: &Scope, route: &str) -> String {
-    scope.partition(format_args!("journal#{route}"))
+fn partition(scope: &Scope, route: &str) -> Partition {
+    scope.route_partition(RouteFamily::Journal, route)
 }
 
 impl Journal {
@@ -63,7 +64,7 @@ impl Journal {
         let entry = LogEntry { action, reason: reason.to_owned(), created_at: now };
         let record = Record { entry: &entry, expires_at: now.plus(KEPT).as_secs() };
         let sk = format!("{:013}#{}", now.0, self.db.ports.unique("log"));
-        self.db.put(&self.db.tables.activity, &Key::new(partition(scope, route), sk), &record).await
+        self.db.put(&self.db.tables.activity, &Key::new(&partition(scope, route), sk), &record).await
     }
 
     /// The newest entries.
@@ -72,13 +73,5 @@ impl Journal {
     /// [`StoreError`].
     pub async fn entries(&self, scope: &Scope, route: &str) -> Result<Vec<LogEntry>, StoreError> {
         self.db.newest(&self.db.tables.activity, &partition(scope, route), SHOWN).await
-    }
-
-    /// Deletes the whole log of a route.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn clear(&self, scope: &Scope, route: &str) -> Result<(), StoreError> {
-        self.db.clear(&self.db.tables.activity, &partition(scope, route)).await
     }
 }

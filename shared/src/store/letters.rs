@@ -1,29 +1,38 @@
-//! Events that did not arrive: the rejected ones of a route, and the dead letters of a scope.
+//! Events that did not arrive: the rejected ones of a route, and its dead letters.
+//!
+//! Each has two records: a summary, sorted by time, and the event itself, under its id. So a list reads no payloads,
+//! and one event is found without a search.
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
-use super::{Db, Key, StoreError};
+use super::{Db, Key, StoreError, binary, read};
+use crate::domain::chunk::{self, Effort};
 use crate::domain::event::Event;
+use crate::domain::partition::{Partition, RouteFamily};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
 /// How many rejected events of a route are kept and shown.
-pub const SHOWN: i32 = 30;
+pub const SHOWN: usize = 30;
 const KEPT: Duration = Duration::from_secs(31 * 86_400);
+/// No event's id is longer.
+const MAX_ID_BYTES: usize = 256;
+/// The attribute of the event, compressed.
+const BODY: &str = "body";
 
-/// An event that a target did not take, with what the target said last.
+/// An event that a target did not accept, with the last response.
 #[derive(Clone, Debug)]
 pub struct Letter {
     /// The uid of the route it was for.
     pub route: String,
     /// The event.
     pub event: Event,
-    /// The target's last status, where it answered.
+    /// The target's last status, if it responded.
     pub status: Option<u16>,
-    /// The beginning of the target's last answer, or what went wrong.
+    /// The beginning of the target's last response, or what went wrong.
     pub error: String,
     /// How many attempts were made.
     pub attempts: u32,
@@ -31,16 +40,44 @@ pub struct Letter {
     pub at: Millis,
 }
 
-/// The event's JSON goes as one string: DynamoDB's numbers would lose digits.
+/// A [`Letter`] without its payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The event's id.
+    pub event_id: String,
+    /// The event's name.
+    pub name: String,
+    /// When the event happened.
+    pub published_at: Millis,
+    /// The target's last status, if it responded.
+    pub status: Option<u16>,
+    /// The beginning of the target's last response, or what went wrong.
+    pub error: String,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// When it was given up.
+    pub at: Millis,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Record {
-    route: String,
-    event: String,
-    status: Option<u16>,
-    error: String,
-    attempts: u32,
-    at: Millis,
+    #[serde(flatten)]
+    summary: Summary,
     expires_at: i64,
+}
+
+impl Letter {
+    fn summary(&self) -> Summary {
+        Summary {
+            event_id: self.event.id.clone(),
+            name: self.event.name.clone(),
+            published_at: self.event.published_at,
+            status: self.status,
+            error: self.error.clone(),
+            attempts: self.attempts,
+            at: self.at,
+        }
+    }
 }
 
 /// Which of the two collections.
@@ -52,21 +89,32 @@ pub enum Fate {
     Dead,
 }
 
+impl Fate {
+    fn summaries(self, scope: &Scope, route: &str) -> Partition {
+        let family = match self {
+            Self::Rejected => RouteFamily::Rejected,
+            Self::Dead => RouteFamily::Dead,
+        };
+        scope.route_partition(family, route)
+    }
+
+    fn summary_key(self, scope: &Scope, route: &str, event: &str, at: Millis) -> Key {
+        Key::new(&self.summaries(scope, route), format!("{:013}#{event}", at.0))
+    }
+
+    fn event_key(self, scope: &Scope, route: &str, event: &str) -> Key {
+        let family = match self {
+            Self::Rejected => RouteFamily::RejectedEvents,
+            Self::Dead => RouteFamily::DeadEvents,
+        };
+        Key::new(&scope.route_partition(family, route), event)
+    }
+}
+
 /// Rejected events and dead letters.
 #[derive(Clone, Debug)]
 pub struct Letters {
     db: Db,
-}
-
-fn partition(scope: &Scope, route: &str, fate: Fate) -> String {
-    match fate {
-        Fate::Rejected => scope.partition(format_args!("rejected#{route}")),
-        Fate::Dead => scope.partition(format_args!("dead#{route}")),
-    }
-}
-
-fn key(scope: &Scope, fate: Fate, letter: &Letter) -> Key {
-    Key::new(partition(scope, &letter.route, fate), format!("{:013}#{}", letter.at.0, letter.event.id))
 }
 
 impl Letters {
@@ -76,52 +124,68 @@ impl Letters {
         Self { db }
     }
 
-    /// Keeps a letter; the same event of the same route replaces the one kept before.
+    /// Keeps an event; it replaces what was kept of the same event and route before.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn keep(&self, scope: &Scope, fate: Fate, letter: &Letter) -> Result<(), StoreError> {
-        let event = serde_json::to_string(&letter.event).map_err(|e| StoreError::Malformed(e.to_string()))?;
-        let record = Record {
-            route: letter.route.clone(),
-            event,
-            status: letter.status,
-            error: letter.error.clone(),
-            attempts: letter.attempts,
-            at: letter.at,
-            expires_at: letter.at.plus(KEPT).as_secs(),
-        };
-        self.db.put(&self.db.tables.activity, &key(scope, fate, letter), &record).await
+        let (route, id) = (&letter.route, &letter.event.id);
+        let record = Record { summary: letter.summary(), expires_at: letter.at.plus(KEPT).as_secs() };
+        // The event first: every event that is listed can be read.
+        let before = self.put_event(&fate.event_key(scope, route, id), &record, &letter.event).await?;
+        let key = fate.summary_key(scope, route, id, letter.at);
+        self.db.put(&self.db.tables.activity, &key, &record).await?;
+        match before.filter(|before| before.at != letter.at) {
+            Some(Summary { at, .. }) => self.delete_summary(scope, fate, (route, id), at).await.map(|_| ()),
+            None => Ok(()),
+        }
     }
 
-    /// The newest letters of a route.
+    /// Puts the event; gives what was there before.
+    async fn put_event(&self, key: &Key, record: &Record, event: &Event) -> Result<Option<Summary>, StoreError> {
+        let body = chunk::encode(std::slice::from_ref(event), Effort::Log);
+        let mut item = key.item(record)?;
+        item.insert(BODY.to_owned(), binary(body.map_err(|e| StoreError::Malformed(e.to_string()))?));
+        let put = self.db.client.put_item().table_name(&self.db.tables.activity).set_item(Some(item));
+        let put = put.return_values(ReturnValue::AllOld).return_consumed_capacity(ReturnConsumedCapacity::Total);
+        put.send().await?.attributes.map(|item| Ok(read::<Record>(item)?.summary)).transpose()
+    }
+
+    /// The newest of a route.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn newest(&self, scope: &Scope, fate: Fate, route: &str) -> Result<Vec<Letter>, StoreError> {
-        let pk = partition(scope, route, fate);
-        let records: Vec<Record> = self.db.newest(&self.db.tables.activity, &pk, SHOWN).await?;
-        records.into_iter().map(letter).collect()
+    pub async fn newest(&self, scope: &Scope, fate: Fate, route: &str) -> Result<Vec<Summary>, StoreError> {
+        self.summaries(scope, fate, route, SHOWN).await
     }
 
-    /// Deletes the oldest letters of a route until only as many are left as are shown; gives those deleted.
+    async fn summaries(
+        &self,
+        scope: &Scope,
+        fate: Fate,
+        route: &str,
+        limit: usize,
+    ) -> Result<Vec<Summary>, StoreError> {
+        let records: Vec<Record> =
+            self.db.newest(&self.db.tables.activity, &fate.summaries(scope, route), limit).await?;
+        Ok(records.into_iter().map(|record| record.summary).collect())
+    }
+
+    /// Deletes the oldest of a route until only as many are left as are shown; gives those deleted.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn trim(&self, scope: &Scope, fate: Fate, route: &str) -> Result<Vec<Letter>, StoreError> {
-        let pk = partition(scope, route, fate);
-        let records: Vec<Record> = self.db.newest(&self.db.tables.activity, &pk, 2 * SHOWN).await?;
+    pub async fn trim(&self, scope: &Scope, fate: Fate, route: &str) -> Result<Vec<Summary>, StoreError> {
         let mut dropped = Vec::new();
-        for record in records.into_iter().skip(SHOWN as usize) {
-            let letter = letter(record)?;
-            if self.discard(scope, fate, &letter).await? {
-                dropped.push(letter);
+        for old in self.summaries(scope, fate, route, 2 * SHOWN).await?.into_iter().skip(SHOWN) {
+            if self.delete(scope, fate, (route, &old.event_id), old.at).await? {
+                dropped.push(old);
             }
         }
         Ok(dropped)
     }
 
-    /// The letter of an event, if it is among the newest.
+    /// What is kept of an event.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -132,35 +196,58 @@ impl Letters {
         route: &str,
         event: &str,
     ) -> Result<Option<Letter>, StoreError> {
-        let letters = self.newest(scope, fate, route).await?;
-        Ok(letters.into_iter().find(|letter| letter.event.id == event))
+        // The id may come from a path: the database refuses keys that are empty or too long.
+        if !(1..=MAX_ID_BYTES).contains(&event.len()) {
+            return Ok(None);
+        }
+        let item = self.db.item(&self.db.tables.activity, &fate.event_key(scope, route, event)).await?;
+        let Some(item) = item else { return Ok(None) };
+        let body = item.get(BODY).and_then(|body| body.as_b().ok());
+        let body = body.ok_or_else(|| StoreError::Malformed("no event".to_owned()))?;
+        let events = chunk::decode(body.as_ref()).map_err(|e| StoreError::Malformed(e.to_string()))?;
+        let event = events.into_iter().next().ok_or_else(|| StoreError::Malformed("no event".to_owned()))?;
+        let Summary { status, error, attempts, at, .. } = read::<Record>(item)?.summary;
+        Ok(Some(Letter { route: route.to_owned(), event, status, error, attempts, at }))
     }
 
-    /// Deletes a letter; `false` where somebody else was first.
+    /// Deletes what is kept of an event; `false` if somebody else was first.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn discard(&self, scope: &Scope, fate: Fate, letter: &Letter) -> Result<bool, StoreError> {
-        self.db.delete(&self.db.tables.activity, &key(scope, fate, letter)).await
+        self.delete(scope, fate, (&letter.route, &letter.event.id), letter.at).await
     }
 
-    /// Deletes every letter of a route.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn clear(&self, scope: &Scope, fate: Fate, route: &str) -> Result<(), StoreError> {
-        self.db.clear(&self.db.tables.activity, &partition(scope, route, fate)).await
+    async fn delete(
+        &self,
+        scope: &Scope,
+        fate: Fate,
+        (route, event): (&str, &str),
+        at: Millis,
+    ) -> Result<bool, StoreError> {
+        let delete = self.db.client.delete_item().table_name(&self.db.tables.activity);
+        let deleted = delete
+            .set_key(Some(fate.event_key(scope, route, event).attributes()))
+            // It may have been given up once more meanwhile.
+            .condition_expression("#at = :at")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_values(":at", AttributeValue::S(at.to_string()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match deleted.map_err(StoreError::from) {
+            Ok(_) | Err(StoreError::Conflict) => self.delete_summary(scope, fate, (route, event), at).await,
+            Err(error) => Err(error),
+        }
     }
-}
 
-fn letter(record: Record) -> Result<Letter, StoreError> {
-    let event: Box<RawValue> = RawValue::from_string(record.event).map_err(|e| StoreError::Malformed(e.to_string()))?;
-    Ok(Letter {
-        route: record.route,
-        event: serde_json::from_str(event.get()).map_err(|e| StoreError::Malformed(e.to_string()))?,
-        status: record.status,
-        error: record.error,
-        attempts: record.attempts,
-        at: record.at,
-    })
+    async fn delete_summary(
+        &self,
+        scope: &Scope,
+        fate: Fate,
+        (route, event): (&str, &str),
+        at: Millis,
+    ) -> Result<bool, StoreError> {
+        self.db.delete(&self.db.tables.activity, &fate.summary_key(scope, route, event, at)).await
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError};
 use crate::domain::ordering::Progress;
+use crate::domain::partition::RouteFamily;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
@@ -38,11 +39,11 @@ pub struct Ordered {
 }
 
 fn key(scope: &Scope, route: &str) -> Key {
-    Key::new(scope.partition(format_args!("ordered#{route}")), "progress")
+    Key::new(&scope.route_partition(RouteFamily::Ordered, route), "progress")
 }
 
 fn circling_key(scope: &Scope, route: &str) -> Key {
-    Key::new(scope.partition(format_args!("ordered#{route}")), "circling")
+    Key::new(&scope.route_partition(RouteFamily::Ordered, route), "circling")
 }
 
 impl Ordered {

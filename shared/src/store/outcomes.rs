@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError, binary};
 use crate::domain::chunk::{self, Effort};
+use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
@@ -38,10 +39,6 @@ pub struct Outcomes {
     db: Db,
 }
 
-fn partition(scope: &Scope, day: i64) -> String {
-    scope.partition(format_args!("outcomes#{day}"))
-}
-
 impl Outcomes {
     /// Over the activity table.
     #[must_use]
@@ -62,7 +59,7 @@ impl Outcomes {
             return Box::pin(self.record(scope, two, now)).await;
         }
         let sk = format!("{:013}#{}", now.0, self.db.ports.unique("out"));
-        let mut item = Key::new(partition(scope, now.day()), sk).attributes();
+        let mut item = Key::new(&scope.partition(ScopeFamily::Outcomes { day: now.day() }), sk).attributes();
         item.insert("body".to_owned(), binary(body));
         item.insert("expires_at".to_owned(), AttributeValue::N(now.plus(KEPT).as_secs().to_string()));
         let put = self.db.client.put_item().table_name(&self.db.tables.activity).set_item(Some(item));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
 
 use super::{Db, Key, StoreError};
+use crate::domain::partition::RouteFamily;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
@@ -60,7 +61,7 @@ impl Pace {
         now: Millis,
     ) -> Result<Option<i64>, StoreError> {
         let number = |n: i64| AttributeValue::N(n.to_string());
-        let key = Key::new(scope.partition(format_args!("pace#{route}")), "pace");
+        let key = Key::new(&scope.route_partition(RouteFamily::RateLimiter, route), "pace");
         let mut update =
             self.db.client.update_item().table_name(&self.db.tables.activity).set_key(Some(key.attributes()));
         update = if change.contains(":length") {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError};
+use crate::domain::partition::{Partition, RouteFamily};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
@@ -31,8 +32,8 @@ pub struct ParkingLot {
     db: Db,
 }
 
-fn partition(scope: &Scope, route: &str) -> String {
-    scope.partition(format_args!("parked#{route}"))
+fn partition(scope: &Scope, route: &str) -> Partition {
+    scope.route_partition(RouteFamily::Parked, route)
 }
 
 impl ParkingLot {
@@ -49,7 +50,7 @@ impl ParkingLot {
     pub async fn park(&self, scope: &Scope, route: &str, message: String, now: Millis) -> Result<(), StoreError> {
         let sk = format!("{:013}#{}", now.0, self.db.ports.unique("park"));
         let record = Record { sk: sk.clone(), message, expires_at: now.plus(KEPT).as_secs() };
-        self.db.put(&self.db.tables.activity, &Key::new(partition(scope, route), sk), &record).await
+        self.db.put(&self.db.tables.activity, &Key::new(&partition(scope, route), sk), &record).await
     }
 
     /// The oldest parked messages of a route, some at a time.
@@ -68,15 +69,7 @@ impl ParkingLot {
     /// # Errors
     /// [`StoreError`].
     pub async fn forget(&self, scope: &Scope, route: &str, parked: &Parked) -> Result<(), StoreError> {
-        let key = Key::new(partition(scope, route), parked.sk.clone());
+        let key = Key::new(&partition(scope, route), parked.sk.clone());
         self.db.delete(&self.db.tables.activity, &key).await.map(|_| ())
-    }
-
-    /// Forgets everything that is parked for a route.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn clear(&self, scope: &Scope, route: &str) -> Result<(), StoreError> {
-        self.db.clear(&self.db.tables.activity, &partition(scope, route)).await
     }
 }

@@ -5,10 +5,9 @@ use serde::Serialize;
 
 use super::{Db, Key, StoreError, credentials};
 use crate::domain::credentials::Credential;
+use crate::domain::partition::GlobalPartition;
 use crate::domain::scope::TenantId;
 use crate::domain::tenant::Tenant;
-
-const PARTITION: &str = "tenants";
 
 /// Every tenant.
 #[derive(Clone, Debug)]
@@ -17,7 +16,7 @@ pub struct Tenants {
 }
 
 fn key(tenant: &TenantId) -> Key {
-    Key::new(PARTITION.to_owned(), tenant.as_str())
+    Key::global(GlobalPartition::Tenants, &tenant.sort_key())
 }
 
 impl Tenants {
@@ -59,7 +58,7 @@ impl Tenants {
     /// # Errors
     /// [`StoreError`].
     pub async fn all(&self) -> Result<Vec<Tenant>, StoreError> {
-        self.db.all(&self.db.tables.config, PARTITION).await
+        self.db.all(&self.db.tables.config, &GlobalPartition::Tenants).await
     }
 
     /// Writes a tenant over the revision it was read at, and raises that revision.

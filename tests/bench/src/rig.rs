@@ -63,7 +63,7 @@ impl Rig {
     pub(crate) async fn route(&self, id: &str) -> Result<(Route, u32)> {
         let (snapshot, failures) = self.system.app.routes.snapshot_and_failures(&self.scope()?).await?;
         let compiled =
-            snapshot.routes.iter().find(|compiled| compiled.route.id == id).context("the webhook is gone")?;
+            snapshot.entries.iter().find(|compiled| compiled.route.id == id).context("the webhook is gone")?;
         Ok((compiled.route.clone(), failures.of_route(&compiled.route.uid)))
     }
 

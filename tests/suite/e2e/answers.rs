@@ -83,7 +83,7 @@ async fn out_of_retries_is_a_dead_letter_and_the_stream_goes_on() -> Result<()> 
     };
     let route = world.system.app.routes.list(&scope).await?.remove(0);
     let letters = world.system.app.letters.newest(&scope, sluice::store::letters::Fate::Dead, &route.uid).await?;
-    ensure!(letters.len() == 1 && letters[0].event.id == ids[1] && letters[0].status == Some(500), "{letters:?}");
+    ensure!(letters.len() == 1 && letters[0].event_id == ids[1] && letters[0].status == Some(500), "{letters:?}");
     ensure!(letters[0].attempts == 3, "{} attempts", letters[0].attempts);
 
     let more = tenant.publish("a.b", 5..8).await?;

@@ -23,6 +23,7 @@ mod pace;
 mod publish;
 mod publish_ids;
 mod rejected;
+mod rejected_large;
 mod stop_start;
 mod suspension;
 mod tenants;

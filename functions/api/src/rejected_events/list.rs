@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use sluice::domain::time::Millis;
-use sluice::store::letters::{Fate, Letter, Letters};
+use sluice::store::letters::{Fate, Letters, Summary};
 use sluice::store::routes::Routes;
 
 use crate::integrations;
@@ -29,15 +29,15 @@ pub(crate) struct RejectedEvent {
     reason: String,
 }
 
-impl From<Letter> for RejectedEvent {
-    fn from(letter: Letter) -> Self {
+impl From<Summary> for RejectedEvent {
+    fn from(summary: Summary) -> Self {
         Self {
-            event_id: letter.event.id,
-            name: letter.event.name,
-            published_at: letter.event.published_at,
-            rejected_at: letter.at,
-            status: letter.status,
-            reason: letter.error,
+            event_id: summary.event_id,
+            name: summary.name,
+            published_at: summary.published_at,
+            rejected_at: summary.at,
+            status: summary.status,
+            reason: summary.error,
         }
     }
 }
