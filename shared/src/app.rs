@@ -12,9 +12,7 @@ use crate::engine::export::Exporter;
 use crate::engine::ordered::Caller;
 use crate::engine::publish::Publisher;
 use crate::engine::replay::Replayer;
-use crate::engine::sender::Sender;
-use crate::objects::Buckets;
-use crate::outbound::{ClientOptions, WebhookClient};
+use crate::outbound::Destinations;
 use crate::ports::Ports;
 use crate::queue::{QueueUrls, Queues};
 use crate::secrets::Keyring;
@@ -132,8 +130,8 @@ pub struct Parts {
     pub counters: Counters,
     /// Takes events in.
     pub publisher: Publisher,
-    /// Sends one event to one target.
-    pub sender: Sender,
+    /// The kinds of destination.
+    pub destinations: Destinations,
     /// Makes deliveries.
     pub deliverer: Deliverer,
     /// Sends stretches of the log.
@@ -172,7 +170,7 @@ impl Clients {
 }
 
 impl App {
-    /// Puts the parts together.
+    /// Puts the parts together. `extend` may add kinds of destination to those of the product.
     ///
     /// # Errors
     /// Where the HTTP client cannot be made.
@@ -182,6 +180,7 @@ impl App {
         settings: Settings,
         keys: Keyring,
         ports: Ports,
+        extend: impl FnOnce(Destinations) -> Destinations,
     ) -> Result<Self, reqwest::Error> {
         let db = Db::new(clients.dynamodb.clone(), resources.tables, ports.clone());
         let queues = Queues::new(clients.sqs.clone(), resources.queues);
@@ -193,13 +192,18 @@ impl App {
         let (letters, parked) = (Letters::new(db.clone()), ParkingLot::new(db.clone()));
         let ordered = Ordered::new(db.clone());
         let caller = Caller::new(queues.clone(), ports.clone(), settings.log_grace);
-        let client = WebhookClient::new(settings.target_policy, ClientOptions::default())?;
-        let sender = Sender::new(client, keys.clone(), ports.clone(), settings.request_timeout);
+        let destinations = extend(Destinations::standard(
+            keys.clone(),
+            ports.clone(),
+            settings.target_policy,
+            settings.request_timeout,
+            clients.observer.clone(),
+        )?);
         let event_types = EventTypes::new(db.clone(), ports.clone());
         let parts = Parts {
             publisher: Publisher::new(log.clone(), claims.clone(), queues.clone(), ports.clone(), settings.log_grace),
             deliverer: Deliverer {
-                sender: sender.clone(),
+                destinations: destinations.clone(),
                 routes: routes.clone(),
                 log: log.clone(),
                 claims: claims.clone(),
@@ -232,7 +236,7 @@ impl App {
                 exports: exports.clone(),
                 journal: journal.clone(),
                 queues: queues.clone(),
-                buckets: Buckets::new(keys.clone(), settings.target_policy, clients.observer.clone()),
+                destinations: destinations.clone(),
                 settings: settings.clone(),
                 lanes: Lanes::default(),
                 ports: ports.clone(),
@@ -257,7 +261,7 @@ impl App {
             letters,
             parked,
             queues,
-            sender,
+            destinations,
         };
         Ok(Self(Arc::new(parts)))
     }

@@ -85,12 +85,10 @@ impl Cursor {
     }
 }
 
-/// The key of a new file: `{key_prefix}/{tenant}/{epoch millis}-data-{random}.export`.
+/// The name of a new file, below what the destination puts before it: `{tenant}/{epoch millis}-data-{random}.export`.
 #[must_use]
-pub fn file_key(prefix: &str, tenant: &TenantId, now: Millis, random: [u8; 8]) -> String {
-    let prefix = prefix.trim_matches('/');
-    let separator = if prefix.is_empty() { "" } else { "/" };
-    format!("{prefix}{separator}{tenant}/{}-data-{}.export", now.0, hex::encode(random))
+pub fn file_name(tenant: &TenantId, now: Millis, random: [u8; 8]) -> String {
+    format!("{tenant}/{}-data-{}.export", now.0, hex::encode(random))
 }
 
 #[cfg(test)]
@@ -98,11 +96,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_the_contracts() {
+    fn names_are_the_contracts() {
         let tenant = "acme".parse().expect("tenant");
-        let key = file_key("/a/b/", &tenant, Millis(17), [0xab; 8]);
-        assert_eq!(key, "a/b/acme/17-data-abababababababab.export");
-        assert_eq!(file_key("", &tenant, Millis(1), [0; 8]), "acme/1-data-0000000000000000.export");
+        assert_eq!(file_name(&tenant, Millis(17), [0xab; 8]), "acme/17-data-abababababababab.export");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::attempt::Verdict;
+
 /// The delays before each retry of one kind of route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryProfile(Vec<Duration>);
@@ -55,22 +57,6 @@ fn parse_delay(entry: &str) -> Option<Duration> {
     number.checked_mul(unit).filter(|ms| *ms <= 30 * 86_400_000).map(Duration::from_millis)
 }
 
-/// How a target answered, as far as retrying goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// 2xx.
-    Delivered,
-    /// 400: this event will never be taken; the stream goes on.
-    Rejected,
-    /// 410: the target wants nothing any more.
-    Gone,
-    /// Anything else; the target may have said when to come back.
-    Failed {
-        /// From `Retry-After`.
-        retry_after: Option<Duration>,
-    },
-}
-
 /// What to do with a delivery after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -87,16 +73,16 @@ pub enum Next {
 }
 
 /// The longest that a target may make us wait by `Retry-After`.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 
 /// Decides what follows attempt number `attempt` (from 1); `jitter` is uniform in `[0, 1)`.
 #[must_use]
-pub fn after_attempt(answer: Answer, attempt: u32, profile: &RetryProfile, jitter: f64) -> Next {
-    let retry_after = match answer {
-        Answer::Delivered => return Next::Done,
-        Answer::Rejected => return Next::Reject,
-        Answer::Gone => return Next::StopRoute,
-        Answer::Failed { retry_after } => retry_after,
+pub fn after_attempt(verdict: Verdict, attempt: u32, profile: &RetryProfile, jitter: f64) -> Next {
+    let retry_after = match verdict {
+        Verdict::Delivered => return Next::Done,
+        Verdict::Rejected => return Next::Reject,
+        Verdict::Gone => return Next::StopRoute,
+        Verdict::Failed { retry_after } => retry_after,
     };
     let index = attempt.saturating_sub(1) as usize;
     let Some(base) = profile.0.get(index) else { return Next::Dead };
@@ -111,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    const FAILED: Answer = Answer::Failed { retry_after: None };
+    const FAILED: Verdict = Verdict::Failed { retry_after: None };
 
     #[test]
     fn the_profiles_are_the_contracts() {
@@ -128,12 +114,12 @@ mod tests {
     #[test]
     fn answers_lead_where_the_contract_says() {
         let profile: RetryProfile = "10s".parse().expect("profile");
-        assert_eq!(after_attempt(Answer::Delivered, 1, &profile, 0.5), Next::Done);
-        assert_eq!(after_attempt(Answer::Rejected, 1, &profile, 0.5), Next::Reject);
-        assert_eq!(after_attempt(Answer::Gone, 1, &profile, 0.5), Next::StopRoute);
+        assert_eq!(after_attempt(Verdict::Delivered, 1, &profile, 0.5), Next::Done);
+        assert_eq!(after_attempt(Verdict::Rejected, 1, &profile, 0.5), Next::Reject);
+        assert_eq!(after_attempt(Verdict::Gone, 1, &profile, 0.5), Next::StopRoute);
         assert_eq!(after_attempt(FAILED, 1, &profile, 0.5), Next::RetryIn(Duration::from_secs(10)));
         assert_eq!(after_attempt(FAILED, 2, &profile, 0.5), Next::Dead);
-        let asked = Answer::Failed { retry_after: Some(Duration::from_secs(30)) };
+        let asked = Verdict::Failed { retry_after: Some(Duration::from_secs(30)) };
         assert_eq!(after_attempt(asked, 1, &profile, 0.5), Next::RetryIn(Duration::from_secs(30)));
     }
 

@@ -7,12 +7,12 @@ pub(crate) mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use super::destination::Destination;
 use super::export::Position;
 use super::filter::FilterConditions;
 use super::ids::ChunkId;
 use super::integration::IntegrationFace;
 use super::ordering::Ordering;
-use super::sealed::Sealed;
 use super::time::Millis;
 
 /// Which face a route shows; with its id it is unique within a scope.
@@ -53,50 +53,6 @@ pub enum RetryKind {
     Stream,
     /// Subscriptions.
     Webhook,
-}
-
-/// Where a route's events go.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Destination {
-    /// Signed HTTP requests, one an event.
-    Webhook(WebhookTarget),
-    /// Newline-JSON files in the customer's bucket.
-    S3(S3Target),
-}
-
-/// An HTTP target.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct WebhookTarget {
-    /// Checked against the address rules when registered, and again at each attempt.
-    pub url: url::Url,
-    /// Sent as `Authorization: Bearer`.
-    pub api_key: Option<Sealed>,
-    /// What requests are signed with, newest first.
-    pub signing_secrets: Vec<Sealed>,
-    /// Further headers of each request.
-    pub headers: Vec<(String, String)>,
-    /// The target's time to answer, where it is not the default.
-    pub timeout_seconds: Option<u32>,
-    /// The most requests in a second.
-    pub max_per_second: Option<u32>,
-}
-
-/// A customer's bucket.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct S3Target {
-    /// The customer's access key id.
-    pub access_key_id: Sealed,
-    /// The customer's secret access key.
-    pub secret_access_key: Sealed,
-    /// Such as `eu-central-1`.
-    pub region: String,
-    /// The bucket's name.
-    pub bucket: String,
-    /// What keys begin with.
-    pub key_prefix: String,
-    /// An S3 other than AWS's.
-    pub endpoint_url: Option<url::Url>,
 }
 
 /// A stretch of the log that a route has still to get, apart from its live events.
@@ -283,24 +239,12 @@ impl Route {
     /// Whether what it gets is read from the log by a cursor of its own.
     #[must_use]
     pub fn has_cursor(&self) -> bool {
-        self.s3().is_some() || !self.ordering.is_none()
+        self.writes_files() || !self.ordering.is_none()
     }
 
-    /// The HTTP target, where it has one.
+    /// Whether it writes files.
     #[must_use]
-    pub fn webhook(&self) -> Option<&WebhookTarget> {
-        match &self.destination {
-            Destination::Webhook(target) => Some(target),
-            Destination::S3(_) => None,
-        }
-    }
-
-    /// The bucket, where it has one.
-    #[must_use]
-    pub fn s3(&self) -> Option<&S3Target> {
-        match &self.destination {
-            Destination::S3(target) => Some(target),
-            Destination::Webhook(_) => None,
-        }
+    pub fn writes_files(&self) -> bool {
+        self.destination.kind == "s3"
     }
 }

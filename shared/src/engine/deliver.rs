@@ -10,19 +10,21 @@ use super::dispatch::deliver_messages;
 use super::lanes::Place;
 use super::lifecycle::stop_route;
 use super::ordered::Caller;
-use super::sender::{self, Prepared, Sender};
+use super::sender::parcel;
 use super::settle::{Settlement, Tried};
 use super::turns::Turns;
 use super::watch::{Standing, Watch};
 use super::{EngineError, Lanes};
+use crate::domain::attempt::Verdict;
 use crate::domain::chunk;
 use crate::domain::event::{Event, is_event_id};
 use crate::domain::ids::chunk_of;
-use crate::domain::retry::{Answer, RetryProfile};
+use crate::domain::retry::RetryProfile;
 use crate::domain::route::{RetryKind, Route, RouteStatus};
 use crate::domain::scope::Scope;
 use crate::domain::suspension::SuspensionRules;
 use crate::domain::time::Millis;
+use crate::outbound::{Destinations, Target};
 use crate::ports::Ports;
 use crate::queue::{DeliverMessage, Events, Head, Outgoing, Packed, Queue, Queues, ReplayMessage};
 use crate::store::claims::Claims;
@@ -49,7 +51,7 @@ const MAKE_ROOM: Duration = Duration::from_secs(2);
 /// Makes deliveries.
 #[derive(Clone)]
 pub struct Deliverer {
-    pub(crate) sender: Sender,
+    pub(crate) destinations: Destinations,
     pub(crate) routes: Routes,
     pub(crate) log: EventLog,
     pub(crate) claims: Claims,
@@ -135,7 +137,9 @@ impl Deliverer {
         }
         let (snapshot, failures) = self.routes.snapshot_and_failures(scope).await?;
         let Some(compiled) = snapshot.by_uid(route) else { return Ok(None) };
-        let Some(target) = compiled.route.webhook() else { return Ok(None) };
+        if compiled.route.writes_files() {
+            return Ok(None);
+        }
         if let Events::Ordered = message.events {
             let outcomes = self.in_order(&message.head, compiled).await?;
             return Ok(Some(Done { scope: scope.clone(), outcomes }));
@@ -148,17 +152,18 @@ impl Deliverer {
             self.queues.send(Queue::Deliver, vec![Outgoing::json(&message, MAKE_ROOM)?]).await?;
             return Ok(None);
         };
+        let (scope, wanted) = (&message.head.scope, &compiled.route);
+        let prepared = self.destinations.prepare(scope, &wanted.uid, wanted.revision, &wanted.destination)?;
         let mut events = self.events(&message).await?;
         let mut pace = None;
-        if let Some(rate) = target.max_per_second {
+        if let Some(rate) = prepared.max_per_second() {
             let turn = self.take_turn(&mut message.head, &mut events, rate).await?;
             pace = Some((turn, rate));
         }
         let (head, route) = (&message.head, &compiled.route);
         let batch = Batch { message: &message, route, failures: failures.of_route(&route.uid), pace };
-        let prepared = self.sender.prepare(&head.scope, route, target)?;
         let watch = Watch::new(&self.routes, head);
-        let tried = self.attempt_all(&batch, (&place, &watch), &prepared, events).await?;
+        let tried = self.attempt_all(&batch, (&place, &watch), prepared.as_ref(), events).await?;
         // What was not tried comes again, and the next stretch after it.
         let whole = tried.iter().all(|one| one.attempt.is_some());
         let done = self.conclude(&batch, tried, watch.seen()).await?;
@@ -214,7 +219,7 @@ impl Deliverer {
         &self,
         batch: &Batch<'_>,
         (lane, watch): (&Place, &Watch<'_>),
-        target: &Prepared,
+        target: &dyn Target,
         events: Vec<Event>,
     ) -> Result<Vec<Tried>, EngineError> {
         let (failures, begun) = (AtomicU32::new(0), Instant::now());
@@ -237,11 +242,11 @@ impl Deliverer {
                 if gives_up || watch.look().await != Standing::Wanted {
                     return Ok(Tried { event, attempt: None });
                 }
-                let sending = self.sender.send(target, &head.scope, &event, head.again);
-                let attempt = if let Some(turn) = turn { turn.take(sending).await? } else { sending.await? };
+                let sending = target.send(parcel(&head.scope, &event, self.ports.now(), head.again));
+                let attempt = if let Some(turn) = turn { turn.take(sending).await } else { sending.await };
                 lane.moved();
-                match sender::answer(&attempt) {
-                    Answer::Failed { .. } => failures.fetch_add(1, Ordering::Relaxed),
+                match attempt.verdict {
+                    Verdict::Failed { .. } => failures.fetch_add(1, Ordering::Relaxed),
                     _ => failures.swap(0, Ordering::Relaxed),
                 };
                 Ok(Tried { event, attempt: Some(attempt) })
@@ -283,8 +288,8 @@ impl Deliverer {
     async fn judge(&self, batch: &Batch<'_>, tried: &[Tried]) -> Result<Health, EngineError> {
         let (head, mut failed, mut answered) = (&batch.message.head, 0, false);
         for attempt in tried.iter().filter_map(|one| one.attempt.as_ref()) {
-            match sender::answer(attempt) {
-                Answer::Failed { .. } => failed += 1,
+            match attempt.verdict {
+                Verdict::Failed { .. } => failed += 1,
                 _ => answered = true,
             }
         }

@@ -8,7 +8,6 @@ use super::matching::matching;
 use crate::app::App;
 use crate::domain::chunk::{self, Effort, Pack};
 use crate::domain::event::Event;
-use crate::domain::route::Destination;
 use crate::domain::scope::Scope;
 use crate::queue::{
     DeliverMessage, DispatchMessage, Events, Head, MAX_INLINE_BYTES, Outgoing, Packed, Queue, QueueError,
@@ -92,14 +91,12 @@ async fn matches(app: &App, scope: &Scope, group: Vec<(usize, DispatchMessage)>)
         for (event, places) in matching(events, live.clone()).await? {
             let mut takers = Vec::with_capacity(places.len());
             for route in places.into_iter().map(|place| &live[place].route) {
-                match route.destination {
-                    Destination::Webhook(_) if !route.ordering.is_none() => {
-                        matched.ordered.insert(route.uid.clone());
-                    }
-                    Destination::Webhook(_) => takers.push(&route.uid),
-                    Destination::S3(_) => {
-                        *matched.export_bytes.entry(route.uid.clone()).or_default() += event.payload.get().len() as u64;
-                    }
+                if route.writes_files() {
+                    *matched.export_bytes.entry(route.uid.clone()).or_default() += event.payload.get().len() as u64;
+                } else if route.ordering.is_none() {
+                    takers.push(&route.uid);
+                } else {
+                    matched.ordered.insert(route.uid.clone());
                 }
             }
             matched.deliver(event, &takers);

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use super::matching::asked_for;
 use super::{EngineError, Lanes};
-use crate::domain::export::{Cursor, Plan, Position, file_key};
+use crate::domain::export::{Cursor, Plan, Position, file_name};
 use crate::domain::ids::ChunkId;
 use crate::domain::integration::LogAction;
-use crate::domain::route::{Route, RouteStatus, S3Target};
+use crate::domain::route::{Route, RouteStatus};
 use crate::domain::scope::Scope;
-use crate::objects::{Buckets, ObjectError, ObjectWriter};
+use crate::outbound::{Destinations, FileError, FileWriter, Target};
 use crate::ports::Ports;
 use crate::queue::{ExportMessage, Outgoing, Queue, Queues};
 use crate::settings::Settings;
@@ -36,7 +36,7 @@ pub struct Exporter {
     pub(crate) exports: Exports,
     pub(crate) journal: Journal,
     pub(crate) queues: Queues,
-    pub(crate) buckets: Buckets,
+    pub(crate) destinations: Destinations,
     pub(crate) settings: Settings,
     pub(crate) lanes: Lanes,
     pub(crate) ports: Ports,
@@ -55,13 +55,13 @@ struct Written {
 /// Why a file was not written.
 enum WriteError {
     /// The customer's side.
-    Target(ObjectError),
+    Target(FileError),
     /// Ours.
     Engine(EngineError),
 }
 
-impl From<ObjectError> for WriteError {
-    fn from(error: ObjectError) -> Self {
+impl From<FileError> for WriteError {
+    fn from(error: FileError) -> Self {
         Self::Target(error)
     }
 }
@@ -132,11 +132,14 @@ impl Exporter {
         let Some(mut cursor) = self.exports.get(scope, uid).await? else { return Ok(false) };
         let snapshot = self.routes.snapshot(scope).await?;
         let Some(compiled) = snapshot.by_uid(uid) else { return Ok(false) };
-        let Some(target) = compiled.route.s3().filter(|_| compiled.route.status == RouteStatus::Running) else {
+        let route = &compiled.route;
+        if route.status != RouteStatus::Running {
             return Ok(false);
-        };
-        let Some(plan) = self.plan(scope, &mut cursor, target).await? else { return Ok(false) };
-        match self.write(compiled, target, &cursor, &plan).await {
+        }
+        let target = self.destinations.prepare(scope, &route.uid, route.revision, &route.destination)?;
+        let Some(plan) = self.plan(scope, &mut cursor, target.as_ref()).await? else { return Ok(false) };
+        let Some(writer) = target.create_file(&plan.key) else { return Ok(false) };
+        match self.write(compiled, writer, &cursor, &plan).await {
             Ok(written) => self.commit(&compiled.route, cursor, plan, written).await,
             Err(WriteError::Engine(error)) => Err(error),
             Err(WriteError::Target(error)) => {
@@ -148,7 +151,7 @@ impl Exporter {
     }
 
     /// The file to write: the one that was begun, or a new one if it is time. Durable before the first byte.
-    async fn plan(&self, scope: &Scope, cursor: &mut Cursor, target: &S3Target) -> Result<Option<Plan>, EngineError> {
+    async fn plan(&self, scope: &Scope, cursor: &mut Cursor, target: &dyn Target) -> Result<Option<Plan>, EngineError> {
         if cursor.plan.is_some() {
             return Ok(cursor.plan.clone());
         }
@@ -159,7 +162,8 @@ impl Exporter {
         if !(by_time || by_size) || Position::at(to) <= cursor.from {
             return Ok(None);
         }
-        let key = file_key(&target.key_prefix, &scope.tenant, now, self.ports.bytes());
+        let name = file_name(&scope.tenant, now, self.ports.bytes());
+        let Some(key) = target.file_key(&name) else { return Ok(None) };
         cursor.plan = Some(Plan { key, to, by_size });
         match self.exports.update(cursor).await {
             Err(StoreError::Conflict) => Ok(None),
@@ -170,13 +174,11 @@ impl Exporter {
     async fn write(
         &self,
         compiled: &Arc<Compiled>,
-        target: &S3Target,
+        mut writer: Box<dyn FileWriter>,
         cursor: &Cursor,
         plan: &Plan,
     ) -> Result<Written, WriteError> {
-        let client = self.buckets.client(&cursor.scope, target)?;
-        let mut writer = ObjectWriter::new(client, &target.bucket, &plan.key);
-        let result = self.fill(compiled, cursor, plan, &mut writer).await;
+        let result = self.fill(compiled, cursor, plan, writer.as_mut()).await;
         let enough = match &result {
             Ok(written) => written.bytes > 0 && (written.full || !plan.by_size),
             Err(_) => false,
@@ -194,7 +196,7 @@ impl Exporter {
         compiled: &Arc<Compiled>,
         cursor: &Cursor,
         plan: &Plan,
-        writer: &mut ObjectWriter,
+        writer: &mut dyn FileWriter,
     ) -> Result<Written, WriteError> {
         let mut reader =
             self.log.read(&cursor.scope, cursor.from.chunk, ChunkId::floor(plan.to), Direction::OldestFirst);

@@ -31,7 +31,7 @@ pub async fn create(app: &App, scope: &Scope, mut route: Route, starts_at: Optio
     let live_from = app.ports.now().plus(SEAM);
     (route.origin, route.live_from) = (live_from, live_from);
     route.integration.starts_at = starts_at.unwrap_or(live_from);
-    if let Some(start) = starts_at.filter(|_| route.webhook().is_some()) {
+    if let Some(start) = starts_at.filter(|_| !route.writes_files()) {
         route.origin = live_from.max(start);
         route.live_from = route.origin;
         if !route.has_cursor() {
@@ -55,7 +55,7 @@ pub async fn create(app: &App, scope: &Scope, mut route: Route, starts_at: Optio
         let (scope, id, uid) = (scope.clone(), route.id.clone(), route.uid.clone());
         app.endings.note(&Ending { scope, kind: route.kind, id, route: uid, ends_at }).await?;
     }
-    if route.s3().is_some() {
+    if route.writes_files() {
         let cursor = Cursor {
             scope: scope.clone(),
             route: route.uid.clone(),
@@ -92,7 +92,7 @@ pub async fn start(app: &App, scope: &Scope, kind: RouteKind, id: &str) -> Resul
             Err(StoreError::Conflict) => continue,
             other => other?,
         }
-        if route.s3().is_some() {
+        if route.writes_files() {
             forget_old_gap(app, scope, &route, now).await?;
         }
         if !route.ordering.is_none() && stopped_at.is_some_and(|at| now.since(at) > MAX_GAP) {
@@ -146,7 +146,7 @@ pub async fn recover(
 async fn go_live(app: &App, scope: &Scope, route: Route) -> Result<Route, EngineError> {
     if !route.ordering.is_none() {
         app.caller.begin(scope, &route.uid).await?;
-    } else if route.webhook().is_some() {
+    } else if !route.writes_files() {
         let message = ReplayMessage::of(scope, &route.uid);
         app.queues.send(Queue::Replay, vec![Outgoing::json(&message, Duration::ZERO)?]).await?;
     }

@@ -19,7 +19,7 @@ pub mod tick;
 mod turns;
 mod watch;
 
-use crate::outbound::HeaderError;
+use crate::outbound::PrepareError;
 use crate::queue::QueueError;
 use crate::secrets::KeyError;
 use crate::store::StoreError;
@@ -41,12 +41,9 @@ pub enum EngineError {
     /// A chunk.
     #[error(transparent)]
     Chunk(#[from] crate::domain::chunk::Unreadable),
-    /// A stored webhook secret.
-    #[error("a stored webhook secret is not usable: {0}")]
-    Signing(#[from] crate::outbound::KeyError),
-    /// A stored header.
-    #[error("a stored header is not usable: {0}")]
-    Header(#[from] HeaderError),
+    /// A stored destination.
+    #[error(transparent)]
+    Destination(#[from] PrepareError),
     /// The log was not written in time.
     #[error("the log was not written in time")]
     TooSlow,

@@ -6,12 +6,11 @@ use std::time::Duration;
 use super::EngineError;
 use super::deliver::Deliverer;
 use super::dispatch::deliver_messages;
-use super::sender::{answer, words};
+use crate::domain::attempt::Attempt;
 use crate::domain::event::Event;
 use crate::domain::integration::LogAction;
 use crate::domain::retry::{Next, RetryProfile, after_attempt};
 use crate::domain::time::Millis;
-use crate::outbound::Attempt;
 use crate::queue::{Head, Queue};
 use crate::store::letters::{Fate, Letter};
 use crate::store::outcomes::Outcome;
@@ -26,8 +25,7 @@ pub(super) struct Tried {
 impl Tried {
     pub(super) fn outcome(&self, route: &str, attempt: u32, at: Millis) -> Option<Outcome> {
         let tried = self.attempt.as_ref()?;
-        let delivered = answer(tried) == crate::domain::retry::Answer::Delivered;
-        let note = if delivered { String::new() } else { error_text(tried) };
+        let note = if tried.is_delivered() { String::new() } else { error_text(tried) };
         let millis = u32::try_from(tried.duration.as_millis()).unwrap_or(u32::MAX);
         let (route, event) = (route.to_owned(), self.event.id.clone());
         Some(Outcome { route, event, attempt, status: tried.status, millis, note, at })
@@ -36,7 +34,7 @@ impl Tried {
 
 /// What went wrong: the beginning of the target's answer, or why there was none.
 fn error_text(attempt: &Attempt) -> String {
-    if attempt.excerpt.is_empty() { words(attempt) } else { attempt.excerpt.clone() }
+    if attempt.excerpt.is_empty() { attempt.reason.to_string() } else { attempt.excerpt.clone() }
 }
 
 /// Everything a message leaves to do.
@@ -70,14 +68,14 @@ impl Settlement {
                 untried.push(event);
                 continue;
             };
-            match after_attempt(answer(&result), attempt, profile, jitter) {
+            match after_attempt(result.verdict, attempt, profile, jitter) {
                 Next::Done => {}
                 Next::StopRoute => {
                     settlement.gone = true;
                     settlement.waiting.entry(attempt).or_default().push(event);
                 }
                 Next::RetryIn(delay) => {
-                    settlement.failure = Some(words(&result));
+                    settlement.failure = Some(result.reason.to_string());
                     settlement.again.entry((delay, attempt + 1)).or_default().push(event);
                 }
                 Next::Reject => settlement.letters.push((Fate::Rejected, letter(route, event, &result, attempt, now))),

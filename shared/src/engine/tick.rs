@@ -45,7 +45,7 @@ async fn end(app: &App, ending: &Ending) -> Result<(), EngineError> {
 
 /// Whether all of the window is in files, or on its way.
 async fn has_everything(app: &App, ending: &Ending, route: &Route) -> Result<bool, EngineError> {
-    if route.s3().is_some() {
+    if route.writes_files() {
         let cursor = app.exports.get(&ending.scope, &route.uid).await?;
         return Ok(cursor.is_none_or(|cursor| cursor.is_complete()));
     }

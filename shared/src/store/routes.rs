@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Db, Item, Key, StoreError, read};
 use crate::deep;
+use crate::domain::destination::Destination;
 use crate::domain::filter::Filter;
-use crate::domain::route::{Destination, Route, RouteKind};
+use crate::domain::route::{Route, RouteKind};
 use crate::domain::scope::Scope;
 use crate::domain::sealed::Sealed;
 use crate::ports::Ports;

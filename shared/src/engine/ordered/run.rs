@@ -8,19 +8,21 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::task::{JoinError, JoinSet};
 
+use crate::domain::attempt::Verdict;
 use crate::domain::event::Event;
 use crate::domain::export::Position;
 use crate::domain::ids::ChunkId;
 use crate::domain::ordering::{End, Job, Placed, Progress, lane_of};
-use crate::domain::retry::{Answer, Next, after_attempt};
+use crate::domain::retry::{Next, after_attempt};
 use crate::domain::route::{Route, RouteStatus};
 use crate::domain::time::Millis;
 use crate::engine::EngineError;
 use crate::engine::deliver::Deliverer;
 use crate::engine::matching::asked_for;
-use crate::engine::sender::{self, Prepared};
+use crate::engine::sender::parcel;
 use crate::engine::settle::{Tried, keep, letter};
 use crate::engine::watch::LOOK;
+use crate::outbound::Target;
 use crate::queue::Head;
 use crate::store::letters::Fate;
 use crate::store::ordered::Lease;
@@ -44,7 +46,7 @@ pub(super) struct Run {
     pub(super) deliverer: Deliverer,
     pub(super) head: Head,
     pub(super) compiled: Arc<Compiled>,
-    target: Arc<Prepared>,
+    target: Arc<dyn Target>,
     requests: Semaphore,
     /// Set where nothing more is to be begun.
     halted: AtomicBool,
@@ -77,15 +79,18 @@ struct Work {
 }
 
 impl Run {
-    /// A run, where the route has an HTTP target.
+    /// A run, where the route sends events.
     pub(super) fn new(
         deliverer: &Deliverer,
         head: &Head,
         compiled: &Arc<Compiled>,
     ) -> Result<Option<Self>, EngineError> {
-        let Some(target) = compiled.route.webhook() else { return Ok(None) };
+        let route = &compiled.route;
+        if route.writes_files() {
+            return Ok(None);
+        }
         Ok(Some(Self {
-            target: deliverer.sender.prepare(&head.scope, &compiled.route, target)?,
+            target: deliverer.destinations.prepare(&head.scope, &route.uid, route.revision, &route.destination)?,
             deliverer: deliverer.clone(),
             head: head.clone(),
             compiled: Arc::clone(compiled),
@@ -239,15 +244,15 @@ impl Run {
                 ran.end = End::Held { at, attempt, not_before: Millis::ZERO };
                 return Ok(ran);
             };
-            let sent = deliverer.sender.send(&self.target, &self.head.scope, &event, false).await?;
-            let (answer, now) = (sender::answer(&sent), deliverer.ports.now());
-            ran.note(&answer);
+            let sent = self.target.send(parcel(&self.head.scope, &event, deliverer.ports.now(), false)).await;
+            let (verdict, now) = (sent.verdict, deliverer.ports.now());
+            ran.note(verdict);
             let tried = Tried { event, attempt: Some(sent) };
             ran.outcomes.extend(tried.outcome(&self.head.route, attempt, now));
             let (Tried { event, attempt: Some(sent) }, profile) = (tried, deliverer.profile(self.route().retry)) else {
                 continue;
             };
-            match after_attempt(answer, attempt, profile, deliverer.ports.fraction()) {
+            match after_attempt(verdict, attempt, profile, deliverer.ports.fraction()) {
                 Next::Done => {}
                 Next::StopRoute => {
                     ran.gone = true;
@@ -255,7 +260,7 @@ impl Run {
                     return Ok(ran);
                 }
                 Next::RetryIn(delay) => {
-                    ran.failure = Some((sender::words(&sent), delay));
+                    ran.failure = Some((sent.reason.to_string(), delay));
                     ran.end = End::Held { at, attempt: attempt + 1, not_before: now.plus(delay) };
                     return Ok(ran);
                 }
@@ -273,7 +278,7 @@ impl Run {
     /// Waits for room and, under a rate, for the next turn; `None` where nothing more is to be sent.
     async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         let room = self.requests.acquire().await.ok()?;
-        if let Some(rate) = self.route().webhook().and_then(|target| target.max_per_second) {
+        if let Some(rate) = self.target.max_per_second() {
             let mut next = self.turn.lock().await;
             let at = (*next).max(self.deliverer.ports.now());
             *next = at.plus(Duration::from_secs_f64(1.0 / f64::from(rate)));
@@ -333,9 +338,9 @@ impl Ran {
         }
     }
 
-    fn note(&mut self, answer: &Answer) {
-        match answer {
-            Answer::Failed { .. } => self.failed += 1,
+    fn note(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Failed { .. } => self.failed += 1,
             _ => (self.failed, self.answered) = (0, true),
         }
     }
