@@ -8,7 +8,6 @@ pub mod engine;
 
 pub mod lambda;
 pub mod logs;
-pub mod objects;
 pub mod outbound;
 pub mod ports;
 pub mod queue;

@@ -3,7 +3,7 @@
 use axum::extract::FromRef;
 use sluice::app::App;
 use sluice::engine::publish::Publisher;
-use sluice::engine::sender::Sender;
+use sluice::outbound::Destinations;
 use sluice::ports::Ports;
 use sluice::secrets::Keyring;
 use sluice::settings::Settings;
@@ -86,5 +86,5 @@ parts! {
     credentials: Credentials,
     tenants: Tenants,
     publisher: Publisher,
-    sender: Sender,
+    destinations: Destinations,
 }

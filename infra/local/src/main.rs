@@ -1,5 +1,6 @@
 //! `sluice`: the local run's command line.
 
+use std::convert::identity;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -134,7 +135,7 @@ async fn serve(listen: SocketAddr, data: PathBuf) -> ExitCode {
         return refuse(&StartError("signals cannot be caught".to_owned()));
     };
     let system = match local_settings(&[]) {
-        Ok(settings) => System::start(Options { listen, data: data.clone(), settings }).await,
+        Ok(settings) => System::start(Options { listen, data: data.clone(), settings, destinations: identity }).await,
         Err(error) => Err(error),
     };
     let system = match system {

@@ -36,6 +36,19 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// An attempt that the target accepted.
+    #[must_use]
+    pub fn delivered(duration: Duration) -> Self {
+        Self { verdict: Verdict::Delivered, ..Self::failed("", duration) }
+    }
+
+    /// An attempt that failed for now, without a response worth keeping.
+    #[must_use]
+    pub fn failed(reason: impl Into<Cow<'static, str>>, duration: Duration) -> Self {
+        let verdict = Verdict::Failed { retry_after: None };
+        Self { verdict, status: None, reason: reason.into(), excerpt: String::new(), duration }
+    }
+
     /// Whether the target accepted the event.
     #[must_use]
     pub fn is_delivered(&self) -> bool {

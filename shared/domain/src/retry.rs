@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::attempt::Verdict;
+use super::route::RetryKind;
 
 /// The delays before each retry of one kind of route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,26 @@ impl RetryProfile {
     #[must_use]
     pub fn attempts(&self) -> u32 {
         u32::try_from(self.0.len() + 1).unwrap_or(u32::MAX)
+    }
+}
+
+/// The profiles of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryProfiles {
+    /// For integrations and callbacks.
+    pub stream: RetryProfile,
+    /// For subscriptions.
+    pub webhook: RetryProfile,
+}
+
+impl RetryProfiles {
+    /// The one of a kind.
+    #[must_use]
+    pub fn of(&self, kind: RetryKind) -> &RetryProfile {
+        match kind {
+            RetryKind::Stream => &self.stream,
+            RetryKind::Webhook => &self.webhook,
+        }
     }
 }
 
@@ -79,7 +100,7 @@ pub enum Next {
 }
 
 /// The longest that a target may make us wait by `Retry-After`.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 
 /// Decides what follows attempt number `attempt` (from 1); `jitter` is uniform in `[0, 1)`.
 #[must_use]

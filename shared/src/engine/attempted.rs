@@ -8,7 +8,7 @@ use crate::store::letters::Letter;
 use crate::store::outcomes::Outcome;
 
 /// How a log names an event.
-pub(super) fn event_ref(event: &Event) -> EventRef {
+fn event_ref(event: &Event) -> EventRef {
     EventRef { id: event.id.clone(), name: event.name.clone() }
 }
 

@@ -66,7 +66,7 @@ impl Dispatcher {
         for (_, message) in group {
             let at = message.chunk.at();
             let live: Vec<_> =
-                snapshot.routes.iter().filter(|compiled| compiled.route.takes_live(at)).cloned().collect();
+                snapshot.entries.iter().filter(|compiled| compiled.route.takes_live(at)).cloned().collect();
             if live.is_empty() {
                 continue;
             }

@@ -127,7 +127,7 @@ impl Lifecycle {
     /// # Errors
     /// [`EngineError`].
     pub async fn delete(&self, scope: &Scope, key: &RouteKey) -> Result<bool, EngineError> {
-        let Some(route) = self.transitions.routes.delete(scope, key).await? else { return Ok(false) };
+        let Some(route) = self.transitions.routes.remove(scope, key).await? else { return Ok(false) };
         if route.status() != RouteStatus::Stopped {
             // Then they write nothing more about it either.
             self.wait_for_workers().await;

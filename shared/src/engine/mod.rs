@@ -2,6 +2,7 @@
 //!
 //! [`ways`] is how a route gets its events; everything else either serves all ways or delegates to them.
 
+mod assembly;
 mod attempted;
 pub mod commit;
 mod concurrency;
@@ -16,7 +17,7 @@ mod health;
 pub mod lifecycle;
 mod matching;
 pub mod messages;
-pub mod parts;
+
 pub mod publish;
 pub mod send_now;
 pub mod tenancy;
@@ -25,4 +26,5 @@ mod transitions;
 mod undelivered;
 mod ways;
 
+pub use assembly::{Engine, Tools};
 pub use error::EngineError;

@@ -1,11 +1,12 @@
 //! The tick: once a minute, has due exports written, and ends temporary routes.
 
+use std::time::Duration;
+
 use super::EngineError;
 use super::transitions::Transitions;
 use super::ways::Ways;
 use crate::domain::route::RouteKey;
 use crate::store::endings::{Ending, Endings};
-use std::time::Duration;
 
 /// Does what is due.
 #[derive(Clone)]
@@ -34,8 +35,8 @@ impl Tick {
 
     /// Stops a temporary route that has got all of its window.
     async fn end(&self, Ending { scope, face, id, route: uid, .. }: &Ending) -> Result<(), EngineError> {
-        let route = self.transitions.routes.get(scope, &RouteKey { face: *face, id: id.clone() }).await?;
-        let Some(route) = route.filter(|route| route.uid == *uid) else {
+        let key = RouteKey { uid: Some(uid.clone()), ..RouteKey::new(*face, id) };
+        let Some(route) = self.transitions.routes.get(scope, &key).await? else {
             return Ok(self.endings.forget(scope, uid).await?);
         };
         if route.is_running() && self.ways.of(route.way).finished(scope, &route).await? {

@@ -46,16 +46,15 @@ impl Transitions {
 
     /// Stops the same route because its target is gone or unreachable.
     pub(super) async fn give_up(&self, scope: &Scope, route: &Route, cause: StopCause) -> Result<(), EngineError> {
-        let uid = &route.uid;
-        let stop = |route: &mut Route, now: Millis| route.uid == *uid && route.stop(now, now.plus(SEAM));
+        let stop = |route: &mut Route, now: Millis| route.stop(now, now.plus(SEAM));
         self.change(scope, &route.key(), &Activity::Stopped { cause }, stop).await?;
         Ok(())
     }
 
     /// Stops the same route because it has got all of its window.
     pub(super) async fn finish(&self, scope: &Scope, route: &Route) -> Result<(), EngineError> {
-        let (uid, stopped) = (&route.uid, Activity::Stopped { cause: StopCause::WindowOver });
-        let finish = |route: &mut Route, now: Millis| route.uid == *uid && route.finish(now, now.plus(SEAM));
+        let stopped = Activity::Stopped { cause: StopCause::WindowOver };
+        let finish = |route: &mut Route, now: Millis| route.finish(now, now.plus(SEAM));
         self.change(scope, &route.key(), &stopped, finish).await?;
         Ok(())
     }
@@ -68,18 +67,16 @@ impl Transitions {
         target: &str,
         reason: &str,
     ) -> Result<bool, EngineError> {
-        let (uid, activity) = (&route.uid, Activity::Suspended { target: target.to_owned(), reason: reason.to_owned() });
-        let suspend = |route: &mut Route, now: Millis| route.uid == *uid && route.suspend(now, now.plus(SEAM));
+        let activity = Activity::Suspended { target: target.to_owned(), reason: reason.to_owned() };
+        let suspend = |route: &mut Route, now: Millis| route.suspend(now, now.plus(SEAM));
         let changed = self.change(scope, &route.key(), &activity, suspend).await?;
         Ok(changed.is_some_and(|changed| changed.before.is_some()))
     }
 
     /// Brings the same route back from suspension, if it is still suspended.
     pub(super) async fn resume(&self, scope: &Scope, route: &Route) -> Result<(), EngineError> {
-        let uid = &route.uid;
         let resume = |route: &mut Route, now: Millis| {
-            let suspended = route.uid == *uid && route.status() == RouteStatus::Suspended;
-            suspended && route.start(now, now.plus(SEAM))
+            route.status() == RouteStatus::Suspended && route.start(now, now.plus(SEAM))
         };
         self.change(scope, &route.key(), &Activity::Resumed, resume).await?;
         Ok(())

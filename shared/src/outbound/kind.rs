@@ -77,6 +77,9 @@ pub enum Refusal {
     /// A secret could not be sealed or opened.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// What is stored already cannot be used.
+    #[error(transparent)]
+    Stored(#[from] PrepareError),
 }
 
 /// Why a stored destination cannot be used. Its text is for the operator's log.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError};
 use crate::domain::partition::GlobalPartition;
-use crate::domain::route::RouteKind;
+use crate::domain::face::FaceKind;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
@@ -13,8 +13,8 @@ use crate::domain::time::Millis;
 pub struct Ending {
     /// Whose.
     pub scope: Scope,
-    /// Its kind.
-    pub kind: RouteKind,
+    /// The kind of its face.
+    pub face: FaceKind,
     /// The id its user knows.
     pub id: String,
     /// Its uid.

@@ -21,12 +21,14 @@ pub mod pace;
 pub mod parked;
 pub mod reader;
 pub mod routes;
+mod stores;
 pub mod tenants;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 pub use db::Db;
 pub use key::Item;
+pub use stores::Stores;
 use key::{Key, binary, read};
 
 /// The names of the tables.

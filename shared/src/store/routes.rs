@@ -10,9 +10,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValu
 pub use super::catalogue::CreateError;
 use super::catalogue::{self, Catalogue, Record, Sealer};
 use super::{Db, Item, StoreError};
+use crate::domain::destination::Destination;
 use crate::domain::filter::Filter;
 use crate::domain::partition::ScopeFamily;
-use crate::domain::route::{Destination, Route, RouteKind};
+use crate::domain::route::{Route, RouteKey};
 use crate::domain::scope::Scope;
 use crate::secrets::Keyring;
 
@@ -44,7 +45,7 @@ impl Record for Route {
     const FAMILY: ScopeFamily<'static> = ScopeFamily::Routes;
 
     fn kind(&self) -> &'static str {
-        self.kind.as_str()
+        self.face.kind().as_str()
     }
 
     fn id(&self) -> &str {
@@ -78,31 +79,6 @@ impl Record for Route {
 
     fn unseal(item: &mut Item, sealer: &Sealer<'_>) -> Result<(), StoreError> {
         sealer.unseal::<Destination>(item, DESTINATION)
-    }
-}
-
-/// Which route: its kind and id, and the uid if no other route of that id is meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RouteKey {
-    /// Its face.
-    pub kind: RouteKind,
-    /// The id its user knows.
-    pub id: String,
-    /// Its uid. `None`: whichever route has the id now.
-    pub uid: Option<String>,
-}
-
-impl RouteKey {
-    /// Whichever route has this id now.
-    #[must_use]
-    pub fn new(kind: RouteKind, id: &str) -> Self {
-        Self { kind, id: id.to_owned(), uid: None }
-    }
-
-    /// This route and no other.
-    #[must_use]
-    pub fn of(route: &Route) -> Self {
-        Self { kind: route.kind, id: route.id.clone(), uid: Some(route.uid.clone()) }
     }
 }
 
@@ -213,8 +189,9 @@ impl Routes {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn get(&self, scope: &Scope, kind: RouteKind, id: &str) -> Result<Option<Route>, StoreError> {
-        self.catalogue.get(scope, kind.as_str(), id).await
+    pub async fn get(&self, scope: &Scope, key: &RouteKey) -> Result<Option<Route>, StoreError> {
+        let found = self.catalogue.get(scope, key.face.as_str(), &key.id).await?;
+        Ok(found.filter(|route: &Route| key.uid.as_ref().is_none_or(|uid| route.uid == *uid)))
     }
 
     /// Creates a route, if the scope has fewer than `limit` of its kind.
@@ -236,7 +213,7 @@ impl Routes {
         key: &RouteKey,
         change: impl FnMut(&mut Route) -> bool,
     ) -> Result<Option<Route>, StoreError> {
-        self.catalogue.change(scope, (key.kind.as_str(), &key.id), key.uid.as_deref(), change).await
+        self.catalogue.change(scope, (key.face.as_str(), &key.id), key.uid.as_deref(), change).await
     }
 
     /// Writes a route over the revision it was read at, and raises that revision.
@@ -251,7 +228,7 @@ impl Routes {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn remove(&self, scope: &Scope, kind: RouteKind, id: &str) -> Result<Option<Route>, StoreError> {
-        self.catalogue.remove(scope, kind.as_str(), id).await
+    pub async fn remove(&self, scope: &Scope, key: &RouteKey) -> Result<Option<Route>, StoreError> {
+        self.catalogue.remove(scope, key.face.as_str(), &key.id).await
     }
 }

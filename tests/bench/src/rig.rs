@@ -9,6 +9,7 @@ use sluice::domain::route::{Route, RouteKind};
 use sluice::domain::scope::{Environment, Scope};
 use sluice::engine::lifecycle;
 use sluice::outbound::SigningKey;
+use sluice::ports::Ports;
 use sluice_local::system::{self, System, local_settings};
 use tempfile::TempDir;
 
@@ -37,10 +38,11 @@ impl Rig {
             listen: ([127, 0, 0, 1], 0).into(),
             data: folder.path().to_owned(),
             settings: local_settings(&[])?,
+            destinations: std::convert::identity,
         };
         let system = System::start(options).await?;
         let address = system.credentials.base_url.trim_start_matches("http://").parse().context("the API's address")?;
-        let key = SigningKey::generate()?;
+        let key = SigningKey::generate(&Ports::system());
         let sink = Sink::start(key.clone()).await?;
         let token =
             json!({"client_id": system.credentials.client_id, "client_secret": system.credentials.client_secret});

@@ -117,7 +117,13 @@ impl World {
 pub(crate) async fn start(folder: &Path, settings: &[(&str, &str)]) -> Result<System> {
     let settings: Vec<(&str, &str)> = settings.iter().chain(&SETTINGS).copied().collect();
     let settings = local_settings(&settings)?;
-    Ok(System::start(Options { listen: ([127, 0, 0, 1], 0).into(), data: folder.to_owned(), settings }).await?)
+    Ok(System::start(Options {
+        listen: ([127, 0, 0, 1], 0).into(),
+        data: folder.to_owned(),
+        settings,
+        destinations: std::convert::identity,
+    })
+    .await?)
 }
 
 impl Tenant {

@@ -7,17 +7,19 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use sluice::app::App;
+use sluice::domain::destination::Destination;
 use sluice::domain::filter::FilterConditions;
 use sluice::domain::integration::{IntegrationFace, IntegrationType, check_dates, is_integration_id};
 use sluice::domain::ordering::Ordering;
-use sluice::domain::route::{Destination, RetryKind, Route, RouteKind, RouteStatus};
-use sluice::domain::scope::Scope;
+use sluice::domain::route::{RetryKind, Route, RouteKind, RouteStatus};
 use sluice::domain::time::Millis;
 use sluice::engine::lifecycle::{self, LifeError};
 use sluice::store::routes::CreateError;
 
 use super::parameters::{CallbackParameters, S3Parameters};
+use super::target::Target;
 use super::{Integration, filter_faults};
 
 /// An integration to register: exactly one of the two kinds of parameters.
@@ -69,15 +71,19 @@ pub(crate) async fn create(
 ) -> Result<Json<Integration>, Problem> {
     let mut faults = request.faults(app.ports.now());
     faults.extend(filter_faults(request.filter_conditions.as_ref()).await?);
-    if !faults.is_empty() {
-        return Err(Problem::invalid(faults));
-    }
+    let Some((target, written)) = request.target()? else { return Err(Problem::invalid(faults)) };
+    let (destination, generated) =
+        match app.destinations.accept(&caller.scope, target.kind(), written.into(), None).await {
+            Ok(accepted) if faults.is_empty() => accepted,
+            Ok(_) => return Err(Problem::invalid(faults)),
+            Err(refusal) => return Err(target.faults(refusal)?.problem(faults)),
+        };
     let starts_at = request.starts_at;
-    let (route, made) = request.route(&app, &caller.scope).await?;
+    let route = request.route(&app, destination);
     let route = lifecycle::create(&app, &caller.scope, route, starts_at).await.map_err(problem)?;
-    let mut integration = Integration::from(route);
-    if let (Some(view), Some(secret)) = (&mut integration.callback_parameters, made) {
-        view.signing_secret = secret; // The only time it is shown.
+    let mut integration = Integration::of(&app.destinations, route)?;
+    if let (Some(view), Some(secret)) = (&mut integration.callback_parameters, generated.get("signing_secret")) {
+        view.signing_secret = secret.as_str().unwrap_or_default().to_owned(); // The only time it is shown.
     }
     Ok(Json(integration))
 }
@@ -91,8 +97,6 @@ impl CreateIntegration {
         if self.callback_parameters.is_some() == self.s3_parameters.is_some() {
             faults.push(FieldError::new("", "exactly one of callback_parameters and s3_parameters is needed"));
         }
-        faults.extend(self.callback_parameters.iter().flat_map(CallbackParameters::faults));
-        faults.extend(self.s3_parameters.iter().flat_map(S3Parameters::faults));
         if self.s3_parameters.is_some() && !self.ordering.is_none() {
             faults.push(FieldError::new("/ordering", "is for webhooks: files are in the order of the log as they are"));
         }
@@ -102,18 +106,18 @@ impl CreateIntegration {
         faults
     }
 
-    /// The route to make, and the signing secret where one was made for it.
-    async fn route(self, app: &App, scope: &Scope) -> Result<(Route, Option<String>), Problem> {
-        let (destination, made) = match (self.callback_parameters, self.s3_parameters) {
-            (Some(callback), _) => {
-                let (target, made) = callback.target(app, scope).await?;
-                (Destination::Webhook(target), made)
-            }
-            (None, Some(s3)) => (Destination::S3(s3.target(app, scope).await?), None),
-            (None, None) => return Err(Problem::field("", "one of callback_parameters and s3_parameters is needed")),
-        };
+    /// Where its events go, in the destination's names; `None` if it says both or neither.
+    fn target(&self) -> Result<Option<(Target, Map<String, Value>)>, Problem> {
+        Ok(match (&self.callback_parameters, &self.s3_parameters) {
+            (Some(callback), None) => Some((Target::Callback, Target::Callback.written(callback)?)),
+            (None, Some(s3)) => Some((Target::S3, Target::S3.written(s3)?)),
+            _ => None,
+        })
+    }
+
+    fn route(self, app: &App, destination: Destination) -> Route {
         let now = app.ports.now();
-        let route = Route {
+        Route {
             uid: app.ports.unique("rt"),
             kind: RouteKind::Integration,
             id: self.id,
@@ -138,8 +142,7 @@ impl CreateIntegration {
             created_at: now,
             updated_at: now,
             revision: 1,
-        };
-        Ok((route, made))
+        }
     }
 }
 

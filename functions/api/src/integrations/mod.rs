@@ -6,10 +6,10 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod parameters;
-pub(crate) mod patch;
 pub(crate) mod recover;
 pub(crate) mod start;
 pub(crate) mod stop;
+pub(crate) mod target;
 pub(crate) mod update;
 
 use crate::http::problem::{FieldError, Problem};
@@ -18,12 +18,14 @@ use sluice::deep;
 use sluice::domain::filter::FilterConditions;
 use sluice::domain::integration::IntegrationType;
 use sluice::domain::ordering::Ordering;
-use sluice::domain::route::{Destination, Route, RouteKind, RouteStatus};
+use sluice::domain::route::{Route, RouteKind, RouteStatus};
 use sluice::domain::scope::Scope;
 use sluice::domain::time::Millis;
+use sluice::outbound::Destinations;
 use sluice::store::routes::Routes;
 
 use parameters::{CallbackView, S3View};
+use target::Target;
 
 /// An integration.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -55,13 +57,17 @@ pub(crate) struct Integration {
     updated_at: Millis,
 }
 
-impl From<Route> for Integration {
-    fn from(route: Route) -> Self {
-        let (callback_parameters, s3_parameters) = match &route.destination {
-            Destination::Webhook(target) => (Some(CallbackView::from(target)), None),
-            Destination::S3(target) => (None, Some(S3View::from(target))),
+impl Integration {
+    /// A route as its user sees it.
+    pub(crate) fn of(destinations: &Destinations, route: Route) -> Result<Self, Problem> {
+        let target = Target::of(&route.destination.kind);
+        let show = || destinations.show(&route.destination).map_err(|error| Problem::internal(&error));
+        let (callback_parameters, s3_parameters) = match target {
+            Some(target @ Target::Callback) => (Some(target.view(show()?)?), None),
+            Some(target @ Target::S3) => (None, Some(target.view(show()?)?)),
+            None => (None, None),
         };
-        Self {
+        Ok(Self {
             id: route.id,
             status: route.status,
             integration_type: route.integration.integration_type,
@@ -73,7 +79,7 @@ impl From<Route> for Integration {
             ordering: route.ordering,
             created_at: route.created_at,
             updated_at: route.updated_at,
-        }
+        })
     }
 }
 

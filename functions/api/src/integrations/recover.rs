@@ -63,7 +63,7 @@ pub(crate) async fn recover(
         return Err(Problem::field("/to", "cannot be in the future"));
     }
     let route = find(&routes, &caller.scope, &id).await?;
-    if route.webhook().is_none() {
+    if route.writes_files() {
         return Err(Problem::bad_request("not_a_webhook", "Files stay in the bucket: only webhooks are sent again."));
     }
     if !route.ordering.is_none() {
@@ -79,5 +79,5 @@ pub(crate) async fn recover(
     let route = lifecycle::recover(&app, &caller.scope, RouteKind::Integration, &id, (from, to)).await?;
     let route = route.ok_or_else(Problem::not_found)?;
     let window = [("from", from.to_string().into()), ("to", to.to_string().into())];
-    Ok(audit::with((StatusCode::ACCEPTED, Json(Integration::from(route))), window).into_response())
+    Ok(audit::with((StatusCode::ACCEPTED, Json(Integration::of(&app.destinations, route)?)), window).into_response())
 }

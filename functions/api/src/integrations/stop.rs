@@ -31,5 +31,6 @@ pub(crate) async fn stop(
     EmptyBody: EmptyBody,
 ) -> Result<Json<Integration>, Problem> {
     let route = lifecycle::stop(&app, &caller.scope, RouteKind::Integration, &id).await?;
-    route.map(|route| Json(route.into())).ok_or_else(Problem::not_found)
+    let route = route.ok_or_else(Problem::not_found)?;
+    Integration::of(&app.destinations, route).map(Json)
 }

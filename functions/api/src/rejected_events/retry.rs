@@ -7,9 +7,10 @@ use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
 use sluice::app::App;
-use sluice::domain::retry::Answer;
+use sluice::domain::attempt::Verdict;
+use sluice::engine::EngineError;
 use sluice::engine::lifecycle::stop_route;
-use sluice::engine::sender::{answer, words};
+use sluice::engine::sender::parcel;
 use sluice::store::letters::Fate;
 
 use super::{Place, find};
@@ -35,16 +36,16 @@ pub(crate) async fn retry(
     EmptyBody: EmptyBody,
 ) -> Result<StatusCode, Problem> {
     let (route, letter) = find(&app.routes, &app.letters, &caller.scope, &place).await?;
-    let target = route.webhook().ok_or_else(Problem::not_found)?;
-    let prepared = app.sender.prepare(&caller.scope, &route, target)?;
-    let attempt = app.sender.send(&prepared, &caller.scope, &letter.event, false).await?;
-    if answer(&attempt) == Answer::Gone {
+    let target = app.destinations.prepare(&caller.scope, &route.uid, route.revision, &route.destination);
+    let target = target.map_err(EngineError::from)?;
+    let attempt = target.send(parcel(&caller.scope, &letter.event, app.ports.now(), false)).await;
+    if attempt.verdict == Verdict::Gone {
         let reason = "The target answered 410 Gone.";
         stop_route(&app.routes, &app.journal, &app.ports, &caller.scope, &route, reason).await?;
     }
-    if answer(&attempt) != Answer::Delivered {
-        let message = format!("The target did not take the event: {}.", words(&attempt));
-        let detail = serde_json::json!({ "status": attempt.status, "error": attempt.error });
+    if !attempt.is_delivered() {
+        let message = format!("The target did not take the event: {}.", attempt.reason);
+        let detail = serde_json::json!({ "status": attempt.status, "error": attempt.reason });
         return Err(Problem::new(StatusCode::BAD_GATEWAY, "delivery_failed", message).detail(detail));
     }
     app.letters.discard(&caller.scope, Fate::Rejected, &letter).await?;

@@ -79,13 +79,23 @@ pub struct Draft {
     pub ends_at: Option<Millis>,
 }
 
-/// Names a route for its user.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Which route: its face and id, and its uid if no other route of that id is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteKey {
     /// The kind of its face.
     pub face: FaceKind,
-    /// Its id within the kind.
+    /// The id its user knows.
     pub id: String,
+    /// Its uid. `None`: whichever route has the id now.
+    pub uid: Option<String>,
+}
+
+impl RouteKey {
+    /// Whichever route has this id now.
+    #[must_use]
+    pub fn new(face: FaceKind, id: &str) -> Self {
+        Self { face, id: id.to_owned(), uid: None }
+    }
 }
 
 /// A route.
@@ -129,10 +139,10 @@ impl Route {
         Self { uid, face, id, filter, destination, way, retry, window, state, created_at, updated_at, revision }
     }
 
-    /// What its user calls it.
+    /// This route and no other.
     #[must_use]
     pub fn key(&self) -> RouteKey {
-        RouteKey { face: self.face.kind(), id: self.id.clone() }
+        RouteKey { face: self.face.kind(), id: self.id.clone(), uid: Some(self.uid.clone()) }
     }
 
     /// Whether it is running, stopped or suspended.

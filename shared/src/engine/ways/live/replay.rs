@@ -152,10 +152,8 @@ impl Replay {
         if route.state.not_live_since().is_none() {
             return Ok(Outcome::Done);
         }
-        let uid = &route.uid;
         let go_live = |route: &mut Route| {
-            let caught_up = route.uid == *uid && route.state.backlog().is_empty();
-            caught_up && route.go_live(self.ports.now().plus(SEAM))
+            route.state.backlog().is_empty() && route.go_live(self.ports.now().plus(SEAM))
         };
         self.routes.change(scope, &route.key(), go_live).await?;
         // Whatever became of it, it is looked at anew.
@@ -233,9 +231,7 @@ impl Replay {
         upto: Position,
         sent: bool,
     ) -> Result<(), EngineError> {
-        let uid = &route.uid;
-        let pass = |route: &mut Route| route.uid == *uid && route.pass(span, upto, sent);
-        self.routes.change(scope, &route.key(), pass).await?;
+        self.routes.change(scope, &route.key(), |route| route.pass(span, upto, sent)).await?;
         Ok(())
     }
 }

@@ -16,6 +16,8 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::ports::Ports;
+
 const PREFIX: &str = "whsec_";
 const VERSION: &str = "v1,";
 /// What the specification asks of a secret, in bytes.
@@ -36,7 +38,7 @@ pub struct SigningKey(Zeroizing<Vec<u8>>);
 
 /// Why a text or some bytes are not a webhook secret. Never holds any of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
+pub enum SigningKeyError {
     /// The text does not start with `whsec_`.
     #[error("a webhook secret starts with `whsec_`")]
     Prefix,
@@ -46,24 +48,20 @@ pub enum KeyError {
     /// The secret is shorter or longer than the specification allows.
     #[error("a webhook secret has 24 to 64 bytes")]
     Length,
-    /// The operating system gave no randomness.
-    #[error("no randomness is available")]
-    Randomness,
 }
 
 impl SigningKey {
     /// A new secret of 32 random bytes.
-    pub fn generate() -> Result<Self, KeyError> {
-        let mut bytes = Zeroizing::new(vec![0; GENERATED_LENGTH]);
-        getrandom::fill(&mut bytes).map_err(|_| KeyError::Randomness)?;
-        Ok(Self(bytes))
+    #[must_use]
+    pub fn generate(ports: &Ports) -> Self {
+        Self(Zeroizing::new(ports.bytes::<GENERATED_LENGTH>().to_vec()))
     }
 
     /// A secret from its raw bytes.
-    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self, KeyError> {
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self, SigningKeyError> {
         let bytes = Zeroizing::new(bytes.into());
         if !KEY_LENGTHS.contains(&bytes.len()) {
-            return Err(KeyError::Length);
+            return Err(SigningKeyError::Length);
         }
         Ok(Self(bytes))
     }
@@ -90,11 +88,11 @@ impl SigningKey {
 }
 
 impl FromStr for SigningKey {
-    type Err = KeyError;
+    type Err = SigningKeyError;
 
-    fn from_str(secret: &str) -> Result<Self, KeyError> {
-        let encoded = secret.trim().strip_prefix(PREFIX).ok_or(KeyError::Prefix)?;
-        let bytes = LENIENT.decode(encoded).map_err(|_| KeyError::Encoding)?;
+    fn from_str(secret: &str) -> Result<Self, SigningKeyError> {
+        let encoded = secret.trim().strip_prefix(PREFIX).ok_or(SigningKeyError::Prefix)?;
+        let bytes = LENIENT.decode(encoded).map_err(|_| SigningKeyError::Encoding)?;
         Self::from_bytes(bytes)
     }
 }

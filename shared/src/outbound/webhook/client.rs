@@ -2,78 +2,28 @@
 //!
 //! It follows no redirect and no proxy setting (both would carry a request past the address check),
 //! and it bounds what a hostile target can cost: time by one deadline for the whole attempt, memory
-//! by reading no more of an answer than is kept.
+//! by reading no more of a response than is kept.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::HeaderMap;
+use http::header::{HeaderMap, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode};
 use reqwest::{Client, Request, Response};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::address::{TargetPolicy, check_target};
-use super::resolver::SafeResolver;
-use super::{answer, failure};
+use super::failure::of_request;
+use super::response::read_excerpt;
+use crate::domain::attempt::{Attempt, Verdict};
+use crate::outbound::address::{TargetPolicy, check_target};
+use crate::outbound::failure::{TIMEOUT, of_status, of_target};
+use crate::outbound::resolver::SafeResolver;
+use crate::outbound::retry_after::retry_after;
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("Sluice/", env!("CARGO_PKG_VERSION")));
-
-/// What an attempt came to, as the contract reads the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AttemptClass {
-    /// 2xx: delivered.
-    Delivered,
-    /// 400: the target will never take this event; keep it among the rejected and go on.
-    Rejected,
-    /// 410: the target is gone; stop the route.
-    Gone,
-    /// Anything else, or no answer at all: try again later.
-    Retry,
-}
-
-impl AttemptClass {
-    fn of(status: StatusCode) -> Self {
-        match status {
-            StatusCode::BAD_REQUEST => Self::Rejected,
-            StatusCode::GONE => Self::Gone,
-            status if status.is_success() => Self::Delivered,
-            _ => Self::Retry,
-        }
-    }
-}
-
-/// One request and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// The answer's status; none where there was no answer.
-    pub status: Option<u16>,
-    /// What the attempt came to.
-    pub class: AttemptClass,
-    /// How long the target asked to be left alone, at most a day.
-    pub retry_after: Option<Duration>,
-    /// The first 4 KiB of the answer as printable text.
-    pub excerpt: String,
-    /// A few stable words where there was no answer or a redirect. A constant, so it can hold
-    /// neither a secret nor the query of a URL.
-    pub error: Option<&'static str>,
-    /// How long the attempt took, the reading of the answer included.
-    pub duration: Duration,
-}
-
-impl Attempt {
-    fn failed(error: &'static str, started: Instant) -> Self {
-        Self {
-            status: None,
-            class: AttemptClass::Retry,
-            retry_after: None,
-            excerpt: String::new(),
-            error: Some(error),
-            duration: started.elapsed(),
-        }
-    }
-}
 
 /// The numbers of a [`WebhookClient`].
 #[derive(Debug, Clone, Copy)]
@@ -129,21 +79,21 @@ impl WebhookClient {
 
     /// Sends one webhook and reports what came of it.
     ///
-    /// `timeout` bounds everything from the name lookup to the last byte read of the answer. Once
-    /// the status has come it decides: a body that drips or never ends is cut, and a 2xx counts.
+    /// `timeout` bounds everything from the name lookup to the last byte read of the response. Once
+    /// the status has arrived it decides: a body that drips or never ends is cut, and a 2xx counts.
     pub async fn post(&self, url: &Url, headers: HeaderMap, body: Bytes, timeout: Duration) -> Attempt {
         let started = Instant::now();
         // A literal address never reaches the resolver.
         if let Err(error) = check_target(url, self.policy) {
-            return Attempt::failed(failure::of_target(error), started);
+            return Attempt::failed(of_target(error), started.elapsed());
         }
         let mut request = Request::new(Method::POST, url.clone());
         *request.headers_mut() = headers;
         *request.body_mut() = Some(body.into());
         let deadline = started + timeout;
         match timeout_at(deadline, self.client.execute(request)).await {
-            Err(_elapsed) => Attempt::failed(failure::TIMEOUT, started),
-            Ok(Err(error)) => Attempt::failed(failure::of_request(&error), started),
+            Err(_elapsed) => Attempt::failed(TIMEOUT, started.elapsed()),
+            Ok(Err(error)) => Attempt::failed(of_request(&error), started.elapsed()),
             Ok(Ok(response)) => conclude(response, started, deadline).await,
         }
     }
@@ -151,19 +101,31 @@ impl WebhookClient {
 
 async fn conclude(response: Response, started: Instant, deadline: Instant) -> Attempt {
     let status = response.status();
-    let class = AttemptClass::of(status);
-    let retry_after = match class {
-        AttemptClass::Delivered => None,
-        _ => answer::retry_after(response.headers(), SystemTime::now()),
-    };
-    let excerpt = answer::read_excerpt(response, deadline).await;
-    Attempt {
-        status: Some(status.as_u16()),
-        class,
-        retry_after,
-        excerpt,
-        error: status.is_redirection().then_some(failure::REDIRECT),
-        duration: started.elapsed(),
+    let verdict = verdict(status, response.headers());
+    let excerpt = read_excerpt(response, deadline).await;
+    Attempt { verdict, status: Some(status.as_u16()), reason: reason(status), excerpt, duration: started.elapsed() }
+}
+
+/// How the contract reads a response.
+fn verdict(status: StatusCode, headers: &HeaderMap) -> Verdict {
+    match status {
+        StatusCode::BAD_REQUEST => Verdict::Rejected,
+        StatusCode::GONE => Verdict::Gone,
+        status if status.is_success() => Verdict::Delivered,
+        _ => {
+            let text = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+            Verdict::Failed { retry_after: text.and_then(|text| retry_after(text, SystemTime::now())) }
+        }
+    }
+}
+
+fn reason(status: StatusCode) -> Cow<'static, str> {
+    if status.is_success() {
+        Cow::Borrowed("")
+    } else if status.is_redirection() {
+        format!("redirect refused (HTTP status code {})", status.as_u16()).into()
+    } else {
+        of_status(status)
     }
 }
 

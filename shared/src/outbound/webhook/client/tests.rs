@@ -7,11 +7,15 @@ use tokio::net::TcpListener;
 
 use super::target::{Script, Seen, read_request, target};
 use super::*;
-use crate::outbound::{SigningKey, build_headers, sign};
+use crate::domain::time::Millis;
+use crate::outbound::webhook::response::EXCERPT_LIMIT;
+use crate::outbound::{HeaderTemplate, Parcel, SigningKey, sign};
+use crate::ports::Ports;
 use TargetPolicy::{AllowAll, AllowLoopback, PublicOnly};
 
 const SECOND: Duration = Duration::from_secs(1);
 const PATIENT: Duration = Duration::from_secs(15);
+const FAILED: Verdict = Verdict::Failed { retry_after: None };
 
 fn client(policy: TargetPolicy) -> WebhookClient {
     WebhookClient::new(policy, ClientOptions::default()).expect("a client")
@@ -33,27 +37,27 @@ fn answer(status: &str, headers: &str, body: &str) -> Script {
 }
 
 #[tokio::test]
-async fn every_status_has_its_class() {
-    for (status, class, error) in [
-        ("200 OK", AttemptClass::Delivered, None),
-        ("202 Accepted", AttemptClass::Delivered, None),
-        ("299 Odd", AttemptClass::Delivered, None),
-        ("400 Bad Request", AttemptClass::Rejected, None),
-        ("410 Gone", AttemptClass::Gone, None),
-        ("401 Unauthorized", AttemptClass::Retry, None),
-        ("404 Not Found", AttemptClass::Retry, None),
-        ("429 Too Many Requests", AttemptClass::Retry, None),
-        ("500 Internal Server Error", AttemptClass::Retry, None),
-        ("503 Service Unavailable", AttemptClass::Retry, None),
-        ("301 Moved", AttemptClass::Retry, Some("redirect refused")),
-        ("304 Not Modified", AttemptClass::Retry, Some("redirect refused")),
+async fn every_status_has_its_verdict() {
+    for (status, verdict, reason) in [
+        ("200 OK", Verdict::Delivered, ""),
+        ("202 Accepted", Verdict::Delivered, ""),
+        ("299 Odd", Verdict::Delivered, ""),
+        ("400 Bad Request", Verdict::Rejected, "bad request (HTTP status code 400)"),
+        ("410 Gone", Verdict::Gone, "gone (HTTP status code 410)"),
+        ("401 Unauthorized", FAILED, "unauthorized (HTTP status code 401)"),
+        ("404 Not Found", FAILED, "not found (HTTP status code 404)"),
+        ("429 Too Many Requests", FAILED, "too many requests (HTTP status code 429)"),
+        ("500 Internal Server Error", FAILED, "internal server error (HTTP status code 500)"),
+        ("503 Whatever it says", FAILED, "service unavailable (HTTP status code 503)"),
+        ("599 Odd", FAILED, "HTTP status code 599"),
+        ("301 Moved", FAILED, "redirect refused (HTTP status code 301)"),
+        ("304 Not Modified", FAILED, "redirect refused (HTTP status code 304)"),
     ] {
         let body = if status.starts_with("304") { "" } else { "fine" };
         let (got, _) = attempt(answer(status, "", body), PATIENT).await;
-        assert_eq!((got.class, got.error), (class, error), "{status}");
+        assert_eq!((got.verdict, got.reason.as_ref()), (verdict, reason), "{status}");
         assert_eq!(got.status, status[..3].parse().ok(), "{status}");
         assert_eq!(got.excerpt, body, "{status}");
-        assert_eq!(got.retry_after, None, "{status}");
         assert!(got.duration < PATIENT && got.duration > Duration::ZERO);
     }
 }
@@ -62,18 +66,21 @@ async fn every_status_has_its_class() {
 async fn no_content_needs_no_body() {
     let script = Script::Answer("HTTP/1.1 204 No Content\r\n\r\n".to_owned());
     let (got, _) = attempt(script, PATIENT).await;
-    assert_eq!((got.class, got.excerpt.as_str()), (AttemptClass::Delivered, ""));
+    assert_eq!((got.verdict, got.excerpt.as_str()), (Verdict::Delivered, ""));
 }
 
 #[tokio::test]
 async fn the_request_is_a_signed_post_under_our_name() {
     let (url, seen) = target(answer("200 OK", "", "")).await;
     let body = br#"{"tenant":"acme"}"#;
-    let key = SigningKey::generate().expect("randomness");
+    let key = SigningKey::generate(&Ports::system());
     let signature = sign(&[key], "msg_1", 1_614_265_330, body);
-    let headers = build_headers(Some("k3y"), &[], "msg_1", 1_614_265_330, Some(signature.clone())).expect("headers");
-    let got = client(AllowLoopback).post(&url, headers, Bytes::from_static(body), PATIENT).await;
-    assert_eq!(got.class, AttemptClass::Delivered);
+    let (content_type, sent_at) = ("application/json", Millis(1_614_265_330_000));
+    let parcel = Parcel { id: "msg_1", content_type, body: Bytes::from_static(body), sent_at, replay: false };
+    let template = HeaderTemplate::new(Some("k3y"), &[]).expect("a template");
+    let headers = template.message(&parcel, Some(signature.clone())).expect("headers");
+    let got = client(AllowLoopback).post(&url, headers, parcel.body, PATIENT).await;
+    assert!(got.is_delivered());
     let request = seen.requests().pop().expect("one request");
     let (head, sent) = request.split_once("\r\n\r\n").expect("a head and a body");
     assert_eq!(sent.as_bytes(), body);
@@ -98,7 +105,7 @@ async fn a_redirect_is_not_followed() {
     let (elsewhere, untouched) = target(answer("200 OK", "", "")).await;
     let script = answer("307 Temporary Redirect", &format!("location: {elsewhere}\r\n"), "");
     let (got, _) = attempt(script, PATIENT).await;
-    assert_eq!((got.status, got.error), (Some(307), Some("redirect refused")));
+    assert_eq!((got.status, got.reason.as_ref()), (Some(307), "redirect refused (HTTP status code 307)"));
     assert_eq!(untouched.accepts.load(Ordering::SeqCst), 0);
 }
 
@@ -120,7 +127,7 @@ async fn a_connection_the_target_closed_while_idle_costs_no_attempt() {
     let client = client(AllowLoopback);
     for _ in 0..3 {
         let got = client.post(&url, HeaderMap::new(), Bytes::new(), PATIENT).await;
-        assert_eq!(got.class, AttemptClass::Delivered);
+        assert!(got.is_delivered());
     }
     assert_eq!(seen.accepts.load(Ordering::SeqCst), 3);
 }
@@ -128,14 +135,14 @@ async fn a_connection_the_target_closed_while_idle_costs_no_attempt() {
 #[tokio::test]
 async fn a_silent_target_times_out() {
     let (got, _) = attempt(Script::Hang, Duration::from_millis(200)).await;
-    assert_eq!((got.status, got.class, got.error), (None, AttemptClass::Retry, Some("timeout")));
+    assert_eq!((got.status, got.verdict, got.reason.as_ref()), (None, FAILED, "timeout"));
     assert!(got.duration >= Duration::from_millis(200) && got.duration < SECOND);
 }
 
 #[tokio::test]
 async fn headers_that_drip_time_out() {
     let (got, _) = attempt(Script::Drip("HTTP/1.1 200 OK\r\nx-slow: "), Duration::from_millis(300)).await;
-    assert_eq!((got.status, got.error), (None, Some("timeout")));
+    assert_eq!((got.status, got.reason.as_ref()), (None, "timeout"));
     assert!(got.duration < SECOND);
 }
 
@@ -143,12 +150,12 @@ async fn headers_that_drip_time_out() {
 async fn a_body_that_drips_is_cut_and_the_status_counts() {
     let ok = Script::Drip("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nhello ");
     let (got, _) = attempt(ok.clone(), Duration::from_millis(300)).await;
-    assert_eq!((got.class, got.error), (AttemptClass::Delivered, None));
+    assert_eq!((got.verdict, got.reason.as_ref()), (Verdict::Delivered, ""));
     assert!(got.excerpt.starts_with("hello x"), "{}", got.excerpt);
     assert!(got.duration < SECOND);
 
     let (got, seen) = attempt(ok, PATIENT).await;
-    assert_eq!(got.class, AttemptClass::Delivered);
+    assert!(got.is_delivered());
     assert!(got.duration < 3 * SECOND, "the cap on reading holds: {:?}", got.duration);
     let written = seen.written.load(Ordering::SeqCst);
     tokio::time::sleep(SECOND / 2).await;
@@ -157,7 +164,7 @@ async fn a_body_that_drips_is_cut_and_the_status_counts() {
 
     let gone = Script::Drip("HTTP/1.1 410 Gone\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n");
     let (got, _) = attempt(gone, Duration::from_millis(300)).await;
-    assert_eq!((got.class, got.excerpt.as_str()), (AttemptClass::Gone, "hello"));
+    assert_eq!((got.verdict, got.excerpt.as_str()), (Verdict::Gone, "hello"));
 }
 
 #[tokio::test]
@@ -166,8 +173,8 @@ async fn a_huge_body_is_cut_at_the_limit() {
     for head in ["HTTP/1.1 200 OK\r\ncontent-length: 10485760\r\n\r\n", "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"]
     {
         let (got, seen) = attempt(Script::Flood(head, TOTAL), PATIENT).await;
-        assert_eq!(got.class, AttemptClass::Delivered);
-        assert_eq!(got.excerpt.len(), answer::EXCERPT_LIMIT);
+        assert!(got.is_delivered());
+        assert_eq!(got.excerpt.len(), EXCERPT_LIMIT);
         assert!(got.duration < SECOND);
         tokio::time::sleep(SECOND / 4).await;
         let written = seen.written.load(Ordering::SeqCst);
@@ -178,28 +185,28 @@ async fn a_huge_body_is_cut_at_the_limit() {
 #[tokio::test]
 async fn endless_headers_are_refused() {
     let (got, seen) = attempt(Script::Flood("HTTP/1.1 200 OK\r\nx-a: ", 50 << 20), PATIENT).await;
-    assert_eq!((got.status, got.error), (None, Some("invalid answer")));
+    assert_eq!((got.status, got.reason.as_ref()), (None, "invalid answer"));
     assert!(seen.written.load(Ordering::SeqCst) < 20 << 20);
     let many = answer("200 OK", &"x-a: b\r\n".repeat(5000), "");
     let (got, _) = attempt(many, PATIENT).await;
-    assert_eq!((got.class, got.error), (AttemptClass::Retry, Some("invalid answer")));
+    assert_eq!((got.verdict, got.reason.as_ref()), (FAILED, "invalid answer"));
 }
 
 #[tokio::test]
 async fn broken_connections_have_stable_words() {
     let (got, _) = attempt(Script::Reset, PATIENT).await;
-    assert_eq!((got.class, got.error), (AttemptClass::Retry, Some("connection reset")));
+    assert_eq!((got.verdict, got.reason.as_ref()), (FAILED, "connection reset"));
     let (got, _) = attempt(Script::Close, PATIENT).await;
-    assert_eq!((got.class, got.error), (AttemptClass::Retry, Some("connection closed")));
+    assert_eq!((got.verdict, got.reason.as_ref()), (FAILED, "connection closed"));
     let (got, _) = attempt(Script::Answer("SSH-2.0-OpenSSH_9.9\r\n".into()), PATIENT).await;
-    assert_eq!((got.class, got.error), (AttemptClass::Retry, Some("invalid answer")));
+    assert_eq!((got.verdict, got.reason.as_ref()), (FAILED, "invalid answer"));
 
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     drop(listener);
     let url = Url::parse(&format!("http://127.0.0.1:{port}/")).expect("a URL");
     let got = post(&url, PATIENT).await;
-    assert_eq!((got.class, got.error), (AttemptClass::Retry, Some("connection refused")));
+    assert_eq!((got.verdict, got.reason.as_ref()), (FAILED, "connection refused"));
 }
 
 #[tokio::test]
@@ -214,7 +221,7 @@ async fn a_target_that_does_not_speak_tls_is_a_tls_failure() {
     });
     let url = Url::parse(&format!("https://127.0.0.1:{port}/")).expect("a URL");
     let got = post(&url, PATIENT).await;
-    assert_eq!((got.class, got.error), (AttemptClass::Retry, Some("tls failure")));
+    assert_eq!((got.verdict, got.reason.as_ref()), (FAILED, "tls failure"));
 }
 
 #[tokio::test]
@@ -233,7 +240,7 @@ async fn the_policy_holds_at_the_time_of_the_attempt() {
     ] {
         let url = Url::parse(&format!("{host}:{port}/")).expect("a URL");
         let got = client(policy).post(&url, HeaderMap::new(), Bytes::new(), SECOND).await;
-        assert_eq!((got.class, got.error), (AttemptClass::Retry, Some(error)), "{host} {policy}");
+        assert_eq!((got.verdict, got.reason.as_ref()), (FAILED, error), "{host} {policy}");
     }
     assert_eq!(seen.accepts.load(Ordering::SeqCst), 0);
 }
@@ -245,33 +252,35 @@ async fn a_name_that_resolves_to_a_forbidden_address_is_refused_by_the_resolver(
     let port = url.port().expect("a port");
     let request = client(PublicOnly).client.post(format!("http://localhost:{port}/")).send();
     let error = request.await.expect_err("refused");
-    assert_eq!(failure::of_request(&error), "forbidden address");
+    assert_eq!(of_request(&error), "forbidden address");
     assert_eq!(seen.accepts.load(Ordering::SeqCst), 0);
 
     let url = Url::parse(&format!("http://localhost:{port}/")).expect("a URL");
-    assert_eq!(post(&url, PATIENT).await.class, AttemptClass::Delivered);
+    assert_eq!(post(&url, PATIENT).await.verdict, Verdict::Delivered);
 }
 
 #[tokio::test]
 async fn an_unknown_name_is_a_dns_failure() {
     let url = Url::parse("https://no-such-host.invalid/hook?token=hush").expect("a URL");
     let got = post(&url, PATIENT).await;
-    assert_eq!((got.class, got.error), (AttemptClass::Retry, Some("dns failure")));
+    assert_eq!((got.verdict, got.reason.as_ref()), (FAILED, "dns failure"));
 }
 
 #[tokio::test]
 async fn retry_after_is_read_where_it_means_something() {
-    let after = |status, value: &str| answer(status, &format!("retry-after: {value}\r\n"), "");
-    let (got, _) = attempt(after("503 Service Unavailable", "120"), PATIENT).await;
-    assert_eq!(got.retry_after, Some(Duration::from_secs(120)));
-    let (got, _) = attempt(after("429 Too Many Requests", "999999999"), PATIENT).await;
-    assert_eq!(got.retry_after, Some(Duration::from_secs(86_400)));
+    let after = async |status: &str, value: &str| {
+        attempt(answer(status, &format!("retry-after: {value}\r\n"), ""), PATIENT).await.0.verdict
+    };
+    let failed = |seconds| Verdict::Failed { retry_after: Some(Duration::from_secs(seconds)) };
+    assert_eq!(after("503 Service Unavailable", "120").await, failed(120));
+    assert_eq!(after("429 Too Many Requests", "999999999").await, failed(86_400));
     let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(60));
-    let (got, _) = attempt(after("503 Service Unavailable", &date), PATIENT).await;
-    let wait = got.retry_after.expect("a date");
-    assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
-    let (got, _) = attempt(after("503 Service Unavailable", "soon"), PATIENT).await;
-    assert_eq!(got.retry_after, None);
-    let (got, _) = attempt(after("200 OK", "120"), PATIENT).await;
-    assert_eq!(got.retry_after, None);
+    match after("503 Service Unavailable", &date).await {
+        Verdict::Failed { retry_after: Some(wait) } => {
+            assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(after("503 Service Unavailable", "soon").await, FAILED);
+    assert_eq!(after("200 OK", "120").await, Verdict::Delivered);
 }

@@ -30,7 +30,7 @@ fn the_published_vector() {
 
 #[test]
 fn two_secrets_sign_newest_first_and_either_verifies() {
-    let new = SigningKey::generate().expect("randomness");
+    let new = SigningKey::generate(&Ports::system());
     let both = sign(&[new.clone(), key()], ID, TIME, BODY);
     let (first, second) = both.split_once(' ').expect("two signatures");
     assert_eq!(first, sign(std::slice::from_ref(&new), ID, TIME, BODY));
@@ -94,11 +94,11 @@ fn the_clock_is_checked_on_both_sides() {
 #[test]
 fn secrets_are_read_strictly_and_never_printed() {
     let read = |text: &str| text.parse::<SigningKey>().map(|_| ());
-    assert_eq!(read("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Err(KeyError::Prefix));
-    assert_eq!(read("whsec_not base64!"), Err(KeyError::Encoding));
-    assert_eq!(read("whsec_"), Err(KeyError::Length));
-    assert_eq!(read(&format!("whsec_{}", STANDARD.encode([1; 23]))), Err(KeyError::Length));
-    assert_eq!(read(&format!("whsec_{}", STANDARD.encode([1; 65]))), Err(KeyError::Length));
+    assert_eq!(read("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Err(SigningKeyError::Prefix));
+    assert_eq!(read("whsec_not base64!"), Err(SigningKeyError::Encoding));
+    assert_eq!(read("whsec_"), Err(SigningKeyError::Length));
+    assert_eq!(read(&format!("whsec_{}", STANDARD.encode([1; 23]))), Err(SigningKeyError::Length));
+    assert_eq!(read(&format!("whsec_{}", STANDARD.encode([1; 65]))), Err(SigningKeyError::Length));
     assert_eq!(read(&format!("whsec_{}", STANDARD.encode([1; 64]))), Ok(()));
     let unpadded = format!("whsec_{}", STANDARD.encode([1; 32]).trim_end_matches('='));
     assert_eq!(read(&unpadded), Ok(()));
@@ -108,7 +108,7 @@ fn secrets_are_read_strictly_and_never_printed() {
 
 #[test]
 fn generated_secrets_differ_and_survive_a_round_trip() {
-    let (one, two) = (SigningKey::generate().expect("one"), SigningKey::generate().expect("two"));
+    let (one, two) = (SigningKey::generate(&Ports::system()), SigningKey::generate(&Ports::system()));
     assert_ne!(one.to_secret(), two.to_secret());
     let read: SigningKey = one.to_secret().parse().expect("its own text");
     assert_eq!(sign(&[read], ID, TIME, BODY), sign(&[one], ID, TIME, BODY));

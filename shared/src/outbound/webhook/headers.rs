@@ -1,11 +1,15 @@
 //! The headers of a webhook, and which of them a customer may add.
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use zeroize::Zeroizing;
+
+use crate::outbound::kind::Parcel;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Marks what is sent again at the user's request.
+const WEBHOOK_REPLAY: HeaderName = HeaderName::from_static("webhook-replay");
 
 const MAX_NAME_LENGTH: usize = 64;
 const MAX_VALUE_LENGTH: usize = 1024;
@@ -28,13 +32,13 @@ pub enum HeaderError {
 ///
 /// `authorization` is allowed, for targets that want something else than a bearer token; where an
 /// API key is set too, the key wins.
-pub fn check_header(name: &str, value: &str) -> Result<(), HeaderError> {
+pub(super) fn check_header(name: &str, value: &str) -> Result<(), HeaderError> {
     custom_name(name)?;
     check_value(value)
 }
 
 /// Checks at registration that an API key fits into an `authorization` header.
-pub fn check_api_key(api_key: &str) -> Result<(), HeaderError> {
+pub(super) fn check_api_key(api_key: &str) -> Result<(), HeaderError> {
     if api_key.is_empty() {
         return Err(HeaderError::Value);
     }
@@ -60,6 +64,18 @@ fn custom_name(name: &str) -> Result<HeaderName, HeaderError> {
         return Err(HeaderError::Reserved);
     }
     Ok(name)
+}
+
+/// Whether a header of this name always holds a secret.
+pub(super) fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let last = name.rsplit(['-', '_']).next().unwrap_or_default();
+    matches!(name.as_str(), "authorization" | "cookie" | "apikey") || matches!(last, "key" | "token" | "secret")
+}
+
+/// Checks a name that only says which header is secret.
+pub(super) fn check_name(name: &str) -> Result<(), HeaderError> {
+    custom_name(name).map(drop)
 }
 
 /// Headers that frame the message, steer the connection or belong to Sluice.
@@ -102,9 +118,9 @@ pub struct HeaderTemplate {
 
 impl HeaderTemplate {
     /// The shared headers of a route with this API key and these headers of the customer's.
-    pub fn new(api_key: Option<&str>, custom: &[(String, String)]) -> Result<Self, HeaderError> {
-        // Room for the three of each message too, so that a clone never grows.
-        let mut base = HeaderMap::with_capacity(custom.len() + 5);
+    pub fn new(api_key: Option<&str>, custom: &[(String, Zeroizing<String>)]) -> Result<Self, HeaderError> {
+        // Room for those of each message too, so that a clone never grows.
+        let mut base = HeaderMap::with_capacity(custom.len() + 6);
         for (name, value) in custom {
             // Reserved names are refused again: a record may be older than the list.
             let mut value = HeaderValue::from_str(value).map_err(|_| HeaderError::Value)?;
@@ -114,42 +130,27 @@ impl HeaderTemplate {
         if let Some(api_key) = api_key {
             base.insert(AUTHORIZATION, bearer(api_key)?);
         }
-        base.insert(CONTENT_TYPE, JSON);
         Ok(Self { base })
     }
 
     /// The headers of one message. `signature` comes from [`sign`](super::sign); a route without
     /// a secret has none.
-    pub fn message(&self, id: &str, timestamp_secs: i64, signature: Option<String>) -> Result<HeaderMap, HeaderError> {
+    pub fn message(&self, parcel: &Parcel<'_>, signature: Option<String>) -> Result<HeaderMap, HeaderError> {
         let mut headers = self.base.clone();
-        fill(&mut headers, id, timestamp_secs, signature)?;
+        let value = |text: &str| HeaderValue::from_str(text).map_err(|_| HeaderError::Value);
+        headers.insert(CONTENT_TYPE, value(parcel.content_type)?);
+        headers.insert(WEBHOOK_ID, value(parcel.id)?);
+        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(parcel.sent_at.as_secs()));
+        if let Some(signature) = signature {
+            // Takes over the string's memory instead of copying it.
+            let value = HeaderValue::try_from(signature).map_err(|_| HeaderError::Value)?;
+            headers.insert(WEBHOOK_SIGNATURE, value);
+        }
+        if parcel.replay {
+            headers.insert(WEBHOOK_REPLAY, HeaderValue::from_static("true"));
+        }
         Ok(headers)
     }
-}
-
-/// The headers of one message, from the start. Where a route sends many, keep a
-/// [`HeaderTemplate`].
-pub fn build_headers(
-    api_key: Option<&str>,
-    custom: &[(String, String)],
-    id: &str,
-    timestamp_secs: i64,
-    signature: Option<String>,
-) -> Result<HeaderMap, HeaderError> {
-    let mut headers = HeaderTemplate::new(api_key, custom)?.base;
-    fill(&mut headers, id, timestamp_secs, signature)?;
-    Ok(headers)
-}
-
-fn fill(headers: &mut HeaderMap, id: &str, timestamp_secs: i64, signature: Option<String>) -> Result<(), HeaderError> {
-    headers.insert(WEBHOOK_ID, HeaderValue::from_str(id).map_err(|_| HeaderError::Value)?);
-    headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp_secs));
-    if let Some(signature) = signature {
-        // Takes over the string's memory instead of copying it.
-        let value = HeaderValue::try_from(signature).map_err(|_| HeaderError::Value)?;
-        headers.insert(WEBHOOK_SIGNATURE, value);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -21,8 +21,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use url::Url;
 
-use super::address::{TargetError, TargetPolicy, check_target};
-use super::resolver::SafeResolver;
+use crate::outbound::address::{TargetError, TargetPolicy, check_target};
+use crate::outbound::resolver::SafeResolver;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Covers the upload of a whole part, not just the wait for the answer.
@@ -35,7 +35,7 @@ const POOL_MAX_IDLE_PER_HOST: usize = 16;
 /// Build one and share it: connections are pooled in it, and it loads the root certificates. Its
 /// timeouts hold where the S3 client's own configuration sets none.
 #[must_use]
-pub fn s3_http_client(policy: TargetPolicy) -> SharedHttpClient {
+pub(super) fn s3_http_client(policy: TargetPolicy) -> SharedHttpClient {
     let inner = Builder::new()
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .pool_max_idle_per_host(POOL_MAX_IDLE_PER_HOST)
@@ -89,3 +89,6 @@ fn check_request(request: &HttpRequest, policy: TargetPolicy) -> Result<(), Targ
     let url = Url::parse(request.uri()).map_err(|_| TargetError::Invalid("is not an absolute URL"))?;
     check_target(&url, policy)
 }
+
+#[cfg(test)]
+mod tests;
