@@ -152,16 +152,16 @@ async fn first_tenant(app: &App, s3: S3Access) -> Result<LocalCredentials, Start
     let fail = |e| StartError::new("the first tenant", e);
     let tenant: TenantId = "local".parse().map_err(|e| StartError::new("the first tenant", e))?;
     let first = tenancy::first_client(&tenant);
-    let (client_id, client_secret) = match tenancy::bootstrap(app, &tenant).await.map_err(fail)? {
+    let (client_id, client_secret) = match app.engine.tenancy.bootstrap(&tenant).await.map_err(fail)? {
         Bootstrap::Made(client_id, secret) => (client_id, secret),
         // A first start that ended before the file was written: make new credentials for the tenant.
         _ => {
-            let (client, secret) = app.credentials.issue(first.clone(), &app.ports).await.map_err(fail)?;
+            let (client, secret) = app.stores.credentials.issue(first.clone(), &app.ports).await.map_err(fail)?;
             (client.id, secret)
         }
     };
     let key = Grant { kind: CredentialKind::Key, ..first };
-    let (_, api_key) = app.credentials.issue(key, &app.ports).await.map_err(fail)?;
+    let (_, api_key) = app.stores.credentials.issue(key, &app.ports).await.map_err(fail)?;
     Ok(LocalCredentials {
         base_url: String::new(),
         tenant: tenant.to_string(),

@@ -80,7 +80,9 @@ impl Cursor {
     #[must_use]
     pub fn is_due(&self, now: Millis, interval: Duration, grace: Duration) -> bool {
         let window_over = self.ends_at.is_some_and(|end| now >= end.plus(grace));
-        !self.is_complete() && !self.waits_for_probe(now) && (self.plan.is_some() || window_over || now.since(self.closed_at) >= interval)
+        !self.is_complete()
+            && !self.waits_for_probe(now)
+            && (self.plan.is_some() || window_over || now.since(self.closed_at) >= interval)
     }
 
     /// Whether the bucket is suspended and its next probe is not due.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::EngineError;
-use crate::domain::event::Event;
 use crate::domain::attempt::Attempt;
+use crate::domain::event::Event;
 use crate::domain::route::Route;
 use crate::domain::scope::Scope;
 use crate::outbound::{Destinations, Parcel, Target};
@@ -33,7 +33,14 @@ impl Courier {
     }
 
     /// Sends one event now; `replay` marks it as one that its user asked for again.
-    pub async fn send(&self, target: &dyn Target, scope: &Scope, route: &Route, event: &Event, replay: bool) -> Attempt {
+    pub async fn send(
+        &self,
+        target: &dyn Target,
+        scope: &Scope,
+        route: &Route,
+        event: &Event,
+        replay: bool,
+    ) -> Attempt {
         let mut body = Vec::with_capacity(event.payload.get().len() + event.name.len() + 128);
         route.face.write_body(&scope.tenant, event, &mut body);
         let (id, content_type, sent_at) = (&event.id, "application/json", self.ports.now());

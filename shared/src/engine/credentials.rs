@@ -85,6 +85,23 @@ impl Issuer {
         Ok(Rotated { credential, secret, old_ends_at: now.plus(grace) })
     }
 
+    /// Revokes a credential; it is refused everywhere soon after. Revoking it again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn revoke(&self, mut credential: Credential) -> Result<Credential, StoreError> {
+        if credential.revoke(self.ports.now()) {
+            self.credentials.update(&mut credential).await?;
+        }
+        Ok(credential)
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.ports.now()
+    }
+
     /// Deletes a credential; `false` if it was gone.
     ///
     /// # Errors

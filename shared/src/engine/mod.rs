@@ -28,3 +28,5 @@ mod ways;
 
 pub use assembly::{Engine, Tools};
 pub use error::EngineError;
+pub use ways::export::Export;
+pub use ways::live::Replay;

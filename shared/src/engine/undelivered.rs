@@ -1,7 +1,7 @@
 //! Events that are given up: rejected by their target, or out of retries. Each is kept and logged.
 
 use super::EngineError;
-use super::messages::{Delivery, DeliverMessage, Due, Recipient};
+use super::messages::{DeliverMessage, Delivery, Due, Recipient};
 use crate::domain::activity::{Activity, EventRef, Failure};
 use crate::domain::time::Millis;
 use crate::queue::{Queue, Queues};
@@ -33,7 +33,12 @@ impl Undelivered {
             Fate::Rejected => {
                 self.note(to, &Activity::EventRejected { failure }, now).await?;
                 for old in self.letters.trim(&to.scope, fate, &to.route).await? {
-                    self.note(to, &Activity::RejectedEventDropped { event: EventRef { id: old.event_id, name: old.name } }, now).await?;
+                    self.note(
+                        to,
+                        &Activity::RejectedEventDropped { event: EventRef { id: old.event_id, name: old.name } },
+                        now,
+                    )
+                    .await?;
                 }
             }
             Fate::Dead => {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError};
-use crate::domain::partition::GlobalPartition;
 use crate::domain::face::FaceKind;
+use crate::domain::partition::GlobalPartition;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 

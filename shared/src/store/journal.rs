@@ -51,13 +51,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn note(
-        &self,
-        scope: &Scope,
-        route: &str,
-        activity: &Activity,
-        now: Millis,
-    ) -> Result<(), StoreError> {
+    pub async fn note(&self, scope: &Scope, route: &str, activity: &Activity, now: Millis) -> Result<(), StoreError> {
         let record = Record { activity, created_at: now, expires_at: now.plus(KEPT).as_secs() };
         let sk = format!("{:013}#{}", now.0, self.db.ports.unique("log"));
         self.db.put(&self.db.tables.activity, &Key::new(&partition(scope, route), sk), &record).await

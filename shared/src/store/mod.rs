@@ -28,8 +28,8 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 pub use db::Db;
 pub use key::Item;
-pub use stores::Stores;
 use key::{Key, binary, read};
+pub use stores::Stores;
 
 /// The names of the tables.
 #[derive(Clone, Debug)]

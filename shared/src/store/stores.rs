@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Db;
 use super::answers::Answers;
 use super::audit::AuditLog;
 use super::claims::Claims;
@@ -19,7 +20,6 @@ use super::pace::Pace;
 use super::parked::ParkingLot;
 use super::routes::Routes;
 use super::tenants::Tenants;
-use super::Db;
 use crate::secrets::Keyring;
 
 /// The records of the deployment.

@@ -241,7 +241,7 @@ async fn a_process_that_died_does_not_block_a_key_for_ever() -> Result<()> {
     let world = World::start(&[]).await?;
     let tenant = world.tenant().await?;
     let scope = Scope { tenant: tenant.id.clone(), environment: Environment::Production };
-    let answers = &world.system.app.answers;
+    let answers = &world.system.app.stores.answers;
     let now = System.now();
     let long_ago = now.minus(HELD + Duration::from_secs(1));
     let claim = async |at| anyhow::Ok(answers.claim(&scope, "key", "print".into(), at).await?);

@@ -10,7 +10,6 @@ use sluice::domain::credentials::{CredentialKind, Grant, Permissions};
 use sluice::domain::ids::ChunkId;
 use sluice::domain::scope::{Scope, TenantId};
 use sluice::domain::tenant::Tenant as TenantRecord;
-use sluice::engine::tenancy;
 use sluice::ports::Ports;
 use sluice_local::provision::S3Access;
 use sluice_local::system::{Options, System, local_settings};
@@ -82,7 +81,7 @@ impl World {
         let id: TenantId = format!("t{}", NUMBER.fetch_add(1, Ordering::Relaxed)).parse()?;
         let app = self.system.app.clone();
         let record = TenantRecord::new(id.clone(), false, app.ports.now());
-        let made = self.runtime.spawn(async move { tenancy::create(&app, &record).await }).await??;
+        let made = self.runtime.spawn(async move { app.engine.tenancy.create(&record).await }).await??;
         let (client, client_secret) = made.context("the tenant exists")?;
         let (client_id, client_secret) = (client.id, client_secret.to_string());
         let api_key = self.key(&id, Permissions::all()).await?;
@@ -101,14 +100,14 @@ impl World {
     pub(crate) async fn claim(&self, scope: &Scope, id: &str) -> Result<()> {
         let (app, scope, id) = (self.system.app.clone(), scope.clone(), id.to_owned());
         let chunk = ChunkId::new(app.ports.now(), app.ports.bytes());
-        self.runtime.spawn(async move { app.claims.claim(&scope, &id, chunk, None).await }).await??;
+        self.runtime.spawn(async move { app.stores.claims.claim(&scope, &id, chunk, None).await }).await??;
         Ok(())
     }
 
     async fn key(&self, tenant: &TenantId, scopes: Permissions) -> Result<String> {
         let (app, name) = (self.system.app.clone(), "test".to_owned());
         let grant = Grant { kind: CredentialKind::Key, tenant: tenant.clone(), name, scopes, ends_at: None };
-        let issued = self.runtime.spawn(async move { app.credentials.issue(grant, &app.ports).await }).await??;
+        let issued = self.runtime.spawn(async move { app.stores.credentials.issue(grant, &app.ports).await }).await??;
         Ok(issued.1.to_string())
     }
 }
@@ -159,7 +158,7 @@ impl Tenant {
     pub(crate) async fn log(&self, id: &str) -> Result<Vec<(String, String)>> {
         let log = self.api.get(&format!("/v1/integrations/{id}/log")).await?.json(200)?;
         let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();
-        let entries = log["log"].as_array().context("a list")?;
+        let entries = log["entries"].as_array().context("a list")?;
         Ok(entries.iter().map(|entry| (text(entry, "action"), text(entry, "reason"))).collect())
     }
 

@@ -80,7 +80,7 @@ impl Once {
     pub fn new(app: &App, caller: Caller, key: &str) -> Self {
         let Caller { scope, actor, permissions, .. } = caller;
         let key = digest(&[actor.as_bytes(), permissions.to_string().as_bytes(), key.as_bytes()]);
-        Self { answers: app.answers.clone(), keys: app.keys.clone(), ports: app.ports.clone(), scope, key }
+        Self { answers: app.stores.answers.clone(), keys: app.keys.clone(), ports: app.ports.clone(), scope, key }
     }
 
     /// Carries the request out if it is the first with its key, else gives the first answer again.

@@ -8,14 +8,17 @@ use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use sluice::app::App;
 use sluice::domain::destination::Destination;
+use sluice::domain::face::Face;
+use sluice::domain::face::integration::{
+    self, IntegrationType, MAX_INTEGRATIONS, Ordering, check_dates, is_integration_id,
+};
 use sluice::domain::filter::FilterConditions;
-use sluice::domain::integration::{IntegrationFace, IntegrationType, check_dates, is_integration_id};
-use sluice::domain::ordering::Ordering;
-use sluice::domain::route::{RetryKind, Route, RouteKind, RouteStatus};
+use sluice::domain::route::{Draft, RetryKind, Way};
 use sluice::domain::time::Millis;
-use sluice::engine::lifecycle::{self, LifeError};
+use sluice::engine::lifecycle::{Lifecycle, LifecycleError};
+use sluice::outbound::Destinations;
+use sluice::ports::Ports;
 use sluice::store::routes::CreateError;
 
 use super::parameters::{CallbackParameters, S3Parameters};
@@ -66,22 +69,22 @@ pub(crate) struct CreateIntegration {
 )]
 pub(crate) async fn create(
     Needs { caller, .. }: Needs<IntegrationsWrite>,
-    State(app): State<App>,
+    State(lifecycle): State<Lifecycle>,
+    State(destinations): State<Destinations>,
+    State(ports): State<Ports>,
     JsonBody(request): JsonBody<CreateIntegration>,
 ) -> Result<Json<Integration>, Problem> {
-    let mut faults = request.faults(app.ports.now());
+    let mut faults = request.faults(ports.now());
     faults.extend(filter_faults(request.filter_conditions.as_ref()).await?);
     let Some((target, written)) = request.target()? else { return Err(Problem::invalid(faults)) };
-    let (destination, generated) =
-        match app.destinations.accept(&caller.scope, target.kind(), written.into(), None).await {
-            Ok(accepted) if faults.is_empty() => accepted,
-            Ok(_) => return Err(Problem::invalid(faults)),
-            Err(refusal) => return Err(target.faults(refusal)?.problem(faults)),
-        };
-    let starts_at = request.starts_at;
-    let route = request.route(&app, destination);
-    let route = lifecycle::create(&app, &caller.scope, route, starts_at).await.map_err(problem)?;
-    let mut integration = Integration::of(&app.destinations, route)?;
+    let (destination, generated) = match destinations.accept(&caller.scope, target.kind(), written.into(), None).await {
+        Ok(accepted) if faults.is_empty() => accepted,
+        Ok(_) => return Err(Problem::invalid(faults)),
+        Err(refusal) => return Err(target.faults(refusal)?.problem(faults)),
+    };
+    let draft = request.draft(target.way(), destination);
+    let route = lifecycle.create(&caller.scope, draft).await.map_err(problem)?;
+    let mut integration = Integration::of(&destinations, route)?;
     if let (Some(view), Some(secret)) = (&mut integration.callback_parameters, generated.get("signing_secret")) {
         view.signing_secret = secret.as_str().unwrap_or_default().to_owned(); // The only time it is shown.
     }
@@ -115,48 +118,31 @@ impl CreateIntegration {
         })
     }
 
-    fn route(self, app: &App, destination: Destination) -> Route {
-        let now = app.ports.now();
-        Route {
-            uid: app.ports.unique("rt"),
-            kind: RouteKind::Integration,
+    fn draft(self, way: Way, destination: Destination) -> Draft {
+        Draft {
+            face: Face::Integration(integration::Integration { integration_type: self.integration_type }),
             id: self.id,
             filter: self.filter_conditions.unwrap_or_default(),
             destination,
+            way: if self.ordering.is_none() { way } else { Way::Ordered },
             retry: RetryKind::Stream,
-            ordering: self.ordering,
-            status: RouteStatus::Running,
-            origin: now,
-            gaps: Vec::new(),
-            live_from: now,
-            live_until: None,
-            finished: false,
-            suspended_at: None,
-            backlog: Vec::new(),
-            stretches: 0,
-            integration: IntegrationFace {
-                integration_type: self.integration_type,
-                starts_at: self.starts_at.unwrap_or(now),
-                ends_at: self.ends_at,
-            },
-            created_at: now,
-            updated_at: now,
-            revision: 1,
+            starts_at: self.starts_at,
+            ends_at: self.ends_at,
         }
     }
 }
 
-fn problem(error: LifeError) -> Problem {
+fn problem(error: LifecycleError) -> Problem {
     match error {
-        LifeError::Create(CreateError::Exists) => {
+        LifecycleError::Create(CreateError::Exists) => {
             let message = "There is an integration of this id already.";
             Problem::new(StatusCode::CONFLICT, "integration_already_exists", message)
         }
-        LifeError::Create(CreateError::LimitReached) => Problem::bad_request(
-            "integration_limit_exceeded",
-            "There are 25 integrations already, the most there can be.",
-        ),
-        LifeError::Create(CreateError::Store(error)) => error.into(),
-        LifeError::Engine(error) => error.into(),
+        LifecycleError::Create(CreateError::LimitReached) => {
+            let message = format!("There are {MAX_INTEGRATIONS} integrations already, the most there can be.");
+            Problem::bad_request("integration_limit_exceeded", message)
+        }
+        LifecycleError::Create(CreateError::Store(error)) => error.into(),
+        LifecycleError::Engine(error) => error.into(),
     }
 }

@@ -5,7 +5,7 @@ use crate::http::problem::Problem;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use sluice::domain::route::RouteKind;
+use sluice::domain::face::FaceKind;
 use sluice::outbound::Destinations;
 use sluice::store::routes::Routes;
 
@@ -29,7 +29,7 @@ pub(crate) async fn list(
     State(destinations): State<Destinations>,
 ) -> Result<Json<IntegrationList>, Problem> {
     let routes = routes.list(&caller.scope).await?;
-    let integrations = routes.into_iter().filter(|route| route.kind == RouteKind::Integration);
+    let integrations = routes.into_iter().filter(|route| route.face.kind() == FaceKind::Integration);
     let integrations = integrations.map(|route| Integration::of(&destinations, route)).collect::<Result<_, _>>()?;
     Ok(Json(IntegrationList { integrations }))
 }

@@ -15,10 +15,10 @@ pub(crate) mod update;
 use crate::http::problem::{FieldError, Problem};
 use serde::Serialize;
 use sluice::deep;
+use sluice::domain::face::integration::{IntegrationType, Ordering};
+use sluice::domain::face::{Face, FaceKind};
 use sluice::domain::filter::FilterConditions;
-use sluice::domain::integration::IntegrationType;
-use sluice::domain::ordering::Ordering;
-use sluice::domain::route::{Route, RouteKind, RouteStatus};
+use sluice::domain::route::{Route, RouteKey, RouteStatus, Way};
 use sluice::domain::scope::Scope;
 use sluice::domain::time::Millis;
 use sluice::outbound::Destinations;
@@ -60,6 +60,8 @@ pub(crate) struct Integration {
 impl Integration {
     /// A route as its user sees it.
     pub(crate) fn of(destinations: &Destinations, route: Route) -> Result<Self, Problem> {
+        let Face::Integration(integration) = &route.face;
+        let (integration_type, status) = (integration.integration_type, route.status());
         let target = Target::of(&route.destination.kind);
         let show = || destinations.show(&route.destination).map_err(|error| Problem::internal(&error));
         let (callback_parameters, s3_parameters) = match target {
@@ -69,14 +71,14 @@ impl Integration {
         };
         Ok(Self {
             id: route.id,
-            status: route.status,
-            integration_type: route.integration.integration_type,
+            status,
+            integration_type,
             callback_parameters,
             s3_parameters,
-            starts_at: route.integration.starts_at,
-            ends_at: route.integration.ends_at,
+            starts_at: route.window.starts_at,
+            ends_at: route.window.ends_at,
             filter_conditions: route.filter,
-            ordering: route.ordering,
+            ordering: if route.way == Way::Ordered { Ordering::Key } else { Ordering::None },
             created_at: route.created_at,
             updated_at: route.updated_at,
         })
@@ -93,5 +95,10 @@ pub(crate) async fn filter_faults(filter: Option<&FilterConditions>) -> Result<V
 
 /// The route behind an integration's id.
 pub(crate) async fn find(routes: &Routes, scope: &Scope, id: &str) -> Result<Route, Problem> {
-    routes.get(scope, RouteKind::Integration, id).await?.ok_or_else(Problem::not_found)
+    routes.get(scope, &key(id)).await?.ok_or_else(Problem::not_found)
+}
+
+/// Which route an integration's id means.
+pub(crate) fn key(id: &str) -> RouteKey {
+    RouteKey::new(FaceKind::Integration, id)
 }

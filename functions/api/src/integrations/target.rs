@@ -4,6 +4,7 @@ use crate::http::problem::{FieldError, Problem};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use sluice::domain::route::Way;
 use sluice::outbound::{Fault, Refusal};
 
 /// An integration's name for a webhook's `url`.
@@ -23,6 +24,14 @@ impl Target {
         match self {
             Self::Callback => "webhook",
             Self::S3 => "s3",
+        }
+    }
+
+    /// How a route with such a target gets its events, if it keeps no order.
+    pub(crate) const fn way(self) -> Way {
+        match self {
+            Self::Callback => Way::Live,
+            Self::S3 => Way::Export,
         }
     }
 

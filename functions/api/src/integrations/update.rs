@@ -8,11 +8,13 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use sluice::app::App;
+use sluice::domain::face::Face;
+use sluice::domain::face::integration::IntegrationType;
 use sluice::domain::filter::FilterConditions;
-use sluice::domain::integration::{IntegrationType, LogAction};
 use sluice::domain::route::{Route, RouteStatus};
 use sluice::domain::scope::Scope;
+use sluice::engine::lifecycle::Lifecycle;
+use sluice::outbound::Destinations;
 use sluice::store::routes::Routes;
 
 use super::parameters::{CallbackPatch, S3Patch};
@@ -49,33 +51,32 @@ pub(crate) struct UpdateIntegration {
 )]
 pub(crate) async fn update(
     Needs { caller, .. }: Needs<IntegrationsWrite>,
-    State(app): State<App>,
     State(routes): State<Routes>,
+    State(lifecycle): State<Lifecycle>,
+    State(destinations): State<Destinations>,
     PathParams(id): PathParams<String>,
     JsonBody(request): JsonBody<UpdateIntegration>,
 ) -> Result<Json<Integration>, Problem> {
     let mut route = find(&routes, &caller.scope, &id).await?;
     may_change(&route)?;
-    request.apply(&app, &caller.scope, &mut route).await?;
-    let now = app.ports.now();
-    route.updated_at = now;
-    routes.update(&caller.scope, &mut route).await?;
-    app.journal.note(&caller.scope, &route.uid, LogAction::IntegrationUpdated, "Changed by request.", now).await?;
-    Integration::of(&app.destinations, route).map(Json)
+    request.apply(&destinations, &caller.scope, &mut route).await?;
+    let route = lifecycle.update(&caller.scope, route).await?;
+    Integration::of(&destinations, route).map(Json)
 }
 
 fn may_change(route: &Route) -> Result<(), Problem> {
-    if route.integration.integration_type == IntegrationType::Temporary {
+    let Face::Integration(integration) = &route.face;
+    if integration.integration_type == IntegrationType::Temporary {
         return Err(Problem::bad_request("integration_temporary", "A temporary integration cannot be changed."));
     }
-    if route.status != RouteStatus::Stopped {
+    if route.status() != RouteStatus::Stopped {
         return Err(Problem::bad_request("integration_not_stopped", "Stop the integration before you change it."));
     }
     Ok(())
 }
 
 impl UpdateIntegration {
-    async fn apply(self, app: &App, scope: &Scope, route: &mut Route) -> Result<(), Problem> {
+    async fn apply(self, destinations: &Destinations, scope: &Scope, route: &mut Route) -> Result<(), Problem> {
         let own = Target::of(&route.destination.kind);
         let (changes, mut fields) = (self.changes(own)?, self.foreign(own));
         if let Some(filter) = self.filter_conditions {
@@ -84,7 +85,7 @@ impl UpdateIntegration {
         }
         let mut faults = TargetFaults::default();
         if let Some((target, changes)) = changes {
-            match app.destinations.patch(scope, changes, &route.destination).await {
+            match destinations.patch(scope, changes, &route.destination).await {
                 Ok((destination, _)) => route.destination = destination,
                 Err(refusal) => faults = target.faults(refusal)?,
             }

@@ -6,12 +6,9 @@ use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
-use sluice::app::App;
-use sluice::domain::attempt::Verdict;
-use sluice::engine::EngineError;
-use sluice::engine::lifecycle::stop_route;
-use sluice::engine::sender::parcel;
-use sluice::store::letters::Fate;
+use sluice::engine::send_now::SendNow;
+use sluice::store::letters::{Fate, Letters};
+use sluice::store::routes::Routes;
 
 use super::{Place, find};
 
@@ -31,23 +28,19 @@ use super::{Place, find};
 )]
 pub(crate) async fn retry(
     Needs { caller, .. }: Needs<IntegrationsWrite>,
-    State(app): State<App>,
+    State(routes): State<Routes>,
+    State(letters): State<Letters>,
+    State(send_now): State<SendNow>,
     PathParams(place): PathParams<Place>,
     EmptyBody: EmptyBody,
 ) -> Result<StatusCode, Problem> {
-    let (route, letter) = find(&app.routes, &app.letters, &caller.scope, &place).await?;
-    let target = app.destinations.prepare(&caller.scope, &route.uid, route.revision, &route.destination);
-    let target = target.map_err(EngineError::from)?;
-    let attempt = target.send(parcel(&caller.scope, &letter.event, app.ports.now(), false)).await;
-    if attempt.verdict == Verdict::Gone {
-        let reason = "The target answered 410 Gone.";
-        stop_route(&app.routes, &app.journal, &app.ports, &caller.scope, &route, reason).await?;
-    }
+    let (route, letter) = find(&routes, &letters, &caller.scope, &place).await?;
+    let attempt = send_now.send(&caller.scope, &route, &letter.event).await?;
     if !attempt.is_delivered() {
-        let message = format!("The target did not take the event: {}.", attempt.reason);
+        let message = format!("The target did not accept the event: {}.", attempt.reason);
         let detail = serde_json::json!({ "status": attempt.status, "error": attempt.reason });
         return Err(Problem::new(StatusCode::BAD_GATEWAY, "delivery_failed", message).detail(detail));
     }
-    app.letters.discard(&caller.scope, Fate::Rejected, &letter).await?;
+    letters.discard(&caller.scope, Fate::Rejected, &letter).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -48,7 +48,7 @@ pub(crate) struct Closing {
 }
 
 /// The export way.
-pub(crate) struct Export {
+pub struct Export {
     pub(crate) courier: Courier,
     pub(crate) routes: Routes,
     pub(crate) log: EventLog,
@@ -100,12 +100,7 @@ impl RouteWay for Export {
     }
 
     /// A gap that is too old does not come any more: the next file begins now.
-    async fn started(
-        &self,
-        scope: &Scope,
-        route: &Route,
-        not_live_since: Option<Millis>,
-    ) -> Result<(), EngineError> {
+    async fn started(&self, scope: &Scope, route: &Route, not_live_since: Option<Millis>) -> Result<(), EngineError> {
         let now = self.ports.now();
         if not_live_since.is_none() {
             return Ok(());
@@ -158,7 +153,7 @@ impl Export {
     }
 
     /// Works on the routes of one worker call; gives the places of the messages that failed.
-    pub(crate) async fn run(&self, messages: &[String]) -> Vec<usize> {
+    pub async fn run(&self, messages: &[String]) -> Vec<usize> {
         let mut failed = Vec::new();
         for (place, text) in messages.iter().enumerate() {
             if let Err(error) = self.message(text).await {

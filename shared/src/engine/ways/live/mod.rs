@@ -29,7 +29,7 @@ use crate::store::outcomes::Outcome;
 use crate::store::pace::Pace;
 use crate::store::routes::Routes;
 
-pub(crate) use replay::Replay;
+pub use replay::Replay;
 
 /// The live way.
 pub(crate) struct Live {

@@ -42,7 +42,7 @@ const LOOKS: usize = 100;
 
 /// Sends ranges of the log.
 #[derive(Clone)]
-pub(crate) struct Replay {
+pub struct Replay {
     pub(crate) routes: Routes,
     pub(crate) log: EventLog,
     pub(crate) parked: ParkingLot,
@@ -81,18 +81,14 @@ impl Replay {
     }
 
     /// Notes that a route's user asked for a range again, and has it sent.
-    pub(crate) async fn requested(
-        &self,
-        to: &Recipient,
-        (from, to_time): (Millis, Millis),
-    ) -> Result<(), EngineError> {
+    pub(crate) async fn requested(&self, to: &Recipient, (from, to_time): (Millis, Millis)) -> Result<(), EngineError> {
         let activity = Activity::ReplayRequested { from, to: to_time };
         self.journal.note(&to.scope, &to.route, &activity, self.ports.now()).await?;
         self.request(to, None).await
     }
 
     /// Works on the routes of one worker call; gives the places of the messages that failed.
-    pub(crate) async fn run(&self, messages: &[String]) -> Vec<usize> {
+    pub async fn run(&self, messages: &[String]) -> Vec<usize> {
         let mut failed = Vec::new();
         for (place, text) in messages.iter().enumerate() {
             if let Err(error) = self.message(text).await {
@@ -152,9 +148,8 @@ impl Replay {
         if route.state.not_live_since().is_none() {
             return Ok(Outcome::Done);
         }
-        let go_live = |route: &mut Route| {
-            route.state.backlog().is_empty() && route.go_live(self.ports.now().plus(SEAM))
-        };
+        let go_live =
+            |route: &mut Route| route.state.backlog().is_empty() && route.go_live(self.ports.now().plus(SEAM));
         self.routes.change(scope, &route.key(), go_live).await?;
         // Whatever became of it, it is looked at anew.
         Ok(Outcome::More)

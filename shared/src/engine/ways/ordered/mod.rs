@@ -81,12 +81,7 @@ impl RouteWay for Ordered {
         Arc::new(Run::new(self, to, compiled, target)).go(lease).await
     }
 
-    async fn started(
-        &self,
-        scope: &Scope,
-        route: &Route,
-        not_live_since: Option<Millis>,
-    ) -> Result<(), EngineError> {
+    async fn started(&self, scope: &Scope, route: &Route, not_live_since: Option<Millis>) -> Result<(), EngineError> {
         let now = self.ports.now();
         if not_live_since.is_some_and(|since| now.since(since) > MAX_GAP) {
             self.progress.create(scope, &route.uid, now).await?;

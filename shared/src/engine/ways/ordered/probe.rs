@@ -13,7 +13,8 @@ use crate::store::ordered::Lease;
 impl Run {
     /// Suspends the route: from here on it gets one probe at a time.
     pub(super) async fn suspend(&self, progress: &mut Progress, failure: &Failure) -> Result<(), EngineError> {
-        let suspended = self.ordered.health.suspend(&self.to.scope, &self.compiled.route, &failure.target, &failure.reason);
+        let suspended =
+            self.ordered.health.suspend(&self.to.scope, &self.compiled.route, &failure.target, &failure.reason);
         let Some(delay) = suspended.await? else { return Ok(()) };
         self.halt();
         self.next_probe(progress, 0, delay).await
