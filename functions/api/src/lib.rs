@@ -111,8 +111,8 @@ macro_rules! endpoints {
     (@or $own:literal, $default:expr) => { $own };
 }
 
-// Name, environments (`scoped`: the sandbox too), permission set, memory in MiB and timeout in seconds where they are
-// not those of most functions, handlers. A timeout of 29 s is just below the 30 s that API Gateway waits.
+// Name, environments (`scoped`: the sandbox too), permission set; memory in MiB and timeout in seconds, unless they are
+// the defaults; handlers. A timeout of 29 s is just below the 30 s that API Gateway waits.
 endpoints! {
     "auth.token" global AUTHENTICATE => auth::token::token;
     "api_clients.create" global CREATE_CREDENTIALS => api_clients::create::create;
@@ -127,7 +127,7 @@ endpoints! {
     "tenants.create" global POST_CONFIG => tenants::create::create;
     "tenants.list" global LIST_CONFIG => tenants::list::list;
     "tenants.update" global PATCH_CONFIG => tenants::update::update;
-    // Deletes until API Gateway gives up, after 30 s.
+    // Deletes any number of the tenant's records.
     "tenants.delete" global DELETE_TENANT timeout 29 => tenants::delete::delete;
     // Compresses and stores up to 1,000 events a call.
     "events.publish" scoped PUBLISH memory 1024 timeout 29 => events::publish::publish;
@@ -141,7 +141,7 @@ endpoints! {
     "integrations.create" scoped START_ROUTE => integrations::create::create;
     "integrations.get" scoped GET_CONFIG => integrations::get::get;
     "integrations.update" scoped PUT_RECORD => integrations::update::update;
-    // As a tenant's: records in any number.
+    // Deletes any number of the route's records.
     "integrations.delete" scoped DELETE_ROUTE timeout 29 => integrations::delete::delete;
     "integrations.start" scoped START_ROUTE => integrations::start::start;
     "integrations.stop" scoped STOP_ROUTE => integrations::stop::stop;
@@ -161,7 +161,7 @@ endpoints! {
 /// The name of the function that answers what no endpoint takes: 404 and 405, in the one shape of errors.
 pub const FALLBACK: &str = "fallback";
 
-/// The Lambda functions of the endpoints, and at the end that of [`FALLBACK`].
+/// The Lambda functions of the endpoints; the last one is [`FALLBACK`].
 #[must_use]
 pub fn functions() -> Vec<FunctionSpec> {
     let fallback = FunctionSpec {

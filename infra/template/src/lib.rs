@@ -25,7 +25,7 @@ pub fn template() -> String {
         GENERATED,
         include_str!("../parts/head.yaml"),
         &settings::parameters(),
-        "\nConditions:\n  TellSomebody: !Not [!Equals [!Ref AlarmTopicArn, \"\"]]\n",
+        "\nConditions:\n  HasAlarmTopic: !Not [!Equals [!Ref AlarmTopicArn, \"\"]]\n",
         &functions::globals(),
         "\nResources:\n",
         include_str!("../parts/data-stack.yaml"),

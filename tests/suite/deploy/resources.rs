@@ -1,4 +1,4 @@
-//! The number of resources in the stack, of which CloudFormation allows 500, and the stack that holds data.
+//! The size of the stack, of which CloudFormation allows 500 resources, and the stack that holds data.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -6,8 +6,11 @@ use std::process::Command;
 use sluice::deployment::FunctionSpec;
 use sluice_workers::Worker;
 
-use super::template::{load, load_data, resources, root};
+use super::template::{api_operations, load, load_data, resources, root};
 use crate::ministack;
+
+/// The functions of an API with all the endpoints of the contract, and the fallback.
+const PLANNED: usize = 106;
 
 /// Resources of a deployment with so many functions behind the API, workers with a queue, and roles.
 const fn count(endpoints: usize, workers: usize, roles: usize) -> usize {
@@ -34,10 +37,19 @@ fn a_hundred_endpoints_fit_into_one_stack() {
     assert!(expanded.status.success(), "{errors}");
     let today = String::from_utf8_lossy(&expanded.stdout).lines().count();
     assert_eq!(today, count(functions, Worker::ALL.len(), sets.len()), "the formula is right");
-    // 105 endpoints and the fallback; about half as many roles; six more workers.
-    let planned = count(106, Worker::ALL.len() + 6, 45);
-    println!("{today} resources for {functions} functions of the API; {planned} for 106");
+    // With about half as many roles, and six more workers.
+    let planned = count(PLANNED, Worker::ALL.len() + 6, 45);
+    println!("{today} resources for {functions} functions of the API; {planned} for {PLANNED}");
     assert!(planned < 330, "{planned}");
+}
+
+/// API Gateway allows 300 routes in an API, unless it is asked for more.
+#[test]
+fn the_routes_of_a_hundred_endpoints_fit_into_one_api() {
+    let (functions, routes) = (sluice_api::functions().len(), api_operations(&load()).count());
+    let planned = routes * PLANNED / functions;
+    println!("{routes} routes for {functions} functions of the API; {planned} for {PLANNED}");
+    assert!(planned < 300, "{planned}");
 }
 
 #[test]
