@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod deep;
+pub mod deployment;
 pub mod engine;
 
 pub mod lambda;

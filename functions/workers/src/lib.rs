@@ -1,5 +1,7 @@
 //! The workers: each takes the messages of one queue, or the schedule's tick, and hands them to the engine.
 
+mod table;
+
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use serde::{Deserialize, Serialize};
 use sluice::app::App;
@@ -9,6 +11,8 @@ use sluice::engine::tenancy::Bootstrap;
 use sluice::lambda::{bodies, failures};
 use sluice::queue::Queue;
 use sluice::store::StoreError;
+
+pub use table::{LocalPollers, WorkerSpec, functions};
 
 /// A worker that takes SQS batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,23 +40,13 @@ impl Worker {
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Dispatch => "dispatch",
-            Self::Deliver => "deliver",
-            Self::Export => "export",
-            Self::Replay => "replay",
-        }
+        self.spec().function.name
     }
 
     /// The queue it takes its messages from.
     #[must_use]
     pub const fn queue(self) -> Queue {
-        match self {
-            Self::Dispatch => Queue::Dispatch,
-            Self::Deliver => Queue::Deliver,
-            Self::Export => Queue::Export,
-            Self::Replay => Queue::Replay,
-        }
+        self.spec().queue
     }
 
     /// Works on a batch; the answer names the messages that are to come again.

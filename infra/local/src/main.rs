@@ -55,6 +55,12 @@ enum Command {
     Openapi,
     /// Prints the settings as a Markdown page
     Settings,
+    /// Prints template.yaml, the deployment on AWS
+    Template {
+        /// Prints infra/data.yaml instead, its nested stack with tables, queues and master keys
+        #[arg(long)]
+        data: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -80,6 +86,10 @@ fn main() -> ExitCode {
         }
         Command::Settings => {
             print!("{}", sluice::settings::markdown());
+            ExitCode::SUCCESS
+        }
+        Command::Template { data } => {
+            print!("{}", if data { sluice_template::data() } else { sluice_template::template() });
             ExitCode::SUCCESS
         }
     }
