@@ -23,6 +23,7 @@ mod pace;
 mod publish;
 mod publish_ids;
 mod rejected;
+mod secret_headers;
 mod stop_start;
 mod suspension;
 mod tenants;
