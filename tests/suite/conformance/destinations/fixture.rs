@@ -13,6 +13,8 @@ use sluice::outbound::{Destinations, Parcel, Target, TargetPolicy};
 use sluice::ports::Ports;
 use sluice::secrets::Keyring;
 
+use super::tcp_lines::TcpLines;
+
 /// A target's time to respond.
 pub(crate) const TIMEOUT: Duration = Duration::from_millis(700);
 /// The id of everything that is sent.
@@ -78,7 +80,7 @@ pub(crate) fn destinations(policy: TargetPolicy) -> Result<Destinations> {
             KEYS.get_or_init(|| keys)
         }
     };
-    Ok(Destinations::standard(keys.clone(), ports, policy, TIMEOUT, None)?)
+    Ok(Destinations::standard(keys.clone(), ports, policy, TIMEOUT, None)?.with(TcpLines::new))
 }
 
 /// Destinations that may reach this machine, for the endpoints are here.

@@ -3,6 +3,7 @@
 mod fixture;
 mod s3;
 mod sending;
+mod tcp_lines;
 mod webhook;
 mod written;
 
@@ -41,4 +42,5 @@ macro_rules! on_every_kind {
 on_every_kind! {
     a_webhook: super::webhook::Endpoint;
     an_s3_bucket: super::s3::Bucket;
+    tcp_lines_of_the_tests: super::tcp_lines::Endpoint;
 }
