@@ -15,6 +15,7 @@ mod export_faults;
 mod filters;
 mod idempotency;
 mod isolation;
+mod kinds;
 mod life;
 mod limits;
 mod log;

@@ -1,9 +1,9 @@
 //! One suite for every kind of destination: what the engine and the faces count on, over real endpoints.
 
-mod fixture;
+pub(crate) mod fixture;
 mod s3;
 mod sending;
-mod tcp_lines;
+pub(crate) mod tcp_lines;
 mod webhook;
 mod written;
 
