@@ -16,14 +16,16 @@ mod registry;
 mod resolver;
 mod retry_after;
 mod s3;
+mod vault;
 mod webhook;
 pub mod written;
 
 pub use address::{MAX_URL_LENGTH, ParsePolicyError, TargetError, TargetPolicy, check_target, check_url, is_public};
-pub use kind::{Accepted, Fault, FileError, FileWriter, Kind, Parcel, PrepareError, Refusal, Target};
+pub use kind::{Accepted, Fault, FileError, FileWriter, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
 pub use registry::Destinations;
 pub use resolver::{ResolveError, SafeResolver};
 pub use s3::S3;
+pub use vault::{Secret, Vault};
 pub use webhook::{
     ClientOptions, HeaderError, HeaderTemplate, SignatureHeaders, SigningKey, SigningKeyError, VerifyError, Webhook,
     WebhookClient, sign, verify,

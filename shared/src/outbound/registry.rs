@@ -13,10 +13,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::address::TargetPolicy;
-use super::kind::{Accepted, Kind, PrepareError, Refusal, Target};
+use super::kind::{Accepted, Kind, KindSettings, PrepareError, Refusal, Target};
 use super::s3::S3;
+use super::vault::Vault;
 use super::webhook::Webhook;
-use super::written::Vault;
 use crate::domain::destination::Destination;
 use crate::domain::scope::Scope;
 use crate::ports::Ports;
@@ -29,15 +29,16 @@ const MAX_PREPARED: usize = 1_000;
 type Cache = HashMap<(String, u64), Arc<dyn Target>>;
 
 /// Every kind of destination. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Destinations {
+    settings: KindSettings,
     kinds: BTreeMap<&'static str, Arc<dyn ErasedKind>>,
     prepared: Arc<Mutex<Cache>>,
 }
 
 impl Destinations {
-    /// The kinds of the product. Targets have `timeout` to answer, unless they say otherwise; `observer` sees every AWS
-    /// call.
+    /// The kinds of the product. Targets have `timeout` to respond, unless they say otherwise; `observer` sees every
+    /// AWS call.
     ///
     /// # Errors
     /// The HTTP client cannot be built.
@@ -48,16 +49,15 @@ impl Destinations {
         timeout: Duration,
         observer: Option<SharedInterceptor>,
     ) -> Result<Self, reqwest::Error> {
-        let vault = Vault::new(keys, ports);
-        Ok(Self::default()
-            .with(Webhook::new(vault.clone(), policy, timeout)?)
-            .with(S3::new(vault, policy, timeout, observer)))
+        let settings = KindSettings { vault: Vault::new(keys, ports), policy, timeout, observer };
+        let webhook = Webhook::new(&settings)?;
+        Ok(Self { settings, kinds: BTreeMap::new(), prepared: Arc::default() }.with(|_| webhook).with(S3::new))
     }
 
     /// With one more kind.
     #[must_use]
-    pub fn with<K: Kind>(mut self, kind: K) -> Self {
-        self.kinds.insert(K::NAME, Arc::new(kind));
+    pub fn with<K: Kind>(mut self, kind: impl FnOnce(&KindSettings) -> K) -> Self {
+        self.kinds.insert(K::NAME, Arc::new(kind(&self.settings)));
         self
     }
 

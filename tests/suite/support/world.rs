@@ -1,5 +1,6 @@
 //! A running system, and tenants on it: each test has one of its own.
 
+use std::convert::identity;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,6 +11,7 @@ use sluice::domain::credentials::{CredentialKind, Grant, Permissions};
 use sluice::domain::ids::ChunkId;
 use sluice::domain::scope::{Scope, TenantId};
 use sluice::domain::tenant::Tenant as TenantRecord;
+use sluice::outbound::Destinations;
 use sluice::ports::Ports;
 use sluice_local::provision::S3Access;
 use sluice_local::system::{Options, System, local_settings};
@@ -51,8 +53,16 @@ pub(crate) struct Tenant {
 impl World {
     /// Over a fresh folder, with these settings above the short ones.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Result<Self> {
+        Self::with(settings, identity).await
+    }
+
+    /// The same with more kinds of destination.
+    pub(crate) async fn with(
+        settings: &[(&str, &str)],
+        destinations: fn(Destinations) -> Destinations,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let system = start(folder.path(), settings).await?;
+        let system = start_with(folder.path(), settings, destinations).await?;
         Ok(Self { system, runtime: Handle::current(), _folder: Some(folder) })
     }
 
@@ -114,15 +124,18 @@ impl World {
 
 /// A system over a folder that outlives it.
 pub(crate) async fn start(folder: &Path, settings: &[(&str, &str)]) -> Result<System> {
+    start_with(folder, settings, identity).await
+}
+
+async fn start_with(
+    folder: &Path,
+    settings: &[(&str, &str)],
+    destinations: fn(Destinations) -> Destinations,
+) -> Result<System> {
     let settings: Vec<(&str, &str)> = settings.iter().chain(&SETTINGS).copied().collect();
     let settings = local_settings(&settings)?;
-    Ok(System::start(Options {
-        listen: ([127, 0, 0, 1], 0).into(),
-        data: folder.to_owned(),
-        settings,
-        destinations: std::convert::identity,
-    })
-    .await?)
+    Ok(System::start(Options { listen: ([127, 0, 0, 1], 0).into(), data: folder.to_owned(), settings, destinations })
+        .await?)
 }
 
 impl Tenant {

@@ -20,8 +20,9 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use super::address::TargetPolicy;
-use super::kind::{Accepted, FileWriter, Kind, Parcel, PrepareError, Refusal, Target};
-use super::written::{Vault, parse};
+use super::kind::{Accepted, FileWriter, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
+use super::vault::Vault;
+use super::written::parse;
 use crate::domain::attempt::Attempt;
 use crate::domain::scope::Scope;
 use failure::Failure;
@@ -38,9 +39,10 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// Buckets that have `timeout` to take one object; `observer` sees every call, to count it.
+    /// The kind under these settings.
     #[must_use]
-    pub fn new(vault: Vault, policy: TargetPolicy, timeout: Duration, observer: Option<SharedInterceptor>) -> Self {
+    pub fn new(settings: &KindSettings) -> Self {
+        let KindSettings { vault, policy, timeout, observer } = settings.clone();
         Self { vault, policy, http: client::s3_http_client(policy), timeout, observer }
     }
 }

@@ -8,7 +8,8 @@ use crate::domain::scope::Scope;
 use crate::domain::sealed::{MASK, Sealed};
 use crate::outbound::address::TargetPolicy;
 use crate::outbound::kind::{Accepted, Refusal};
-use crate::outbound::written::{Faults, Secret, Vault};
+use crate::outbound::vault::{Secret, Vault};
+use crate::outbound::written::Faults;
 
 /// A bucket as a user writes it.
 #[derive(Deserialize)]

@@ -17,8 +17,9 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::address::TargetPolicy;
-use super::kind::{Accepted, Kind, Parcel, PrepareError, Refusal, Target};
-use super::written::{Vault, parse};
+use super::kind::{Accepted, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
+use super::vault::Vault;
+use super::written::parse;
 use crate::domain::attempt::{Attempt, Verdict};
 use crate::domain::scope::Scope;
 use parameters::{Parameters, StoredHeader, Written};
@@ -36,11 +37,12 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Webhooks whose targets have `timeout` to answer, unless they say otherwise.
+    /// The kind under these settings.
     ///
     /// # Errors
     /// The HTTP client cannot be built.
-    pub fn new(vault: Vault, policy: TargetPolicy, timeout: Duration) -> Result<Self, reqwest::Error> {
+    pub fn new(settings: &KindSettings) -> Result<Self, reqwest::Error> {
+        let KindSettings { vault, policy, timeout, .. } = settings.clone();
         let client = WebhookClient::new(policy, ClientOptions::default())?;
         Ok(Self { client, vault, policy, timeout })
     }

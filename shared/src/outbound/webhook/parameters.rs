@@ -12,7 +12,8 @@ use crate::domain::scope::Scope;
 use crate::domain::sealed::{MASK, Sealed};
 use crate::outbound::address::TargetPolicy;
 use crate::outbound::kind::{Accepted, Refusal};
-use crate::outbound::written::{Faults, Secret, Vault, pointer};
+use crate::outbound::vault::{Secret, Vault};
+use crate::outbound::written::{Faults, pointer};
 use crate::secrets::KeyError;
 
 const MAX_HEADERS: usize = 20;
