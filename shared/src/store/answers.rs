@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde::{Deserialize, Serialize};
 
-use super::{Db, Key, StoreError, read};
+use super::db::put_or_find;
+use super::{Db, Key, StoreError};
 use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
 use crate::domain::sealed::Sealed;
@@ -110,22 +110,14 @@ impl Answers {
         // Times are written so that they compare as text does.
         let free = "attribute_not_exists(pk) OR expires_at < :seconds OR \
                     (attribute_not_exists(kept) AND held_until < :now AND fingerprint = :fingerprint)";
-        let answer = self
+        let put = self
             .put(&key, &record)?
             .condition_expression(free)
             .expression_attribute_values(":seconds", AttributeValue::N(now.as_secs().to_string()))
             .expression_attribute_values(":now", AttributeValue::S(now.to_string()))
-            .expression_attribute_values(":fingerprint", AttributeValue::S(record.fingerprint.clone()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let Err(error) = answer else { return Ok(Claim::Granted(Holder { key, record })) };
-        let found = error.as_service_error().and_then(|error| match error {
-            PutItemError::ConditionalCheckFailedException(error) => error.item().cloned(),
-            _ => None,
-        });
-        let Some(found) = found else { return Err(error.into()) };
-        let found: Record = read(found)?;
+            .expression_attribute_values(":fingerprint", AttributeValue::S(record.fingerprint.clone()));
+        let found = put_or_find(put, |found: &Record| found.holder == record.holder).await?;
+        let Some(found) = found else { return Ok(Claim::Granted(Holder { key, record })) };
         Ok(match found.kept {
             _ if found.fingerprint != record.fingerprint => Claim::Reused,
             Some(kept) => Claim::Answered(kept),

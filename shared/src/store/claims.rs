@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::{Db, Key, StoreError, read};
+use super::db::put_or_find;
+use super::{Db, Key, StoreError};
 use crate::domain::ids::ChunkId;
 use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
@@ -70,25 +71,12 @@ impl Claims {
         let put = self.db.client.put_item().table_name(&self.db.tables.activity);
         let put = put.set_item(Some(claim_key(scope, id).item(&record)?));
         let condition = "attribute_not_exists(pk) OR held_until < :now OR chunk = :from";
-        let answer = put
+        let put = put
             .condition_expression(condition)
             .expression_attribute_values(":now", AttributeValue::N(now.as_secs().to_string()))
-            .expression_attribute_values(":from", AttributeValue::S(from.unwrap_or(chunk).to_string()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let Err(error) = answer else { return Ok(Claim::Granted) };
-        let holder = error.as_service_error().and_then(|e| match e {
-            aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(e) => {
-                e.item().cloned()
-            }
-            _ => None,
-        });
-        match holder {
-            Some(item) => Ok(Claim::Held(read::<Record>(item)?.chunk)),
-            None => Err(error.into()),
-        }
+            .expression_attribute_values(":from", AttributeValue::S(from.unwrap_or(chunk).to_string()));
+        let found = put_or_find(put, |found: &Record| found.chunk == chunk).await?;
+        Ok(found.map_or(Claim::Granted, |found| Claim::Held(found.chunk)))
     }
 
     /// Which publish logged the event with this id.

@@ -4,8 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, ReturnConsumedCapacity, WriteRequest};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, DeleteRequest, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, WriteRequest,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -124,6 +128,24 @@ impl Db {
     ) -> Result<Vec<T>, StoreError> {
         first(self.query(table, partition).consistent_read(true), usize::MAX).await
     }
+}
+
+/// Puts a record if the condition of `put` holds; otherwise gives the record that is there. `None`: it was put, now or
+/// by an earlier attempt of the same call, whose response was lost: then `is_ours` knows the record.
+pub(super) async fn put_or_find<T: DeserializeOwned>(
+    put: PutItemFluentBuilder,
+    is_ours: impl FnOnce(&T) -> bool,
+) -> Result<Option<T>, StoreError> {
+    let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let Err(error) = put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await else {
+        return Ok(None);
+    };
+    let found = match error.as_service_error() {
+        Some(PutItemError::ConditionalCheckFailedException(failed)) => failed.item().cloned(),
+        _ => None,
+    };
+    let Some(found) = found else { return Err(error.into()) };
+    Ok(Some(read(found)?).filter(|found| !is_ours(found)))
 }
 
 /// The first `limit` records of a query, over as many pages as it takes: a page ends at 1 MB.
