@@ -10,7 +10,6 @@ mod db;
 pub mod endings;
 pub mod event_types;
 pub mod exports;
-mod forget;
 pub mod journal;
 mod key;
 pub mod letters;
