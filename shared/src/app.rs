@@ -19,23 +19,23 @@ use crate::ports::Ports;
 use crate::queue::{QueueUrls, Queues};
 use crate::secrets::Keyring;
 use crate::settings::Settings;
-use crate::store::answers::Answers;
 use crate::store::audit::AuditLog;
-use crate::store::claims::Claims;
 use crate::store::counters::Counters;
 use crate::store::credentials::Credentials;
 use crate::store::endings::Endings;
+use crate::store::event_ids::EventIdClaims;
 use crate::store::event_types::EventTypes;
 use crate::store::exports::Exports;
+use crate::store::idempotency::IdempotencyRecords;
 use crate::store::journal::Journal;
-use crate::store::letters::Letters;
 use crate::store::log::EventLog;
 use crate::store::ordered::Ordered;
 use crate::store::outcomes::Outcomes;
-use crate::store::pace::Pace;
 use crate::store::parked::ParkingLot;
+use crate::store::rate_limiter::RateLimiter;
 use crate::store::routes::Routes;
 use crate::store::tenants::Tenants;
+use crate::store::undelivered::UndeliveredEvents;
 use crate::store::{Db, Tables};
 
 /// Where the records and messages of this deployment are.
@@ -98,8 +98,8 @@ pub struct Parts {
     pub keys: Keyring,
     /// The event log.
     pub log: EventLog,
-    /// Claims on publishers' ids.
-    pub claims: Claims,
+    /// EventIdClaims on publishers' ids.
+    pub claims: EventIdClaims,
     /// Routes.
     pub routes: Routes,
     /// The catalogue of event types.
@@ -119,11 +119,11 @@ pub struct Parts {
     /// Integration logs.
     pub journal: Journal,
     /// First answers to requests with an idempotency key.
-    pub answers: Answers,
+    pub answers: IdempotencyRecords,
     /// The audit log.
     pub audit: AuditLog,
     /// Rejected events and dead letters.
-    pub letters: Letters,
+    pub letters: UndeliveredEvents,
     /// Parked deliveries.
     pub parked: ParkingLot,
     /// The queues.
@@ -186,11 +186,11 @@ impl App {
         let db = Db::new(clients.dynamodb.clone(), resources.tables, ports.clone());
         let queues = Queues::new(clients.sqs.clone(), resources.queues);
         let retention = settings.log_retention;
-        let (log, claims) = (EventLog::new(db.clone(), retention), Claims::new(db.clone(), retention));
+        let (log, claims) = (EventLog::new(db.clone(), retention), EventIdClaims::new(db.clone(), retention));
         let routes = Routes::new(db.clone(), keys.clone());
         let (credentials, tenants) = (Credentials::new(db.clone()), Tenants::new(db.clone()));
         let (exports, journal) = (Exports::new(db.clone()), Journal::new(db.clone()));
-        let (letters, parked) = (Letters::new(db.clone()), ParkingLot::new(db.clone()));
+        let (letters, parked) = (UndeliveredEvents::new(db.clone()), ParkingLot::new(db.clone()));
         let ordered = Ordered::new(db.clone());
         let caller = Caller::new(queues.clone(), ports.clone(), settings.log_grace);
         let client = WebhookClient::new(settings.target_policy, ClientOptions::default())?;
@@ -211,7 +211,7 @@ impl App {
                 stream: settings.retry_stream.clone(),
                 webhook: settings.retry_webhook.clone(),
                 suspension: settings.suspension.clone(),
-                pace: Pace::new(db.clone()),
+                pace: RateLimiter::new(db.clone()),
                 lanes: Lanes::default(),
                 ordered: ordered.clone(),
                 caller: caller.clone(),
@@ -248,7 +248,7 @@ impl App {
             tenants,
             counters: Counters::new(db.clone()),
             exports,
-            answers: Answers::new(db.clone()),
+            answers: IdempotencyRecords::new(db.clone()),
             audit: AuditLog::new(db.clone()),
             endings: Endings::new(db),
             ordered,

@@ -8,14 +8,14 @@ use sluice::ports::Ports;
 use sluice::secrets::Keyring;
 use sluice::settings::Settings;
 use sluice::store::audit::AuditLog;
-use sluice::store::claims::Claims;
 use sluice::store::credentials::Credentials;
+use sluice::store::event_ids::EventIdClaims;
 use sluice::store::event_types::EventTypes;
 use sluice::store::journal::Journal;
-use sluice::store::letters::Letters;
 use sluice::store::log::EventLog;
 use sluice::store::routes::Routes;
 use sluice::store::tenants::Tenants;
+use sluice::store::undelivered::UndeliveredEvents;
 
 use crate::http::auth::Authenticator;
 use crate::http::limits::Limiter;
@@ -77,12 +77,12 @@ parts! {
     settings: Settings,
     keys: Keyring,
     log: EventLog,
-    claims: Claims,
+    claims: EventIdClaims,
     routes: Routes,
     event_types: EventTypes,
     journal: Journal,
     audit: AuditLog,
-    letters: Letters,
+    letters: UndeliveredEvents,
     credentials: Credentials,
     tenants: Tenants,
     publisher: Publisher,

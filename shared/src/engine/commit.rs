@@ -1,6 +1,6 @@
 //! One commit: ids claimed, chunks logged, messages sent, in an order that a crash cannot turn into a loss.
 //!
-//! 1. Claim the ids that publishers gave. An id held by a publish that came to its end is a duplicate.
+//! 1. EventIdClaim the ids that publishers gave. An id held by a publish that came to its end is a duplicate.
 //! 2. Log the chunks. 3. Send their messages. 4. Where ids were claimed, note that the publish is settled.
 //!
 //! A publish that dies between 1 and 4 was never answered. Whoever repeats one of its ids finds it unsettled: if
@@ -20,7 +20,7 @@ use crate::domain::ids::{ChunkId, chunk_of, event_id};
 use crate::domain::scope::Scope;
 use crate::ports::Ports;
 use crate::queue::{DispatchMessage, MAX_INLINE_BYTES, Outgoing, Packed, Queue, Queues};
-use crate::store::claims::{Claim, Claims};
+use crate::store::event_ids::{EventIdClaim, EventIdClaims};
 use crate::store::log::EventLog;
 
 const PARALLEL_CLAIMS: usize = 16;
@@ -42,7 +42,7 @@ enum Verdict {
 #[derive(Clone)]
 pub(super) struct Committer {
     pub(super) log: EventLog,
-    pub(super) claims: Claims,
+    pub(super) claims: EventIdClaims,
     pub(super) queues: Queues,
     pub(super) ports: Ports,
     pub(super) grace: Duration,
@@ -131,7 +131,7 @@ impl Committer {
         Ok(())
     }
 
-    /// Claims the publishers' ids.
+    /// EventIdClaims the publishers' ids.
     async fn claim(
         &self,
         scope: &Scope,
@@ -151,19 +151,21 @@ impl Committer {
         {
             return Ok(Verdict::Duplicate);
         }
-        let Claim::Held(holder) = self.claims.claim(scope, id, first, None).await? else { return Ok(Verdict::Granted) };
+        let EventIdClaim::Held(holder) = self.claims.claim(scope, id, first, None).await? else {
+            return Ok(Verdict::Granted);
+        };
         if self.claims.is_settled(scope, holder).await? {
             return Ok(Verdict::Duplicate);
         }
-        if !Claims::is_stale(holder, self.ports.now()) {
+        if !EventIdClaims::is_stale(holder, self.ports.now()) {
             return Ok(Verdict::InFlight);
         }
         if self.resend(scope, holder).await? {
             return Ok(Verdict::Duplicate);
         }
         match self.claims.claim(scope, id, first, Some(holder)).await? {
-            Claim::Granted => Ok(Verdict::Granted),
-            Claim::Held(_) => Ok(Verdict::InFlight),
+            EventIdClaim::Granted => Ok(Verdict::Granted),
+            EventIdClaim::Held(_) => Ok(Verdict::InFlight),
         }
     }
 

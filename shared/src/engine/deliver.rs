@@ -25,15 +25,15 @@ use crate::domain::suspension::SuspensionRules;
 use crate::domain::time::Millis;
 use crate::ports::Ports;
 use crate::queue::{DeliverMessage, Events, Head, Outgoing, Packed, Queue, Queues, ReplayMessage};
-use crate::store::claims::Claims;
+use crate::store::event_ids::EventIdClaims;
 use crate::store::journal::Journal;
-use crate::store::letters::Letters;
 use crate::store::log::EventLog;
 use crate::store::ordered::Ordered;
 use crate::store::outcomes::{Outcome, Outcomes};
-use crate::store::pace::Pace;
 use crate::store::parked::ParkingLot;
+use crate::store::rate_limiter::RateLimiter;
 use crate::store::routes::Routes;
+use crate::store::undelivered::UndeliveredEvents;
 
 /// Requests under way at once for one message.
 const PARALLEL_REQUESTS: usize = 32;
@@ -52,8 +52,8 @@ pub struct Deliverer {
     pub(crate) sender: Sender,
     pub(crate) routes: Routes,
     pub(crate) log: EventLog,
-    pub(crate) claims: Claims,
-    pub(crate) letters: Letters,
+    pub(crate) claims: EventIdClaims,
+    pub(crate) letters: UndeliveredEvents,
     pub(crate) parked: ParkingLot,
     pub(crate) journal: Journal,
     pub(crate) outcomes: Outcomes,
@@ -61,7 +61,7 @@ pub struct Deliverer {
     pub(crate) stream: RetryProfile,
     pub(crate) webhook: RetryProfile,
     pub(crate) suspension: SuspensionRules,
-    pub(crate) pace: Pace,
+    pub(crate) pace: RateLimiter,
     pub(crate) lanes: Lanes,
     pub(crate) ordered: Ordered,
     pub(crate) caller: Caller,
@@ -331,7 +331,7 @@ impl Deliverer {
 /// [`EngineError::Store`].
 pub async fn find_event(
     log: &EventLog,
-    claims: &Claims,
+    claims: &EventIdClaims,
     scope: &Scope,
     id: &str,
 ) -> Result<Option<Event>, EngineError> {
@@ -344,7 +344,7 @@ pub async fn find_event(
         return Ok(Some(event));
     }
     // Also where it looks like one of ours: events that are copied from elsewhere keep their ids.
-    match claims.holder(scope, id).await? {
+    match claims.claimed_by(scope, id).await? {
         Some(first) => Ok(log.event(scope, first, id).await?),
         None => Ok(None),
     }

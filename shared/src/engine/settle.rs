@@ -13,8 +13,8 @@ use crate::domain::retry::{Next, RetryProfile, after_attempt};
 use crate::domain::time::Millis;
 use crate::outbound::Attempt;
 use crate::queue::{Head, Queue};
-use crate::store::letters::{Fate, Letter};
 use crate::store::outcomes::Outcome;
+use crate::store::undelivered::{UndeliveredEvent, UndeliveredKind};
 
 /// An event and what came of its attempt; none where the worker gave up before its turn.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(super) struct Settlement {
     waiting: BTreeMap<u32, Vec<Event>>,
     /// Events to try again, by delay and next attempt.
     again: BTreeMap<(Duration, u32), Vec<Event>>,
-    letters: Vec<(Fate, Letter)>,
+    letters: Vec<(UndeliveredKind, UndeliveredEvent)>,
     /// The last failure that is retried, in words.
     failure: Option<String>,
 }
@@ -80,8 +80,12 @@ impl Settlement {
                     settlement.failure = Some(words(&result));
                     settlement.again.entry((delay, attempt + 1)).or_default().push(event);
                 }
-                Next::Reject => settlement.letters.push((Fate::Rejected, letter(route, event, &result, attempt, now))),
-                Next::Dead => settlement.letters.push((Fate::Dead, letter(route, event, &result, attempt, now))),
+                Next::Reject => {
+                    settlement.letters.push((UndeliveredKind::Rejected, letter(route, event, &result, attempt, now)))
+                }
+                Next::Dead => {
+                    settlement.letters.push((UndeliveredKind::DeadLetter, letter(route, event, &result, attempt, now)))
+                }
             }
         }
         // Not their fault: they keep their number of attempts, and come back with the others.
@@ -113,7 +117,7 @@ impl Settlement {
 
     /// Takes out an event that would be given up: under a probe none is.
     pub(super) fn take_dead(&mut self) -> Option<(Event, u32)> {
-        let place = self.letters.iter().position(|(fate, _)| *fate == Fate::Dead)?;
+        let place = self.letters.iter().position(|(fate, _)| *fate == UndeliveredKind::DeadLetter)?;
         let (_, letter) = self.letters.remove(place);
         Some((letter.event, letter.attempts))
     }
@@ -163,8 +167,8 @@ fn later(head: &Head, attempt: u32, now: Millis, delay: Duration) -> Head {
 pub(super) async fn keep(
     deliverer: &Deliverer,
     head: &Head,
-    fate: Fate,
-    letter: &Letter,
+    fate: UndeliveredKind,
+    letter: &UndeliveredEvent,
     now: Millis,
 ) -> Result<(), EngineError> {
     let note = |action, reason: String| async move {
@@ -174,14 +178,14 @@ pub(super) async fn keep(
     let status = letter.status.map_or_else(|| letter.error.clone(), |status| format!("HTTP {status}"));
     let reason = format!("{} {}: {status}", letter.event.name, letter.event.id);
     match fate {
-        Fate::Rejected => {
+        UndeliveredKind::Rejected => {
             note(LogAction::EventRejected, reason).await?;
             for old in deliverer.letters.trim(&head.scope, fate, &head.route).await? {
                 let reason = format!("{} {}: only the newest 30 are kept", old.name, old.event_id);
                 note(LogAction::RejectedEventDropped, reason).await?;
             }
         }
-        Fate::Dead => {
+        UndeliveredKind::DeadLetter => {
             let head = head.later(letter.attempts, now, Duration::ZERO);
             let copy = deliver_messages(&head, vec![letter.event.clone()], Duration::ZERO)?;
             deliverer.queues.send(Queue::DeliverDlq, copy).await?;
@@ -191,6 +195,13 @@ pub(super) async fn keep(
     Ok(())
 }
 
-pub(super) fn letter(route: &str, event: Event, attempt: &Attempt, attempts: u32, at: Millis) -> Letter {
-    Letter { route: route.to_owned(), event, status: attempt.status, error: error_text(attempt), attempts, at }
+pub(super) fn letter(route: &str, event: Event, attempt: &Attempt, attempts: u32, at: Millis) -> UndeliveredEvent {
+    UndeliveredEvent {
+        route: route.to_owned(),
+        event,
+        status: attempt.status,
+        error: error_text(attempt),
+        attempts,
+        at,
+    }
 }

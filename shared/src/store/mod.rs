@@ -1,26 +1,26 @@
 //! DynamoDB: one file a family of records; every key is made in [`crate::domain::partition`].
 
-pub mod answers;
 pub mod audit;
 pub mod catalogue;
-pub mod claims;
 pub mod counters;
 pub mod credentials;
 mod db;
 pub mod endings;
+pub mod event_ids;
 pub mod event_types;
 pub mod exports;
+pub mod idempotency;
 pub mod journal;
 mod key;
-pub mod letters;
 pub mod log;
 pub mod ordered;
 pub mod outcomes;
-pub mod pace;
 pub mod parked;
+pub mod rate_limiter;
 pub mod reader;
 pub mod routes;
 pub mod tenants;
+pub mod undelivered;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 

@@ -13,8 +13,8 @@ use crate::domain::time::Millis;
 
 /// A run that has not written for so long is taken for dead. It writes every second.
 const LEASE: Duration = Duration::from_secs(15);
-/// While a run is under way, one call is kept circling for those who come in vain: not more often than this.
-const CIRCLE: Duration = Duration::from_secs(1);
+/// While a run is under way, requeue at most one wake-up this often.
+const WAKEUP_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Serialize, Deserialize)]
 struct Record {
@@ -42,8 +42,8 @@ fn key(scope: &Scope, route: &str) -> Key {
     Key::new(&scope.route_partition(RouteFamily::Ordered, route), "progress")
 }
 
-fn circling_key(scope: &Scope, route: &str) -> Key {
-    Key::new(&scope.route_partition(RouteFamily::Ordered, route), "circling")
+fn wakeup_key(scope: &Scope, route: &str) -> Key {
+    Key::new(&scope.route_partition(RouteFamily::Ordered, route), "wakeup")
 }
 
 impl Ordered {
@@ -112,19 +112,19 @@ impl Ordered {
         self.db.replace(&self.db.tables.activity, &lease.key, &record, read).await
     }
 
-    /// Whether a call that came in vain is the one to come again: of many, one at a time does.
+    /// Whether to requeue a wake-up that came during another run: `true` for at most one of many.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn circles(&self, scope: &Scope, route: &str, now: Millis) -> Result<bool, StoreError> {
+    pub async fn claim_wakeup(&self, scope: &Scope, route: &str, now: Millis) -> Result<bool, StoreError> {
         let number = |n: i64| AttributeValue::N(n.to_string());
-        let key = circling_key(scope, route).attributes();
+        let key = wakeup_key(scope, route).attributes();
         let update = self.db.client.update_item().table_name(&self.db.tables.activity).set_key(Some(key));
         let answer = update
             .update_expression("SET since = :now, expires_at = :expires")
             .condition_expression("attribute_not_exists(since) OR since <= :before")
             .expression_attribute_values(":now", number(now.0))
-            .expression_attribute_values(":before", number(now.minus(CIRCLE).0))
+            .expression_attribute_values(":before", number(now.minus(WAKEUP_INTERVAL).0))
             .expression_attribute_values(":expires", number(now.plus(Duration::from_secs(3_600)).as_secs()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
@@ -141,7 +141,7 @@ impl Ordered {
     /// # Errors
     /// [`StoreError`].
     pub async fn delete(&self, scope: &Scope, route: &str) -> Result<(), StoreError> {
-        self.db.delete(&self.db.tables.activity, &circling_key(scope, route)).await?;
+        self.db.delete(&self.db.tables.activity, &wakeup_key(scope, route)).await?;
         self.db.delete(&self.db.tables.activity, &key(scope, route)).await.map(|_| ())
     }
 }

@@ -6,7 +6,7 @@ use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use sluice::engine::deliver::find_event;
-use sluice::store::claims::Claims;
+use sluice::store::event_ids::EventIdClaims;
 use sluice::store::log::EventLog;
 
 use super::EventView;
@@ -24,7 +24,7 @@ use super::EventView;
 pub(crate) async fn get(
     Needs { caller, .. }: Needs<EventsRead>,
     State(log): State<EventLog>,
-    State(claims): State<Claims>,
+    State(claims): State<EventIdClaims>,
     PathParams(id): PathParams<String>,
 ) -> Result<Json<EventView>, Problem> {
     let event = find_event(&log, &claims, &caller.scope, &id).await?;

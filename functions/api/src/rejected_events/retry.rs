@@ -10,7 +10,7 @@ use sluice::app::App;
 use sluice::domain::retry::Answer;
 use sluice::engine::lifecycle::stop_route;
 use sluice::engine::sender::{answer, words};
-use sluice::store::letters::Fate;
+use sluice::store::undelivered::UndeliveredKind;
 
 use super::{Place, find};
 
@@ -47,6 +47,6 @@ pub(crate) async fn retry(
         let detail = serde_json::json!({ "status": attempt.status, "error": attempt.error });
         return Err(Problem::new(StatusCode::BAD_GATEWAY, "delivery_failed", message).detail(detail));
     }
-    app.letters.discard(&caller.scope, Fate::Rejected, &letter).await?;
+    app.letters.discard(&caller.scope, UndeliveredKind::Rejected, &letter).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -93,7 +93,7 @@ impl Deliverer {
         let Head { scope, route, .. } = head;
         let Some(lease) = self.ordered.lease(scope, route, self.ports.now()).await? else {
             // Whoever is at it may have looked at the log before our event was settled.
-            if self.ordered.circles(scope, route, self.ports.now()).await? {
+            if self.ordered.claim_wakeup(scope, route, self.ports.now()).await? {
                 self.caller.call_after(head, AGAIN).await?;
             }
             return Ok(Vec::new());

@@ -22,11 +22,11 @@ use crate::engine::sender::{self, Prepared};
 use crate::engine::settle::{Tried, keep, letter};
 use crate::engine::watch::LOOK;
 use crate::queue::Head;
-use crate::store::letters::Fate;
 use crate::store::ordered::Lease;
 use crate::store::outcomes::Outcome;
 use crate::store::reader::Direction;
 use crate::store::routes::Compiled;
+use crate::store::undelivered::UndeliveredKind;
 
 /// Requests under way at once for one route.
 const PARALLEL_REQUESTS: usize = 32;
@@ -260,7 +260,7 @@ impl Run {
                     return Ok(ran);
                 }
                 next @ (Next::Reject | Next::Dead) => {
-                    let fate = if next == Next::Dead { Fate::Dead } else { Fate::Rejected };
+                    let fate = if next == Next::Dead { UndeliveredKind::DeadLetter } else { UndeliveredKind::Rejected };
                     let kept = letter(&self.head.route, event, &sent, attempt, now);
                     keep(deliverer, &self.head, fate, &kept, now).await?;
                 }

@@ -15,11 +15,11 @@ const KEPT: Duration = Duration::from_secs(86_400);
 
 /// The turns of every route that has a rate.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub struct RateLimiter {
     db: Db,
 }
 
-impl Pace {
+impl RateLimiter {
     /// Over the activity table.
     #[must_use]
     pub fn new(db: Db) -> Self {
