@@ -18,7 +18,7 @@ use super::{Item, Key, StoreError, Tables, read};
 use crate::domain::partition::AnyPartition;
 use crate::ports::Ports;
 
-/// The client and the names: what every family of records is made of.
+/// The client and the names of the tables.
 #[derive(Clone, Debug)]
 pub struct Db {
     pub(super) client: Client,
@@ -33,7 +33,7 @@ impl Db {
         Self { client, tables: Arc::new(tables), ports }
     }
 
-    /// Puts a record where none was.
+    /// Puts a record if there is none.
     pub(super) async fn create<T: Serialize + Sync>(
         &self,
         table: &str,
@@ -48,7 +48,7 @@ impl Db {
         Ok(())
     }
 
-    /// Puts a record, whatever was there.
+    /// Puts a record, over any that is there.
     pub(super) async fn put<T: Serialize + Sync>(&self, table: &str, key: &Key, record: &T) -> Result<(), StoreError> {
         let put = self.client.put_item().table_name(table).set_item(Some(key.item(record)?));
         put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await?;
@@ -84,7 +84,7 @@ impl Db {
         Ok(answer.item)
     }
 
-    /// Deletes a record; `false` where there was none.
+    /// Deletes a record; `false` if there was none.
     pub(super) async fn delete(&self, table: &str, key: &Key) -> Result<bool, StoreError> {
         let delete = self.client.delete_item().table_name(table).set_key(Some(key.attributes()));
         let answer = delete

@@ -48,16 +48,16 @@ impl Tables {
     }
 }
 
-/// What went wrong with the database.
+/// Why a record could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A condition did not hold: somebody else wrote in between, or it exists already.
-    #[error("the record was changed by somebody else")]
+    /// A condition did not hold: the record has changed since it was read, or it exists already.
+    #[error("the record has changed since it was read")]
     Conflict,
     /// A record that cannot be read.
     #[error("malformed record: {0}")]
     Malformed(String),
-    /// The database did not answer as it should.
+    /// The database failed or was not reachable.
     #[error("database: {0}")]
     Unavailable(String),
 }

@@ -1,4 +1,4 @@
-//! How far each ordered route has come, and whose turn it is: one run at a time holds a route's lease.
+//! The progress of each ordered route, and its lease: one run at a time holds it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::domain::partition::RouteFamily;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
-/// A run that has not written for so long is taken for dead. It writes every second.
+/// A run that has not written for this long is taken for dead. It writes every second.
 const LEASE: Duration = Duration::from_secs(15);
 /// While a run is under way, requeue at most one wake-up this often.
 const WAKEUP_INTERVAL: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ struct Record {
     revision: u64,
 }
 
-/// A route's progress, and the right to be the one who changes it.
+/// A route's progress, and the right to change it.
 #[derive(Debug)]
 pub struct Lease {
     key: Key,
@@ -53,7 +53,7 @@ impl Ordered {
         Self { db }
     }
 
-    /// Writes down where a new route begins.
+    /// Creates the progress of a route that begins at `start`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -71,7 +71,7 @@ impl Ordered {
         Ok(record.map(|record| record.progress))
     }
 
-    /// Takes a route's lease; `None` while another run holds it, or where the route is gone.
+    /// Takes a route's lease; `None` while another run holds it, or if the route is gone.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -89,18 +89,18 @@ impl Ordered {
         }
     }
 
-    /// Writes the progress down, and keeps the lease.
+    /// Saves the progress and keeps the lease.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where the lease was lost.
+    /// [`StoreError::Conflict`] if the lease was lost.
     pub async fn keep(&self, lease: &mut Lease, now: Millis) -> Result<(), StoreError> {
         self.write(lease, now.plus(LEASE)).await
     }
 
-    /// Writes the progress down, and lets the next run have the lease.
+    /// Saves the progress and releases the lease.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where the lease was lost.
+    /// [`StoreError::Conflict`] if the lease was lost.
     pub async fn release(&self, mut lease: Lease) -> Result<(), StoreError> {
         self.write(&mut lease, Millis::ZERO).await
     }
