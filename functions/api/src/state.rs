@@ -14,10 +14,10 @@ use sluice::store::audit::AuditLog;
 use sluice::store::credentials::Credentials;
 use sluice::store::event_types::EventTypes;
 use sluice::store::journal::Journal;
-use sluice::store::letters::Letters;
 use sluice::store::log::EventLog;
 use sluice::store::routes::Routes;
 use sluice::store::tenants::Tenants;
+use sluice::store::undelivered::UndeliveredEvents;
 
 use crate::http::auth::Authenticator;
 use crate::http::limits::Limiter;
@@ -71,7 +71,7 @@ parts! {
     EventTypes: app.stores.event_types,
     Journal: app.stores.journal,
     AuditLog: app.stores.audit,
-    Letters: app.stores.letters,
+    UndeliveredEvents: app.stores.letters,
     Credentials: app.stores.credentials,
     Tenants: app.stores.tenants,
     Publisher: app.engine.publisher,

@@ -4,8 +4,8 @@ use crate::domain::activity::{EventRef, Failure};
 use crate::domain::attempt::Attempt;
 use crate::domain::event::Event;
 use crate::domain::time::Millis;
-use crate::store::letters::Letter;
 use crate::store::outcomes::Outcome;
+use crate::store::undelivered::UndeliveredEvent;
 
 /// How a log names an event.
 fn event_ref(event: &Event) -> EventRef {
@@ -26,9 +26,9 @@ pub(super) fn outcome(route: &str, event: &Event, attempt: &Attempt, number: u32
 }
 
 /// The record of an event that is given up after `number` attempts.
-pub(super) fn letter(route: &str, event: Event, attempt: &Attempt, number: u32, at: Millis) -> Letter {
+pub(super) fn letter(route: &str, event: Event, attempt: &Attempt, number: u32, at: Millis) -> UndeliveredEvent {
     let error = error_text(attempt);
-    Letter { route: route.to_owned(), event, status: attempt.status, error, attempts: number, at }
+    UndeliveredEvent { route: route.to_owned(), event, status: attempt.status, error, attempts: number, at }
 }
 
 /// What the log says of a failed attempt, number `number` of at most `attempts`.

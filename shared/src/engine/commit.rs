@@ -21,7 +21,7 @@ use crate::domain::ids::{ChunkId, chunk_of, event_id};
 use crate::domain::scope::Scope;
 use crate::ports::Ports;
 use crate::queue::{Outgoing, Queue, Queues};
-use crate::store::claims::{Claim, Claims};
+use crate::store::event_ids::{EventIdClaim, EventIdClaims};
 use crate::store::log::EventLog;
 
 const PARALLEL_CLAIMS: usize = 16;
@@ -43,7 +43,7 @@ enum Verdict {
 #[derive(Clone)]
 pub(super) struct Committer {
     pub(super) log: EventLog,
-    pub(super) claims: Claims,
+    pub(super) claims: EventIdClaims,
     pub(super) queues: Queues,
     pub(super) ports: Ports,
     pub(super) grace: Duration,
@@ -153,19 +153,21 @@ impl Committer {
         {
             return Ok(Verdict::Duplicate);
         }
-        let Claim::Held(holder) = self.claims.claim(scope, id, first, None).await? else { return Ok(Verdict::Granted) };
+        let EventIdClaim::Held(holder) = self.claims.claim(scope, id, first, None).await? else {
+            return Ok(Verdict::Granted);
+        };
         if self.claims.is_settled(scope, holder).await? {
             return Ok(Verdict::Duplicate);
         }
-        if !Claims::is_stale(holder, self.ports.now()) {
+        if !EventIdClaims::is_stale(holder, self.ports.now()) {
             return Ok(Verdict::InFlight);
         }
         if self.resend(scope, holder).await? {
             return Ok(Verdict::Duplicate);
         }
         match self.claims.claim(scope, id, first, Some(holder)).await? {
-            Claim::Granted => Ok(Verdict::Granted),
-            Claim::Held(_) => Ok(Verdict::InFlight),
+            EventIdClaim::Granted => Ok(Verdict::Granted),
+            EventIdClaim::Held(_) => Ok(Verdict::InFlight),
         }
     }
 

@@ -4,20 +4,20 @@ use super::EngineError;
 use crate::domain::event::{Event, is_event_id};
 use crate::domain::ids::chunk_of;
 use crate::domain::scope::Scope;
-use crate::store::claims::Claims;
+use crate::store::event_ids::EventIdClaims;
 use crate::store::log::EventLog;
 
 /// Finds events.
 #[derive(Clone)]
 pub struct EventFinder {
     log: EventLog,
-    claims: Claims,
+    claims: EventIdClaims,
 }
 
 impl EventFinder {
     /// Over the log and the claims on publishers' ids.
     #[must_use]
-    pub fn new(log: EventLog, claims: Claims) -> Self {
+    pub fn new(log: EventLog, claims: EventIdClaims) -> Self {
         Self { log, claims }
     }
 
@@ -35,7 +35,7 @@ impl EventFinder {
             return Ok(Some(event));
         }
         // Also if it looks like one of ours: events that are copied from elsewhere keep their ids.
-        match self.claims.holder(scope, id).await? {
+        match self.claims.claimed_by(scope, id).await? {
             Some(first) => Ok(self.log.event(scope, first, id).await?),
             None => Ok(None),
         }

@@ -6,12 +6,12 @@ use crate::domain::activity::{Activity, EventRef, Failure};
 use crate::domain::time::Millis;
 use crate::queue::{Queue, Queues};
 use crate::store::journal::Journal;
-use crate::store::letters::{Fate, Letter, Letters};
+use crate::store::undelivered::{UndeliveredEvent, UndeliveredEvents, UndeliveredKind};
 
 /// Keeps events that are given up.
 #[derive(Clone)]
 pub(crate) struct Undelivered {
-    pub(crate) letters: Letters,
+    pub(crate) letters: UndeliveredEvents,
     pub(crate) journal: Journal,
     pub(crate) queues: Queues,
 }
@@ -19,8 +19,8 @@ pub(crate) struct Undelivered {
 /// An event that is given up, and the failure that did it.
 #[derive(Debug)]
 pub(super) struct GivenUp {
-    pub(super) fate: Fate,
-    pub(super) letter: Letter,
+    pub(super) fate: UndeliveredKind,
+    pub(super) letter: UndeliveredEvent,
     pub(super) failure: Failure,
 }
 
@@ -30,7 +30,7 @@ impl Undelivered {
         let GivenUp { fate, letter, failure } = given_up;
         self.letters.keep(&to.scope, fate, &letter).await?;
         match fate {
-            Fate::Rejected => {
+            UndeliveredKind::Rejected => {
                 self.note(to, &Activity::EventRejected { failure }, now).await?;
                 for old in self.letters.trim(&to.scope, fate, &to.route).await? {
                     self.note(
@@ -41,7 +41,7 @@ impl Undelivered {
                     .await?;
                 }
             }
-            Fate::Dead => {
+            UndeliveredKind::DeadLetter => {
                 let delivery = Delivery::fresh().retry(letter.attempts);
                 let copy = DeliverMessage::deliveries(to, &delivery, vec![letter.event], Due::now())?;
                 self.queues.send(Queue::DeliverDlq, copy).await?;

@@ -1,4 +1,4 @@
-//! Counters that processes take leases of: how much of a limit is used in a window.
+//! How much of a limit is used in a window. Processes take leases from these counters.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
@@ -22,8 +22,7 @@ impl Counters {
         Self { db }
     }
 
-    /// Takes `lease` of what a limit leaves in the window of `now`: all of it, or nothing. Gives what is left there where
-    /// that is less.
+    /// Takes `lease` from a limit in the window of `now`, all of it or nothing. `Err`: how much is left, which is less.
     ///
     /// # Errors
     /// [`StoreError`].

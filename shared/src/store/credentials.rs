@@ -1,4 +1,4 @@
-//! API clients and API keys: one partition a tenant. Nothing of a secret but its digest is stored.
+//! API clients and API keys: one partition a tenant. Of a secret only the digest is stored.
 
 use zeroize::Zeroizing;
 
@@ -28,7 +28,7 @@ impl Credentials {
         Self { db }
     }
 
-    /// Makes a credential; gives it with its secret, which is shown once.
+    /// Creates a credential; gives it with its secret, which is shown once.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -65,7 +65,7 @@ impl Credentials {
     /// Writes a credential over the revision it was read at, and raises that revision.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where somebody else wrote or deleted it in between.
+    /// [`StoreError::Conflict`] if it has been changed or deleted since.
     pub async fn update(&self, credential: &mut Credential) -> Result<(), StoreError> {
         let read = credential.revision;
         credential.revision += 1;
@@ -73,7 +73,7 @@ impl Credentials {
         self.db.replace(&self.db.tables.config, &key, credential, read).await
     }
 
-    /// Deletes a credential; `false` where there was none.
+    /// Deletes a credential; `false` if there was none.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -81,7 +81,7 @@ impl Credentials {
         self.db.delete(&self.db.tables.config, &key(&credential.tenant, &credential.id)).await
     }
 
-    /// Deletes all that a tenant has.
+    /// Deletes every credential of a tenant.
     ///
     /// # Errors
     /// [`StoreError`].

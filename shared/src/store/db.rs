@@ -4,8 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, ReturnConsumedCapacity, WriteRequest};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, DeleteRequest, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, WriteRequest,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -14,7 +18,7 @@ use super::{Item, Key, StoreError, Tables, read};
 use crate::domain::partition::AnyPartition;
 use crate::ports::Ports;
 
-/// The client and the names: what every family of records is made of.
+/// The client and the names of the tables.
 #[derive(Clone, Debug)]
 pub struct Db {
     pub(super) client: Client,
@@ -29,7 +33,7 @@ impl Db {
         Self { client, tables: Arc::new(tables), ports }
     }
 
-    /// Puts a record where none was.
+    /// Puts a record if there is none.
     pub(super) async fn create<T: Serialize + Sync>(
         &self,
         table: &str,
@@ -44,7 +48,7 @@ impl Db {
         Ok(())
     }
 
-    /// Puts a record, whatever was there.
+    /// Puts a record, over any that is there.
     pub(super) async fn put<T: Serialize + Sync>(&self, table: &str, key: &Key, record: &T) -> Result<(), StoreError> {
         let put = self.client.put_item().table_name(table).set_item(Some(key.item(record)?));
         put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await?;
@@ -80,7 +84,7 @@ impl Db {
         Ok(answer.item)
     }
 
-    /// Deletes a record; `false` where there was none.
+    /// Deletes a record; `false` if there was none.
     pub(super) async fn delete(&self, table: &str, key: &Key) -> Result<bool, StoreError> {
         let delete = self.client.delete_item().table_name(table).set_key(Some(key.attributes()));
         let answer = delete
@@ -124,6 +128,24 @@ impl Db {
     ) -> Result<Vec<T>, StoreError> {
         first(self.query(table, partition).consistent_read(true), usize::MAX).await
     }
+}
+
+/// Puts a record if the condition of `put` holds; otherwise gives the record that is there. `None`: it was put, now or
+/// by an earlier attempt of the same call, whose response was lost: then `is_ours` knows the record.
+pub(super) async fn put_or_find<T: DeserializeOwned>(
+    put: PutItemFluentBuilder,
+    is_ours: impl FnOnce(&T) -> bool,
+) -> Result<Option<T>, StoreError> {
+    let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let Err(error) = put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await else {
+        return Ok(None);
+    };
+    let found = match error.as_service_error() {
+        Some(PutItemError::ConditionalCheckFailedException(failed)) => failed.item().cloned(),
+        _ => None,
+    };
+    let Some(found) = found else { return Err(error.into()) };
+    Ok(Some(read(found)?).filter(|found| !is_ours(found)))
 }
 
 /// The first `limit` records of a query, over as many pages as it takes: a page ends at 1 MB.

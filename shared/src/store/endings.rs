@@ -1,4 +1,4 @@
-//! Temporary routes and when they end. One partition for all, so that the tick finds what is over in one query.
+//! When temporary routes end. One partition holds all, so that the tick finds those due in one query.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::domain::time::Millis;
 /// A temporary route's end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Ending {
-    /// Whose.
+    /// The route's scope.
     pub scope: Scope,
     /// The kind of its face.
     pub face: FaceKind,
@@ -19,7 +19,7 @@ pub struct Ending {
     pub id: String,
     /// Its uid.
     pub route: String,
-    /// From when it gets nothing more.
+    /// The log time from which it gets nothing more.
     pub ends_at: Millis,
 }
 
@@ -48,7 +48,7 @@ impl Endings {
         self.db.put(&self.db.tables.config, &key(&ending.scope, &ending.route), ending).await
     }
 
-    /// Every ending still to come, and those not yet carried out.
+    /// Every ending to come, and every one that is due.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -1,6 +1,6 @@
-//! Event types: a catalogue that publishing asks for each time, and so believes for some seconds.
+//! Event types: a catalogue that every publish needs, and whose cache is trusted for some seconds.
 //!
-//! A scope without schemas then costs one small read in that time, however much it publishes.
+//! So a scope without schemas costs one small read in that time, however much it publishes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::domain::schema::Schema;
 use crate::domain::scope::Scope;
 use crate::secrets::Keyring;
 
-/// How long a catalogue is believed without a look; the process that changed it looks at once.
-const BELIEVED: Duration = Duration::from_secs(5);
+/// How long the cache is trusted without a look at the version; after a change in the same process, not at all.
+const TRUSTED: Duration = Duration::from_secs(5);
 
 const KIND: &str = "type";
 
@@ -122,11 +122,11 @@ impl EventTypes {
         self.catalogue.clear(scope).await
     }
 
-    /// The schemas of a scope, at most [`BELIEVED`] old.
+    /// The schemas of a scope, at most [`TRUSTED`] old.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn schemas(&self, scope: &Scope) -> Result<Arc<Schemas>, StoreError> {
-        self.catalogue.recent(scope, BELIEVED).await
+        self.catalogue.recent(scope, TRUSTED).await
     }
 }

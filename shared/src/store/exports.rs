@@ -1,4 +1,4 @@
-//! How far each S3 route's export has come. One partition for all, so that the tick finds what is due in one query.
+//! The progress of each export route. One partition holds all, so that the tick finds those due in one query.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
 use serde::Deserialize;
@@ -34,10 +34,10 @@ impl Exports {
         Self { db }
     }
 
-    /// Makes a route's cursor.
+    /// Creates a route's cursor.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where it has one.
+    /// [`StoreError::Conflict`] if it has one.
     pub async fn create(&self, cursor: &Cursor) -> Result<(), StoreError> {
         self.db.create(&self.db.tables.config, &key(&cursor.scope, &cursor.route), cursor).await
     }
@@ -61,14 +61,14 @@ impl Exports {
     /// Writes a cursor over the revision it was read at, and raises that revision.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where somebody else wrote it in between.
+    /// [`StoreError::Conflict`] if it has changed since.
     pub async fn update(&self, cursor: &mut Cursor) -> Result<(), StoreError> {
         let read = cursor.revision;
         cursor.revision += 1;
         self.db.replace(&self.db.tables.config, &key(&cursor.scope, &cursor.route), cursor, read).await
     }
 
-    /// Adds to what waits to be exported for a route; gives the new total of bytes.
+    /// Adds to the bytes that wait to be exported for a route; gives the new total.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -86,7 +86,7 @@ impl Exports {
         total.ok_or_else(|| StoreError::Malformed("waiting bytes".to_owned()))
     }
 
-    /// How many bytes wait to be exported for a route; a hint, for redelivered messages count twice.
+    /// How many bytes wait to be exported for a route; an estimate, for redelivered messages count twice.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -42,10 +42,10 @@ impl EventLog {
     }
 
     /// Makes the chunks durable: one by a plain write, several by a transaction, so that a publish is logged
-    /// whole or not at all.
+    /// completely or not at all.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]; then it is not known whether they are in the log.
+    /// [`StoreError::Unavailable`]; then they may or may not be in the log.
     pub async fn append(&self, scope: &Scope, chunks: &[Chunk]) -> Result<(), StoreError> {
         if let [chunk] = chunks {
             let put = self.db.client.put_item().table_name(&self.db.tables.events);
@@ -84,7 +84,7 @@ impl EventLog {
         item
     }
 
-    /// The events of one chunk; `None` where it is not in the log.
+    /// The events of one chunk; `None` if it is not in the log.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -95,7 +95,7 @@ impl EventLog {
         answer.item.as_ref().map(events_of).transpose()
     }
 
-    /// The chunks of the publish whose first chunk is `first`; empty where it was not logged.
+    /// The chunks of the publish whose first chunk is `first`; empty if it was not logged.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -1,28 +1,27 @@
 //! DynamoDB: one file a family of records; every key is made in [`crate::domain::partition`].
 
-pub mod answers;
 pub mod audit;
 pub mod catalogue;
-pub mod claims;
 pub mod counters;
 pub mod credentials;
 mod db;
 pub mod endings;
+pub mod event_ids;
 pub mod event_types;
 pub mod exports;
-mod forget;
+pub mod idempotency;
 pub mod journal;
 mod key;
-pub mod letters;
 pub mod log;
 pub mod ordered;
 pub mod outcomes;
-pub mod pace;
 pub mod parked;
+pub mod rate_limiter;
 pub mod reader;
 pub mod routes;
 mod stores;
 pub mod tenants;
+pub mod undelivered;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
@@ -51,16 +50,16 @@ impl Tables {
     }
 }
 
-/// What went wrong with the database.
+/// Why a record could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A condition did not hold: somebody else wrote in between, or it exists already.
-    #[error("the record was changed by somebody else")]
+    /// A condition did not hold: the record has changed since it was read, or it exists already.
+    #[error("the record has changed since it was read")]
     Conflict,
     /// A record that cannot be read.
     #[error("malformed record: {0}")]
     Malformed(String),
-    /// The database did not answer as it should.
+    /// The database failed or was not reachable.
     #[error("database: {0}")]
     Unavailable(String),
 }

@@ -1,4 +1,4 @@
-//! What became of deliveries: one compressed record a worker call, not one a delivery.
+//! The outcomes of deliveries: one compressed record for each worker call, not one for each delivery.
 
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ pub struct Outcome {
     pub event: String,
     /// Which attempt it was, from 1.
     pub attempt: u32,
-    /// The target's status, where it answered.
+    /// The target's status, if it responded.
     pub status: Option<u16>,
     /// How long it took, in milliseconds.
     pub millis: u32,
-    /// What went wrong, where something did: the beginning of the answer, or the error.
+    /// The beginning of the response, or the error; empty on success.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
     /// When it ended.
@@ -46,7 +46,7 @@ impl Outcomes {
         Self { db }
     }
 
-    /// Records what one worker call did for one scope.
+    /// Records the outcomes of one worker call for one scope.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -1,14 +1,17 @@
-//! Deliveries that were on their way when their route was stopped: kept until it starts again.
+//! Deliveries that were under way when their route was stopped: kept until it starts again.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::db::first;
 use super::{Db, Key, StoreError};
 use crate::domain::partition::{Partition, RouteFamily};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
+/// How many messages are read at a time.
+const SOME: usize = 10;
 const KEPT: Duration = Duration::from_secs(31 * 86_400);
 
 /// A parked message.
@@ -58,13 +61,12 @@ impl ParkingLot {
     /// # Errors
     /// [`StoreError`].
     pub async fn oldest(&self, scope: &Scope, route: &str) -> Result<Vec<Parked>, StoreError> {
-        let query = self.db.query(&self.db.tables.activity, &partition(scope, route)).limit(10).consistent_read(true);
-        let items = query.send().await?.items.unwrap_or_default();
-        let parked = |item| super::read::<Record>(item).map(|r| Parked { sk: r.sk, message: r.message });
-        items.into_iter().map(parked).collect()
+        let query = self.db.query(&self.db.tables.activity, &partition(scope, route)).consistent_read(true);
+        let records: Vec<Record> = first(query, SOME).await?;
+        Ok(records.into_iter().map(|record| Parked { sk: record.sk, message: record.message }).collect())
     }
 
-    /// Forgets a message that is on its way again.
+    /// Forgets a message that has been sent again.
     ///
     /// # Errors
     /// [`StoreError`].

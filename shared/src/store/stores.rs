@@ -3,23 +3,23 @@
 use std::time::Duration;
 
 use super::Db;
-use super::answers::Answers;
 use super::audit::AuditLog;
-use super::claims::Claims;
 use super::counters::Counters;
 use super::credentials::Credentials;
 use super::endings::Endings;
+use super::event_ids::EventIdClaims;
 use super::event_types::EventTypes;
 use super::exports::Exports;
+use super::idempotency::IdempotencyRecords;
 use super::journal::Journal;
-use super::letters::Letters;
 use super::log::EventLog;
 use super::ordered::Ordered;
 use super::outcomes::Outcomes;
-use super::pace::Pace;
 use super::parked::ParkingLot;
+use super::rate_limiter::RateLimiter;
 use super::routes::Routes;
 use super::tenants::Tenants;
+use super::undelivered::UndeliveredEvents;
 use crate::secrets::Keyring;
 
 /// The records of the deployment.
@@ -28,7 +28,7 @@ pub struct Stores {
     /// The event log.
     pub log: EventLog,
     /// Claims on publishers' ids.
-    pub claims: Claims,
+    pub claims: EventIdClaims,
     /// Routes.
     pub routes: Routes,
     /// The catalogue of event types.
@@ -50,15 +50,15 @@ pub struct Stores {
     /// Outcomes of attempts.
     pub outcomes: Outcomes,
     /// First answers to requests with an idempotency key.
-    pub answers: Answers,
+    pub answers: IdempotencyRecords,
     /// The audit log.
     pub audit: AuditLog,
     /// Rejected events and dead letters.
-    pub letters: Letters,
+    pub letters: UndeliveredEvents,
     /// Parked messages.
     pub parked: ParkingLot,
     /// Rate limits.
-    pub pace: Pace,
+    pub pace: RateLimiter,
 }
 
 impl Stores {
@@ -68,7 +68,7 @@ impl Stores {
         let db = || db.clone();
         Self {
             log: EventLog::new(db(), retention),
-            claims: Claims::new(db(), retention),
+            claims: EventIdClaims::new(db(), retention),
             routes: Routes::new(db(), keys.clone()),
             event_types: EventTypes::new(db(), keys.clone()),
             credentials: Credentials::new(db()),
@@ -79,11 +79,11 @@ impl Stores {
             ordered: Ordered::new(db()),
             journal: Journal::new(db()),
             outcomes: Outcomes::new(db()),
-            answers: Answers::new(db()),
+            answers: IdempotencyRecords::new(db()),
             audit: AuditLog::new(db()),
-            letters: Letters::new(db()),
+            letters: UndeliveredEvents::new(db()),
             parked: ParkingLot::new(db()),
-            pace: Pace::new(db()),
+            pace: RateLimiter::new(db()),
         }
     }
 }

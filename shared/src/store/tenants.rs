@@ -1,4 +1,4 @@
-//! Tenants: one partition for all, for there are few and they are listed together.
+//! Tenants. One partition holds all: there are few, and they are listed together.
 
 use aws_sdk_dynamodb::types::{Put, ReturnConsumedCapacity, TransactWriteItem};
 use serde::Serialize;
@@ -26,10 +26,10 @@ impl Tenants {
         Self { db }
     }
 
-    /// Makes a tenant with its first credential, or neither: a tenant nobody can enter is of no use.
+    /// Creates a tenant with its first credential, or neither: nobody could use it without one.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where it exists, or did.
+    /// [`StoreError::Conflict`] if it exists or has existed.
     pub async fn create(&self, tenant: &Tenant, first: &Credential) -> Result<(), StoreError> {
         let tenant = self.put(&key(&tenant.id), tenant)?;
         let first = self.put(&credentials::key(&first.tenant, &first.id), first)?;
@@ -45,7 +45,7 @@ impl Tenants {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// The tenant of that id, be it deleted.
+    /// The tenant of that id, even if it is deleted.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -53,7 +53,7 @@ impl Tenants {
         self.db.get(&self.db.tables.config, &key(tenant)).await
     }
 
-    /// Every tenant by id, the deleted too.
+    /// Every tenant by id, also those deleted.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -64,7 +64,7 @@ impl Tenants {
     /// Writes a tenant over the revision it was read at, and raises that revision.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where somebody else wrote it in between.
+    /// [`StoreError::Conflict`] if it has changed since.
     pub async fn update(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         let read = tenant.revision;
         tenant.revision += 1;

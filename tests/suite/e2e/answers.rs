@@ -83,8 +83,13 @@ async fn out_of_retries_is_a_dead_letter_and_the_stream_goes_on() -> Result<()> 
         environment: sluice::domain::scope::Environment::Production,
     };
     let route = world.system.app.stores.routes.list(&scope).await?.remove(0);
-    let letters =
-        world.system.app.stores.letters.newest(&scope, sluice::store::letters::Fate::Dead, &route.uid).await?;
+    let letters = world
+        .system
+        .app
+        .stores
+        .letters
+        .newest(&scope, sluice::store::undelivered::UndeliveredKind::DeadLetter, &route.uid)
+        .await?;
     ensure!(letters.len() == 1 && letters[0].event_id == ids[1] && letters[0].status == Some(500), "{letters:?}");
     ensure!(letters[0].attempts == 3, "{} attempts", letters[0].attempts);
 

@@ -2,7 +2,8 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use sluice::domain::route::RouteKind;
+use sluice::domain::face::FaceKind;
+use sluice::domain::route::RouteKey;
 use sluice::domain::scope::{Environment, Scope};
 
 use crate::conformance::destinations::fixture::{Fixture as _, Manner};
@@ -13,9 +14,10 @@ use crate::support::{Inbox, SOON, Tenant, World, eventually};
 async fn redirect(world: &World, tenant: &Tenant, id: &str, parameters: Value) -> Result<()> {
     let (app, scope) = (&world.system.app, Scope { tenant: tenant.id.clone(), environment: Environment::Production });
     tenant.stop(id).await?;
-    let mut route = app.routes.get(&scope, RouteKind::Integration, id).await?.context("a route")?;
+    let mut route =
+        app.stores.routes.get(&scope, &RouteKey::new(FaceKind::Integration, id)).await?.context("a route")?;
     (route.destination, _) = app.destinations.accept(&scope, "tcp_lines", parameters, None).await?;
-    app.routes.update(&scope, &mut route).await?;
+    app.stores.routes.update(&scope, &mut route).await?;
     tenant.start(id).await?;
     Ok(())
 }

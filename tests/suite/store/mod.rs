@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod forget;
+mod queries;
 
 use anyhow::Result;
 use aws_config::{BehaviorVersion, Region};

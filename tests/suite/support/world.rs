@@ -106,7 +106,7 @@ impl World {
         Ok(tenant.api.with(&format!("ApiKey {key}")))
     }
 
-    /// Claims an event's id for a publish that never comes to its end.
+    /// EventIdClaims an event's id for a publish that never comes to its end.
     pub(crate) async fn claim(&self, scope: &Scope, id: &str) -> Result<()> {
         let (app, scope, id) = (self.system.app.clone(), scope.clone(), id.to_owned());
         let chunk = ChunkId::new(app.ports.now(), app.ports.bytes());

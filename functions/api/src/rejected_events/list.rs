@@ -7,8 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use sluice::domain::time::Millis;
-use sluice::store::letters::{Fate, Letters, Summary};
 use sluice::store::routes::Routes;
+use sluice::store::undelivered::{UndeliveredEvents, UndeliveredKind, UndeliveredSummary};
 
 use crate::integrations;
 
@@ -29,8 +29,8 @@ pub(crate) struct RejectedEvent {
     reason: String,
 }
 
-impl From<Summary> for RejectedEvent {
-    fn from(summary: Summary) -> Self {
+impl From<UndeliveredSummary> for RejectedEvent {
+    fn from(summary: UndeliveredSummary) -> Self {
         Self {
             event_id: summary.event_id,
             name: summary.name,
@@ -62,10 +62,10 @@ pub(crate) struct RejectedEvents {
 pub(crate) async fn list(
     Needs { caller, .. }: Needs<IntegrationsRead>,
     State(routes): State<Routes>,
-    State(letters): State<Letters>,
+    State(letters): State<UndeliveredEvents>,
     PathParams(id): PathParams<String>,
 ) -> Result<Json<RejectedEvents>, Problem> {
     let route = integrations::find(&routes, &caller.scope, &id).await?;
-    let letters = letters.newest(&caller.scope, Fate::Rejected, &route.uid).await?;
+    let letters = letters.newest(&caller.scope, UndeliveredKind::Rejected, &route.uid).await?;
     Ok(Json(RejectedEvents { rejected_events: letters.into_iter().map(RejectedEvent::from).collect() }))
 }

@@ -7,8 +7,8 @@ use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
 use sluice::engine::send_now::SendNow;
-use sluice::store::letters::{Fate, Letters};
 use sluice::store::routes::Routes;
+use sluice::store::undelivered::{UndeliveredEvents, UndeliveredKind};
 
 use super::{Place, find};
 
@@ -29,7 +29,7 @@ use super::{Place, find};
 pub(crate) async fn retry(
     Needs { caller, .. }: Needs<IntegrationsWrite>,
     State(routes): State<Routes>,
-    State(letters): State<Letters>,
+    State(letters): State<UndeliveredEvents>,
     State(send_now): State<SendNow>,
     PathParams(place): PathParams<Place>,
     EmptyBody: EmptyBody,
@@ -41,6 +41,6 @@ pub(crate) async fn retry(
         let detail = serde_json::json!({ "status": attempt.status, "error": attempt.reason });
         return Err(Problem::new(StatusCode::BAD_GATEWAY, "delivery_failed", message).detail(detail));
     }
-    letters.discard(&caller.scope, Fate::Rejected, &letter).await?;
+    letters.discard(&caller.scope, UndeliveredKind::Rejected, &letter).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -221,15 +221,15 @@ impl<R: Record> Catalogue<R> {
         let raise = TransactWriteItem::builder().update(raise).build();
         let call = self.db.client.transact_write_items().transact_items(write).transact_items(raise);
         let call = call.return_consumed_capacity(ReturnConsumedCapacity::Total);
-        for attempt in 1.. {
-            match call.clone().send().await {
-                Err(error) if attempt < TRIES && is_contended(&error) => pause(self.ports(), attempt).await,
-                sent => {
-                    sent?;
-                    break;
-                }
+        let mut sent = call.clone().send().await;
+        for attempt in 1..TRIES {
+            if !sent.as_ref().is_err_and(is_contended) {
+                break;
             }
+            pause(self.ports(), attempt).await;
+            sent = call.clone().send().await;
         }
+        sent?;
         self.cache.changed(scope, self.ports().now());
         Ok(())
     }

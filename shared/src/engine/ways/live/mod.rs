@@ -26,7 +26,7 @@ use crate::engine::undelivered::Undelivered;
 use crate::ports::Ports;
 use crate::queue::{Queue, Queues};
 use crate::store::outcomes::Outcome;
-use crate::store::pace::Pace;
+use crate::store::rate_limiter::RateLimiter;
 use crate::store::routes::Routes;
 
 pub use replay::Replay;
@@ -39,7 +39,7 @@ pub(crate) struct Live {
     pub(crate) health: Health,
     pub(crate) undelivered: Undelivered,
     pub(crate) profiles: RetryProfiles,
-    pub(crate) rate: Pace,
+    pub(crate) rate: RateLimiter,
     pub(crate) slots: ConcurrencySlots,
     pub(crate) queues: Queues,
     pub(crate) replay: Replay,

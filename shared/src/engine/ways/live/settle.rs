@@ -15,7 +15,7 @@ use crate::engine::attempted::{failure, letter};
 use crate::engine::messages::{DeliverMessage, Delivery, Due};
 use crate::engine::undelivered::GivenUp;
 use crate::queue::Queue;
-use crate::store::letters::Fate;
+use crate::store::undelivered::UndeliveredKind;
 
 /// When events that were not tried come again, if no other event of their message says so.
 const UNTRIED_DELAY: Duration = Duration::from_secs(5);
@@ -59,7 +59,7 @@ impl Settlement {
                     settlement.retries.entry((delay, number + 1)).or_default().push(event);
                 }
                 next @ (Next::Reject | Next::Dead) => {
-                    let fate = if next == Next::Dead { Fate::Dead } else { Fate::Rejected };
+                    let fate = if next == Next::Dead { UndeliveredKind::DeadLetter } else { UndeliveredKind::Rejected };
                     let letter = letter(&batch.to.route, event, &attempt, number, now);
                     settlement.given_up.push(GivenUp { fate, letter, failure });
                 }
@@ -94,7 +94,7 @@ impl Settlement {
 
     /// Takes out an event that would be out of retries: no event is given up by a probe.
     pub(super) fn take_dead(&mut self) -> Option<Event> {
-        let place = self.given_up.iter().position(|given_up| given_up.fate == Fate::Dead)?;
+        let place = self.given_up.iter().position(|given_up| given_up.fate == UndeliveredKind::DeadLetter)?;
         Some(self.given_up.remove(place).letter.event)
     }
 

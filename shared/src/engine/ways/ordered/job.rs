@@ -18,9 +18,9 @@ use crate::engine::EngineError;
 use crate::engine::attempted::{failure, letter, outcome};
 use crate::engine::matching::asked_for;
 use crate::engine::undelivered::GivenUp;
-use crate::store::letters::Fate;
 use crate::store::outcomes::Outcome;
 use crate::store::reader::Direction;
+use crate::store::undelivered::UndeliveredKind;
 
 /// The most events taken up at once, and the most lanes before that: more keys than this behind hold back the rest.
 pub(super) const BATCH_EVENTS: usize = 250;
@@ -118,7 +118,7 @@ impl Run {
                     return Ok(ran);
                 }
                 next @ (Next::Reject | Next::Dead) => {
-                    let fate = if next == Next::Dead { Fate::Dead } else { Fate::Rejected };
+                    let fate = if next == Next::Dead { UndeliveredKind::DeadLetter } else { UndeliveredKind::Rejected };
                     let failure = failure(self.target.label(), &attempt, &event, (number, profile.attempts()));
                     let letter = letter(&route.uid, event, &attempt, number, now);
                     ordered.undelivered.keep(&self.to, GivenUp { fate, letter, failure }, now).await?;

@@ -72,7 +72,7 @@ impl RouteWay for Ordered {
         }
         let Some(lease) = self.progress.lease(&to.scope, &to.route, self.ports.now()).await? else {
             // The worker at it may have read the log before our event was settled.
-            if self.progress.circles(&to.scope, &to.route, self.ports.now()).await? {
+            if self.progress.claim_wakeup(&to.scope, &to.route, self.ports.now()).await? {
                 self.waker.wake_after(&to, WAKE_AGAIN).await?;
             }
             return Ok(Vec::new());

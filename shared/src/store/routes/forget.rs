@@ -1,9 +1,9 @@
 //! Forgets a route: every record that hangs on it, in every family there is.
 
-use super::routes::Routes;
-use super::{Db, Key, StoreError};
+use super::Routes;
 use crate::domain::partition::{GlobalPartition, RouteFamily};
 use crate::domain::scope::Scope;
+use crate::store::{Db, Key, StoreError};
 
 impl Routes {
     /// Deletes everything that belongs to the route of that uid, once its own record is gone.

@@ -1,11 +1,12 @@
-//! Claims on the ids that publishers give: who logged an id first, and whether that publish came to its end.
+//! Claims on the event ids that publishers choose: which publish logged an id first, and whether it was completed.
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::{Db, Key, StoreError, read};
+use super::db::put_or_find;
+use super::{Db, Key, StoreError};
 use crate::domain::ids::ChunkId;
 use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
@@ -14,12 +15,12 @@ use crate::domain::time::Millis;
 /// How long a repeated id counts as a duplicate.
 const WINDOW: Duration = Duration::from_secs(86_400);
 
-/// Who holds an id.
+/// The result of claiming an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// The caller: it was free.
+pub enum EventIdClaim {
+    /// It was free.
     Granted,
-    /// An earlier publish, whose first chunk this is.
+    /// An earlier publish holds it, which begins with this chunk.
     Held(ChunkId),
 }
 
@@ -36,21 +37,21 @@ struct Receipt {
     expires_at: i64,
 }
 
-/// The claims of every scope.
+/// The claims and receipts of every scope.
 #[derive(Clone, Debug)]
-pub struct Claims {
+pub struct EventIdClaims {
     db: Db,
     retention: Duration,
 }
 
-impl Claims {
+impl EventIdClaims {
     /// Claims are kept as long as the log: they are also how an event is found by its publisher's id.
     #[must_use]
     pub fn new(db: Db, retention: Duration) -> Self {
         Self { db, retention }
     }
 
-    /// Claims `id` for the publish that begins with `chunk`, if nobody holds it, or `from` does.
+    /// Claims `id` for the publish that begins with `chunk`, if it is free or `from` holds it.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -60,7 +61,7 @@ impl Claims {
         id: &str,
         chunk: ChunkId,
         from: Option<ChunkId>,
-    ) -> Result<Claim, StoreError> {
+    ) -> Result<EventIdClaim, StoreError> {
         let now = chunk.at();
         let record = Record {
             chunk,
@@ -70,37 +71,24 @@ impl Claims {
         let put = self.db.client.put_item().table_name(&self.db.tables.activity);
         let put = put.set_item(Some(claim_key(scope, id).item(&record)?));
         let condition = "attribute_not_exists(pk) OR held_until < :now OR chunk = :from";
-        let answer = put
+        let put = put
             .condition_expression(condition)
             .expression_attribute_values(":now", AttributeValue::N(now.as_secs().to_string()))
-            .expression_attribute_values(":from", AttributeValue::S(from.unwrap_or(chunk).to_string()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let Err(error) = answer else { return Ok(Claim::Granted) };
-        let holder = error.as_service_error().and_then(|e| match e {
-            aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(e) => {
-                e.item().cloned()
-            }
-            _ => None,
-        });
-        match holder {
-            Some(item) => Ok(Claim::Held(read::<Record>(item)?.chunk)),
-            None => Err(error.into()),
-        }
+            .expression_attribute_values(":from", AttributeValue::S(from.unwrap_or(chunk).to_string()));
+        let found = put_or_find(put, |found: &Record| found.chunk == chunk).await?;
+        Ok(found.map_or(EventIdClaim::Granted, |found| EventIdClaim::Held(found.chunk)))
     }
 
     /// Which publish logged the event with this id.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn holder(&self, scope: &Scope, id: &str) -> Result<Option<ChunkId>, StoreError> {
+    pub async fn claimed_by(&self, scope: &Scope, id: &str) -> Result<Option<ChunkId>, StoreError> {
         let record: Option<Record> = self.db.get(&self.db.tables.activity, &claim_key(scope, id)).await?;
         Ok(record.map(|record| record.chunk))
     }
 
-    /// Notes that the publish beginning with `chunk` is logged and on its way: repetitions need not be sent.
+    /// Notes that the publish beginning with `chunk` is logged and its messages are sent.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -109,7 +97,7 @@ impl Claims {
         self.db.put(&self.db.tables.activity, &receipt_key(scope, chunk), &receipt).await
     }
 
-    /// Whether [`Claims::settle`] was reached for that publish.
+    /// Whether [`EventIdClaims::settle`] was reached for that publish.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -118,7 +106,7 @@ impl Claims {
         Ok(receipt.is_some())
     }
 
-    /// How long a publish may take before others may doubt that it goes on.
+    /// Whether a publish has taken so long that others may take it for dead.
     #[must_use]
     pub fn is_stale(chunk: ChunkId, now: Millis) -> bool {
         now.since(chunk.at()) > Duration::from_secs(10)

@@ -25,7 +25,7 @@ const BODY: &str = "body";
 
 /// An event that a target did not accept, with the last response.
 #[derive(Clone, Debug)]
-pub struct Letter {
+pub struct UndeliveredEvent {
     /// The uid of the route it was for.
     pub route: String,
     /// The event.
@@ -40,9 +40,9 @@ pub struct Letter {
     pub at: Millis,
 }
 
-/// A [`Letter`] without its payload.
+/// An [`UndeliveredEvent`] without its payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Summary {
+pub struct UndeliveredSummary {
     /// The event's id.
     pub event_id: String,
     /// The event's name.
@@ -62,13 +62,13 @@ pub struct Summary {
 #[derive(Serialize, Deserialize)]
 struct Record {
     #[serde(flatten)]
-    summary: Summary,
+    summary: UndeliveredSummary,
     expires_at: i64,
 }
 
-impl Letter {
-    fn summary(&self) -> Summary {
-        Summary {
+impl UndeliveredEvent {
+    fn summary(&self) -> UndeliveredSummary {
+        UndeliveredSummary {
             event_id: self.event.id.clone(),
             name: self.event.name.clone(),
             published_at: self.event.published_at,
@@ -82,18 +82,18 @@ impl Letter {
 
 /// Which of the two collections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// The target answered 400.
+pub enum UndeliveredKind {
+    /// The target responded 400.
     Rejected,
     /// Out of retries.
-    Dead,
+    DeadLetter,
 }
 
-impl Fate {
+impl UndeliveredKind {
     fn summaries(self, scope: &Scope, route: &str) -> Partition {
         let family = match self {
             Self::Rejected => RouteFamily::Rejected,
-            Self::Dead => RouteFamily::Dead,
+            Self::DeadLetter => RouteFamily::Dead,
         };
         scope.route_partition(family, route)
     }
@@ -105,7 +105,7 @@ impl Fate {
     fn event_key(self, scope: &Scope, route: &str, event: &str) -> Key {
         let family = match self {
             Self::Rejected => RouteFamily::RejectedEvents,
-            Self::Dead => RouteFamily::DeadEvents,
+            Self::DeadLetter => RouteFamily::DeadEvents,
         };
         Key::new(&scope.route_partition(family, route), event)
     }
@@ -113,11 +113,11 @@ impl Fate {
 
 /// Rejected events and dead letters.
 #[derive(Clone, Debug)]
-pub struct Letters {
+pub struct UndeliveredEvents {
     db: Db,
 }
 
-impl Letters {
+impl UndeliveredEvents {
     /// Over the activity table.
     #[must_use]
     pub fn new(db: Db) -> Self {
@@ -128,21 +128,26 @@ impl Letters {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn keep(&self, scope: &Scope, fate: Fate, letter: &Letter) -> Result<(), StoreError> {
-        let (route, id) = (&letter.route, &letter.event.id);
-        let record = Record { summary: letter.summary(), expires_at: letter.at.plus(KEPT).as_secs() };
+    pub async fn keep(&self, scope: &Scope, kind: UndeliveredKind, event: &UndeliveredEvent) -> Result<(), StoreError> {
+        let (route, id) = (&event.route, &event.event.id);
+        let record = Record { summary: event.summary(), expires_at: event.at.plus(KEPT).as_secs() };
         // The event first: every event that is listed can be read.
-        let before = self.put_event(&fate.event_key(scope, route, id), &record, &letter.event).await?;
-        let key = fate.summary_key(scope, route, id, letter.at);
+        let before = self.put_event(&kind.event_key(scope, route, id), &record, &event.event).await?;
+        let key = kind.summary_key(scope, route, id, event.at);
         self.db.put(&self.db.tables.activity, &key, &record).await?;
-        match before.filter(|before| before.at != letter.at) {
-            Some(Summary { at, .. }) => self.delete_summary(scope, fate, (route, id), at).await.map(|_| ()),
+        match before.filter(|before| before.at != event.at) {
+            Some(UndeliveredSummary { at, .. }) => self.delete_summary(scope, kind, (route, id), at).await.map(|_| ()),
             None => Ok(()),
         }
     }
 
     /// Puts the event; gives what was there before.
-    async fn put_event(&self, key: &Key, record: &Record, event: &Event) -> Result<Option<Summary>, StoreError> {
+    async fn put_event(
+        &self,
+        key: &Key,
+        record: &Record,
+        event: &Event,
+    ) -> Result<Option<UndeliveredSummary>, StoreError> {
         let body = chunk::encode(std::slice::from_ref(event), Effort::Log);
         let mut item = key.item(record)?;
         item.insert(BODY.to_owned(), binary(body.map_err(|e| StoreError::Malformed(e.to_string()))?));
@@ -155,19 +160,24 @@ impl Letters {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn newest(&self, scope: &Scope, fate: Fate, route: &str) -> Result<Vec<Summary>, StoreError> {
-        self.summaries(scope, fate, route, SHOWN).await
+    pub async fn newest(
+        &self,
+        scope: &Scope,
+        kind: UndeliveredKind,
+        route: &str,
+    ) -> Result<Vec<UndeliveredSummary>, StoreError> {
+        self.summaries(scope, kind, route, SHOWN).await
     }
 
     async fn summaries(
         &self,
         scope: &Scope,
-        fate: Fate,
+        kind: UndeliveredKind,
         route: &str,
         limit: usize,
-    ) -> Result<Vec<Summary>, StoreError> {
+    ) -> Result<Vec<UndeliveredSummary>, StoreError> {
         let records: Vec<Record> =
-            self.db.newest(&self.db.tables.activity, &fate.summaries(scope, route), limit).await?;
+            self.db.newest(&self.db.tables.activity, &kind.summaries(scope, route), limit).await?;
         Ok(records.into_iter().map(|record| record.summary).collect())
     }
 
@@ -175,10 +185,15 @@ impl Letters {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn trim(&self, scope: &Scope, fate: Fate, route: &str) -> Result<Vec<Summary>, StoreError> {
+    pub async fn trim(
+        &self,
+        scope: &Scope,
+        kind: UndeliveredKind,
+        route: &str,
+    ) -> Result<Vec<UndeliveredSummary>, StoreError> {
         let mut dropped = Vec::new();
-        for old in self.summaries(scope, fate, route, 2 * SHOWN).await?.into_iter().skip(SHOWN) {
-            if self.delete(scope, fate, (route, &old.event_id), old.at).await? {
+        for old in self.summaries(scope, kind, route, 2 * SHOWN).await?.into_iter().skip(SHOWN) {
+            if self.delete(scope, kind, (route, &old.event_id), old.at).await? {
                 dropped.push(old);
             }
         }
@@ -192,42 +207,47 @@ impl Letters {
     pub async fn of_event(
         &self,
         scope: &Scope,
-        fate: Fate,
+        kind: UndeliveredKind,
         route: &str,
         event: &str,
-    ) -> Result<Option<Letter>, StoreError> {
+    ) -> Result<Option<UndeliveredEvent>, StoreError> {
         // The id may come from a path: the database refuses keys that are empty or too long.
         if !(1..=MAX_ID_BYTES).contains(&event.len()) {
             return Ok(None);
         }
-        let item = self.db.item(&self.db.tables.activity, &fate.event_key(scope, route, event)).await?;
+        let item = self.db.item(&self.db.tables.activity, &kind.event_key(scope, route, event)).await?;
         let Some(item) = item else { return Ok(None) };
         let body = item.get(BODY).and_then(|body| body.as_b().ok());
         let body = body.ok_or_else(|| StoreError::Malformed("no event".to_owned()))?;
         let events = chunk::decode(body.as_ref()).map_err(|e| StoreError::Malformed(e.to_string()))?;
         let event = events.into_iter().next().ok_or_else(|| StoreError::Malformed("no event".to_owned()))?;
-        let Summary { status, error, attempts, at, .. } = read::<Record>(item)?.summary;
-        Ok(Some(Letter { route: route.to_owned(), event, status, error, attempts, at }))
+        let UndeliveredSummary { status, error, attempts, at, .. } = read::<Record>(item)?.summary;
+        Ok(Some(UndeliveredEvent { route: route.to_owned(), event, status, error, attempts, at }))
     }
 
     /// Deletes what is kept of an event; `false` if somebody else was first.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn discard(&self, scope: &Scope, fate: Fate, letter: &Letter) -> Result<bool, StoreError> {
-        self.delete(scope, fate, (&letter.route, &letter.event.id), letter.at).await
+    pub async fn discard(
+        &self,
+        scope: &Scope,
+        kind: UndeliveredKind,
+        event: &UndeliveredEvent,
+    ) -> Result<bool, StoreError> {
+        self.delete(scope, kind, (&event.route, &event.event.id), event.at).await
     }
 
     async fn delete(
         &self,
         scope: &Scope,
-        fate: Fate,
+        kind: UndeliveredKind,
         (route, event): (&str, &str),
         at: Millis,
     ) -> Result<bool, StoreError> {
         let delete = self.db.client.delete_item().table_name(&self.db.tables.activity);
         let deleted = delete
-            .set_key(Some(fate.event_key(scope, route, event).attributes()))
+            .set_key(Some(kind.event_key(scope, route, event).attributes()))
             // It may have been given up once more meanwhile.
             .condition_expression("#at = :at")
             .expression_attribute_names("#at", "at")
@@ -236,7 +256,7 @@ impl Letters {
             .send()
             .await;
         match deleted.map_err(StoreError::from) {
-            Ok(_) | Err(StoreError::Conflict) => self.delete_summary(scope, fate, (route, event), at).await,
+            Ok(_) | Err(StoreError::Conflict) => self.delete_summary(scope, kind, (route, event), at).await,
             Err(error) => Err(error),
         }
     }
@@ -244,10 +264,10 @@ impl Letters {
     async fn delete_summary(
         &self,
         scope: &Scope,
-        fate: Fate,
+        kind: UndeliveredKind,
         (route, event): (&str, &str),
         at: Millis,
     ) -> Result<bool, StoreError> {
-        self.db.delete(&self.db.tables.activity, &fate.summary_key(scope, route, event, at)).await
+        self.db.delete(&self.db.tables.activity, &kind.summary_key(scope, route, event, at)).await
     }
 }

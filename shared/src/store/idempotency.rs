@@ -1,30 +1,29 @@
-//! First answers to requests with an idempotency key: claimed, kept for a day, given again.
+//! The first response to each idempotency key, kept for a day.
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde::{Deserialize, Serialize};
 
-use super::{Db, Key, StoreError, read};
+use super::db::put_or_find;
+use super::{Db, Key, StoreError};
 use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
 use crate::domain::sealed::Sealed;
 use crate::domain::time::Millis;
 
-/// How long an answer is kept.
+/// How long a response is kept.
 const KEPT: Duration = Duration::from_secs(86_400);
-/// How long a request may take before another may doubt that it goes on; longer than any function's timeout and any
-/// target's time to answer.
+/// How long a key stays reserved without a response: longer than any function's timeout and any target's.
 pub const HELD: Duration = Duration::from_secs(90);
-/// The largest sealed answer that fits into an item, with room for the rest of it.
+/// The largest sealed response that fits into an item, with room for the other attributes.
 const MAX_SEALED_BYTES: usize = 390_000;
 
-/// What a request was, but for its body: a digest of method and path.
+/// A digest of a request's method and path.
 pub type Fingerprint = String;
 
-/// A body as it was read.
+/// A digest of a request's body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BodyPrint {
     /// Its SHA-256, in hexadecimal.
@@ -33,33 +32,33 @@ pub struct BodyPrint {
     pub length: u64,
 }
 
-/// A first answer.
+/// The response to the first request of a key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Kept {
-    /// The body it answers; `None` where the endpoint looked at none.
+pub struct KeptResponse {
+    /// The body of the request; `None` if the endpoint takes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<BodyPrint>,
-    /// It may hold a secret that is shown once; `None` where it was too large to keep.
+    /// Sealed, for it may hold a secret that is shown once; `None` if it was too large to keep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Sealed>,
 }
 
-/// What a claim on a key comes to.
+/// The state of a key when a request comes with it.
 #[derive(Clone, Debug)]
-pub enum Claim {
-    /// The request is the first: whoever holds this carries it out.
-    Granted(Holder),
-    /// The first still runs.
+pub enum Entry {
+    /// It was free, and is reserved for this request now.
+    Reserved(Reservation),
+    /// The first request still runs.
     Running,
     /// The key was used for another request.
     Reused,
-    /// The first was answered.
-    Answered(Kept),
+    /// The first request has its response.
+    Answered(KeptResponse),
 }
 
-/// The right to answer first.
+/// A key reserved for a request under way.
 #[derive(Clone, Debug)]
-pub struct Holder {
+pub struct Reservation {
     key: Key,
     record: Record,
 }
@@ -68,37 +67,37 @@ pub struct Holder {
 struct Record {
     holder: String,
     fingerprint: Fingerprint,
-    /// Until when nobody takes the claim over.
+    /// From then on another request may take the reservation over.
     held_until: Millis,
     expires_at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    kept: Option<Kept>,
+    kept: Option<KeptResponse>,
 }
 
-/// The answers of every scope.
+/// The idempotency keys of every scope.
 #[derive(Clone, Debug)]
-pub struct Answers {
+pub struct IdempotencyRecords {
     db: Db,
 }
 
-impl Answers {
+impl IdempotencyRecords {
     /// Over the activity table.
     #[must_use]
     pub fn new(db: Db) -> Self {
         Self { db }
     }
 
-    /// Claims a key, if nobody has, or if whoever did has gone without an answer.
+    /// Reserves a key, if it is free or its reservation has expired without a response.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn claim(
+    pub async fn reserve(
         &self,
         scope: &Scope,
         key: &str,
         fingerprint: Fingerprint,
         now: Millis,
-    ) -> Result<Claim, StoreError> {
+    ) -> Result<Entry, StoreError> {
         let key = Key::new(&scope.partition(ScopeFamily::Answer(key)), "answer");
         let record = Record {
             holder: self.db.ports.unique("once"),
@@ -110,52 +109,44 @@ impl Answers {
         // Times are written so that they compare as text does.
         let free = "attribute_not_exists(pk) OR expires_at < :seconds OR \
                     (attribute_not_exists(kept) AND held_until < :now AND fingerprint = :fingerprint)";
-        let answer = self
+        let put = self
             .put(&key, &record)?
             .condition_expression(free)
             .expression_attribute_values(":seconds", AttributeValue::N(now.as_secs().to_string()))
             .expression_attribute_values(":now", AttributeValue::S(now.to_string()))
-            .expression_attribute_values(":fingerprint", AttributeValue::S(record.fingerprint.clone()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let Err(error) = answer else { return Ok(Claim::Granted(Holder { key, record })) };
-        let found = error.as_service_error().and_then(|error| match error {
-            PutItemError::ConditionalCheckFailedException(error) => error.item().cloned(),
-            _ => None,
-        });
-        let Some(found) = found else { return Err(error.into()) };
-        let found: Record = read(found)?;
+            .expression_attribute_values(":fingerprint", AttributeValue::S(record.fingerprint.clone()));
+        let found = put_or_find(put, |found: &Record| found.holder == record.holder).await?;
+        let Some(found) = found else { return Ok(Entry::Reserved(Reservation { key, record })) };
         Ok(match found.kept {
-            _ if found.fingerprint != record.fingerprint => Claim::Reused,
-            Some(kept) => Claim::Answered(kept),
-            None => Claim::Running,
+            _ if found.fingerprint != record.fingerprint => Entry::Reused,
+            Some(kept) => Entry::Answered(kept),
+            None => Entry::Running,
         })
     }
 
-    /// Keeps the answer for a day. One that is too large is noted, and not kept.
+    /// Keeps the response for a day. Of one that is too large, only the fact is kept.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where the claim was taken over meanwhile.
-    pub async fn keep(&self, holder: Holder, kept: Kept, now: Millis) -> Result<(), StoreError> {
+    /// [`StoreError::Conflict`] if the reservation was taken over meanwhile.
+    pub async fn keep(&self, reservation: Reservation, kept: KeptResponse, now: Millis) -> Result<(), StoreError> {
         let answer = kept.answer.filter(|sealed| sealed.text().len() <= MAX_SEALED_BYTES);
-        let mut record = holder.record;
+        let mut record = reservation.record;
         record.expires_at = now.plus(KEPT).as_secs();
-        record.kept = Some(Kept { answer, ..kept });
-        let put = self.put(&holder.key, &record)?.condition_expression("holder = :holder");
+        record.kept = Some(KeptResponse { answer, ..kept });
+        let put = self.put(&reservation.key, &record)?.condition_expression("holder = :holder");
         put.expression_attribute_values(":holder", AttributeValue::S(record.holder)).send().await?;
         Ok(())
     }
 
-    /// Gives the key free again: nothing was done under it.
+    /// Frees the key: nothing was done under it.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where the claim was taken over meanwhile.
-    pub async fn release(&self, holder: Holder) -> Result<(), StoreError> {
+    /// [`StoreError::Conflict`] if the reservation was taken over meanwhile.
+    pub async fn release(&self, reservation: Reservation) -> Result<(), StoreError> {
         let delete = self.db.client.delete_item().table_name(&self.db.tables.activity);
-        let delete = delete.set_key(Some(holder.key.attributes())).condition_expression("holder = :holder");
+        let delete = delete.set_key(Some(reservation.key.attributes())).condition_expression("holder = :holder");
         delete
-            .expression_attribute_values(":holder", AttributeValue::S(holder.record.holder))
+            .expression_attribute_values(":holder", AttributeValue::S(reservation.record.holder))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await?;

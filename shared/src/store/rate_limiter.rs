@@ -1,4 +1,4 @@
-//! Turns under a route's rate: workers reserve them here, so that all of them together hold it.
+//! The rate limits of routes: workers reserve time here, so that all together keep the rate.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use crate::domain::partition::RouteFamily;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
-/// How often a reservation is tried again after somebody else's.
+/// How often a reservation is tried again after another one.
 const TRIES: usize = 20;
 const KEPT: Duration = Duration::from_secs(86_400);
 
-/// The turns of every route that has a rate.
+/// The reserved time of every route that has a rate.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub struct RateLimiter {
     db: Db,
 }
 
-impl Pace {
+impl RateLimiter {
     /// Over the activity table.
     #[must_use]
     pub fn new(db: Db) -> Self {
         Self { db }
     }
 
-    /// Reserves `length` of a route's time; gives when it begins: now, or when those before are through.
+    /// Reserves `length` of a route's time; gives when it begins: now, or when earlier reservations end.
     ///
     /// # Errors
     /// [`StoreError`].
