@@ -55,3 +55,23 @@ impl Attempt {
         self.verdict == Verdict::Delivered
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_accepted_event_is_delivered() {
+        let attempt = |verdict| Attempt {
+            verdict,
+            status: None,
+            reason: Cow::Borrowed(""),
+            excerpt: String::new(),
+            duration: Duration::ZERO,
+        };
+        assert!(attempt(Verdict::Delivered).is_delivered());
+        for verdict in [Verdict::Rejected, Verdict::Gone, Verdict::Failed { retry_after: None }] {
+            assert!(!attempt(verdict).is_delivered(), "{verdict:?}");
+        }
+    }
+}

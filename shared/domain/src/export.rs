@@ -115,19 +115,11 @@ pub fn file_name(tenant: &TenantId, now: Millis, random: [u8; 8]) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn names_are_the_contracts() {
-        let tenant = "acme".parse().expect("tenant");
-        assert_eq!(file_name(&tenant, Millis(17), [0xab; 8]), "acme/17-data-abababababababab.export");
-    }
-
-    #[test]
-    fn a_file_is_due_by_interval_or_at_the_windows_end() {
-        let mut cursor = Cursor {
-            scope: Scope {
-                tenant: "acme".parse().expect("tenant"),
-                environment: crate::scope::Environment::Production,
-            },
+    /// Of a route without an end; its last file was closed at 1 s.
+    fn cursor() -> Cursor {
+        let environment = crate::scope::Environment::Production;
+        Cursor {
+            scope: Scope { tenant: "acme".parse().expect("tenant"), environment },
             route: "rt_1".into(),
             route_id: "one".into(),
             from: Position::at(Millis(0)),
@@ -136,7 +128,18 @@ mod tests {
             plan: None,
             probe: None,
             revision: 0,
-        };
+        }
+    }
+
+    #[test]
+    fn names_are_the_contracts() {
+        let tenant = "acme".parse().expect("tenant");
+        assert_eq!(file_name(&tenant, Millis(17), [0xab; 8]), "acme/17-data-abababababababab.export");
+    }
+
+    #[test]
+    fn a_file_is_due_by_interval_or_at_the_windows_end() {
+        let mut cursor = cursor();
         let (interval, grace) = (Duration::from_secs(300), Duration::from_secs(5));
         assert!(!cursor.is_due(Millis(300_999), interval, grace));
         assert!(cursor.is_due(Millis(301_000), interval, grace));
@@ -149,5 +152,32 @@ mod tests {
         assert!(!cursor.is_due(Millis(54_999), interval, grace));
         assert!(cursor.is_due(Millis(55_000), interval, grace));
         assert_eq!(cursor.limit(Millis(301_000), grace), Millis(50_000));
+        assert_eq!(cursor.limit(Millis(54_000), grace), Millis(49_000), "what may still change is not read");
+    }
+
+    #[test]
+    fn an_export_is_complete_once_its_window_is_in_files() {
+        let (interval, grace) = (Duration::from_secs(300), Duration::from_secs(5));
+        let file = || Plan { key: "k".into(), to: Millis(50_000), by_size: false };
+        let at = |from, plan| Cursor { from, ends_at: Some(Millis(50_000)), plan, ..cursor() };
+        let short = at(Position { chunk: ChunkId::floor(Millis(50_000)).before(), index: 7 }, None);
+        assert!(!short.is_complete());
+        let done = at(Position::at(Millis(50_000)), None);
+        assert!(done.is_complete());
+        // However late it is, nothing more comes.
+        assert!(!done.is_due(Millis(i64::MAX), interval, grace));
+        // A file that was decided on has still to be written, and at once.
+        let writing = at(Position::at(Millis(50_000)), Some(file()));
+        assert!(!writing.is_complete() && writing.is_due(Millis(1_000), interval, grace));
+        let endless = Cursor { from: Position::at(Millis::MAX), ends_at: None, ..cursor() };
+        assert!(!endless.is_complete());
+    }
+
+    #[test]
+    fn positions_follow_the_log() {
+        let chunk = ChunkId::new(Millis(7), [1; 5]);
+        let here = Position { chunk, index: 3 };
+        assert!(Position::at(Millis(7)) <= here && here < here.next() && here.next() < Position::at(Millis(8)));
+        assert_eq!(here.next(), Position { chunk, index: 4 });
     }
 }

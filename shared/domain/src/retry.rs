@@ -139,6 +139,19 @@ mod tests {
     }
 
     #[test]
+    fn delays_are_read_in_every_unit() {
+        let read = |text: &str| parse_delays(text).map(|list| list.iter().map(Duration::as_millis).collect::<Vec<_>>());
+        assert_eq!(read("0, 7ms,6s,5m,4h,3d"), Some(vec![0, 7, 6_000, 300_000, 14_400_000, 259_200_000]));
+        assert_eq!(read(" ,"), Some(vec![]));
+        // A month is the longest.
+        assert_eq!(read("30d"), Some(vec![2_592_000_000]));
+        assert_eq!(read("2592000001ms"), None);
+        let list = |length| vec!["1s"; length].join(",").parse::<RetryProfile>().map(|profile| profile.retries());
+        assert_eq!(list(50).ok(), Some(50));
+        assert!(list(51).is_err());
+    }
+
+    #[test]
     fn answers_lead_where_the_contract_says() {
         let profile: RetryProfile = "10s".parse().expect("profile");
         assert_eq!(after_attempt(Verdict::Delivered, 1, &profile, 0.5), Next::Done);
@@ -161,6 +174,25 @@ mod tests {
                 }
                 next => prop_assert_eq!((next, attempt > 10), (Next::Dead, true)),
             }
+        }
+
+        #[test]
+        fn a_delay_is_spread_by_a_fifth_to_either_side(jitter in 0.01_f64..0.99, base in 1_u64..86_400) {
+            let profile = RetryProfile(vec![Duration::from_secs(base)]);
+            let delays = [0.0, jitter, 1.0].map(|jitter| after_attempt(FAILED, 1, &profile, jitter));
+            let [Next::RetryIn(shortest), Next::RetryIn(some), Next::RetryIn(longest)] = delays else { panic!("{delays:?}") };
+            prop_assert!(shortest < some && some < longest);
+            let fifths = [shortest, longest].map(|delay| (delay.as_secs_f64() / base as f64 * 5.0 * 1e6).round());
+            prop_assert_eq!(fifths, [4e6, 6e6]);
+        }
+
+        /// Waits around the cap, one second to a week.
+        #[test]
+        fn the_target_may_ask_for_a_day_at_most(wait in 1_u64..7 * 86_400, jitter in 0.0_f64..1.0) {
+            let profile = RetryProfile(vec![Duration::ZERO]);
+            let asked = Answer::Failed { retry_after: Some(Duration::from_secs(wait)) };
+            let delay = Duration::from_secs(wait.min(86_400));
+            prop_assert_eq!(after_attempt(asked, 1, &profile, jitter), Next::RetryIn(delay));
         }
 
         #[test]

@@ -100,8 +100,35 @@ impl fmt::Display for Scope {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::partition::{AnyPartition, ScopeFamily, TenantFamily};
+
+    proptest! {
+        #[test]
+        fn no_two_scopes_share_a_prefix(
+            a in "[a-z0-9-]{1,40}", b in "[a-z0-9-]{1,40}", sandbox: bool, other_sandbox: bool,
+        ) {
+            let scope = |tenant: &str, sandbox| Scope {
+                tenant: tenant.parse().expect("a tenant"),
+                environment: if sandbox { Environment::Sandbox } else { Environment::Production },
+            };
+            let (one, two) = (scope(&a, sandbox), scope(&b, other_sandbox));
+            let shared = two.partition("x").starts_with(&one.partition(""));
+            prop_assert_eq!(shared, one == two);
+            prop_assert!(!one.partition("").starts_with(&two.tenant.partition("")));
+        }
+
+        #[test]
+        fn a_tenant_is_its_text_wherever_it_is_written(text in "[a-z0-9-]{1,40}") {
+            let tenant: TenantId = text.parse().expect("a tenant");
+            prop_assert_eq!((tenant.as_str(), &tenant.to_string()), (text.as_str(), &text));
+            let json = serde_json::to_string(&tenant).expect("JSON");
+            prop_assert_eq!(&json, &format!("\"{text}\""));
+            prop_assert_eq!(serde_json::from_str::<TenantId>(&json).ok(), Some(tenant));
+        }
+    }
 
     #[test]
     fn a_key_begins_with_tenant_and_environment() {
@@ -110,6 +137,7 @@ mod tests {
         assert_eq!(scope.tenant.partition(TenantFamily::Credentials).as_str(), "acme#both#credentials");
         for bad in ["", "Acme", "a#b", "a/b", &"a".repeat(41)] {
             assert!(bad.parse::<TenantId>().is_err(), "{bad}");
+            assert!(serde_json::from_value::<TenantId>(bad.into()).is_err(), "{bad}");
         }
         assert_eq!(Environment::of_path("/sandbox/v1/events"), Environment::Sandbox);
         assert_eq!(Environment::of_path("/v1/events"), Environment::Production);
