@@ -190,7 +190,7 @@ mod tests {
         #[test]
         fn the_target_may_ask_for_a_day_at_most(wait in 1_u64..7 * 86_400, jitter in 0.0_f64..1.0) {
             let profile = RetryProfile(vec![Duration::ZERO]);
-            let asked = Answer::Failed { retry_after: Some(Duration::from_secs(wait)) };
+            let asked = Verdict::Failed { retry_after: Some(Duration::from_secs(wait)) };
             let delay = Duration::from_secs(wait.min(86_400));
             prop_assert_eq!(after_attempt(asked, 1, &profile, jitter), Next::RetryIn(delay));
         }

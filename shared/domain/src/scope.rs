@@ -115,9 +115,12 @@ mod tests {
                 environment: if sandbox { Environment::Sandbox } else { Environment::Production },
             };
             let (one, two) = (scope(&a, sandbox), scope(&b, other_sandbox));
-            let shared = two.partition("x").starts_with(&one.partition(""));
+            let of_scope = |scope: &Scope| scope.partition(ScopeFamily::Routes).as_str().to_owned();
+            let shared = of_scope(&two).starts_with(&format!("{one}#"));
             prop_assert_eq!(shared, one == two);
-            prop_assert!(!one.partition("").starts_with(&two.tenant.partition("")));
+            let both = two.tenant.partition(TenantFamily::Credentials);
+            let of_both = both.as_str().starts_with(&format!("{one}#"));
+            prop_assert!(!of_both);
         }
 
         #[test]
