@@ -7,7 +7,6 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use sluice::domain::destination::Destination;
 use sluice::domain::face::Face;
 use sluice::domain::face::integration::{
@@ -22,7 +21,7 @@ use sluice::ports::Ports;
 use sluice::store::routes::CreateError;
 
 use super::parameters::{CallbackParameters, S3Parameters};
-use super::target::Target;
+use super::target::{Target, Written};
 use super::{Integration, filter_faults};
 
 /// An integration to register: exactly one of the two kinds of parameters.
@@ -110,7 +109,7 @@ impl CreateIntegration {
     }
 
     /// Where its events go, in the destination's names; `None` if it says both or neither.
-    fn target(&self) -> Result<Option<(Target, Map<String, Value>)>, Problem> {
+    fn target(&self) -> Result<Option<Written>, Problem> {
         Ok(match (&self.callback_parameters, &self.s3_parameters) {
             (Some(callback), None) => Some((Target::Callback, Target::Callback.written(callback)?)),
             (None, Some(s3)) => Some((Target::S3, Target::S3.written(s3)?)),

@@ -18,6 +18,9 @@ pub(crate) enum Target {
     S3,
 }
 
+/// Parameters that a user wrote, in the destination's names.
+pub(crate) type Written = (Target, Map<String, Value>);
+
 impl Target {
     /// The kind's name as destinations have it.
     pub(crate) const fn kind(self) -> &'static str {

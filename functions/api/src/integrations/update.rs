@@ -7,7 +7,6 @@ use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use sluice::domain::face::Face;
 use sluice::domain::face::integration::IntegrationType;
 use sluice::domain::filter::FilterConditions;
@@ -18,7 +17,7 @@ use sluice::outbound::Destinations;
 use sluice::store::routes::Routes;
 
 use super::parameters::{CallbackPatch, S3Patch};
-use super::target::{Target, TargetFaults};
+use super::target::{Target, TargetFaults, Written};
 use super::{Integration, filter_faults, find};
 
 /// What to change; what is missing stays.
@@ -94,7 +93,7 @@ impl UpdateIntegration {
     }
 
     /// The changes to the integration's own kind of target, in the destination's names.
-    fn changes(&self, own: Option<Target>) -> Result<Option<(Target, Map<String, Value>)>, Problem> {
+    fn changes(&self, own: Option<Target>) -> Result<Option<Written>, Problem> {
         Ok(match (own, &self.callback_parameters, &self.s3_parameters) {
             (Some(target @ Target::Callback), Some(patch), _) => Some((target, target.written(patch)?)),
             (Some(target @ Target::S3), _, Some(patch)) => Some((target, target.written(patch)?)),

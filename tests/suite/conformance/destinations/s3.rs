@@ -104,7 +104,8 @@ impl Fixture for Bucket {
 /// What S3's own refusals are called in a route's log.
 #[tokio::test]
 async fn reasons_are_those_of_s3() -> Result<()> {
-    let cases: [(fn() -> Answer, &str); 4] = [
+    type Case = (fn() -> Answer, &'static str);
+    let cases: [Case; 4] = [
         (|| refusal(StatusCode::FORBIDDEN, "AccessDenied"), "Because of AccessDenied (S3 error code AccessDenied)"),
         (|| status(StatusCode::BAD_GATEWAY), "bad gateway (HTTP status code 502)"),
         (|| status(StatusCode::OK), "the endpoint did not respond like S3"),
