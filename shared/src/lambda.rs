@@ -1,5 +1,6 @@
 //! Running on AWS Lambda: put the app together from the environment, serve an endpoint, run a worker.
 
+use std::convert::identity;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ impl Function {
             Some(keeper) => keeper.read().await?,
             None => Keyring::throwaway(&ports)?,
         };
-        let app = App::new(&Clients::new(&config, &config, None), resources, settings, ring, ports)?;
+        let app = App::new(&Clients::new(&config, &config, None), resources, settings, ring, ports, identity)?;
         Ok(Self { app, keeper })
     }
 

@@ -4,11 +4,11 @@
 
 pub mod app;
 pub mod deep;
+pub mod deployment;
 pub mod engine;
 
 pub mod lambda;
 pub mod logs;
-pub mod objects;
 pub mod outbound;
 pub mod ports;
 pub mod queue;

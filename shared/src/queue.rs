@@ -1,4 +1,4 @@
-//! SQS: what the workers tell each other. Queues are hints; the log is the truth.
+//! SQS: the client that sends messages, within the limits of messages and batches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,18 +6,12 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use serde::{Deserialize, Serialize};
-
-use crate::domain::ids::ChunkId;
-use crate::domain::scope::Scope;
-use crate::domain::time::Millis;
+use serde::Serialize;
 
 /// The longest delay SQS knows.
 pub const MAX_DELAY: Duration = Duration::from_secs(900);
 /// The most that one message may take: SQS's own limit is 1 MiB, but a quarter of it passes everywhere.
 pub const MAX_MESSAGE_BYTES: usize = 240 * 1024;
-/// The most compressed bytes a message carries; base64 makes four of three.
-pub const MAX_INLINE_BYTES: usize = 170 * 1024;
 const MAX_BATCH: usize = 10;
 const PARALLEL_SENDS: usize = 8;
 
@@ -62,139 +56,6 @@ impl QueueUrls {
             Queue::Export => &self.export,
             Queue::Replay => &self.replay,
         }
-    }
-}
-
-/// Compressed events inside a JSON message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Packed(pub Vec<u8>);
-
-impl Serialize for Packed {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use base64::Engine as _;
-        serializer.serialize_str(&base64::engine::general_purpose::STANDARD.encode(&self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Packed {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use base64::Engine as _;
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let bytes = base64::engine::general_purpose::STANDARD.decode(text.as_bytes());
-        bytes.map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-/// A chunk to be matched against its scope's routes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct DispatchMessage {
-    /// Whose.
-    pub scope: Scope,
-    /// Which chunk of the log.
-    pub chunk: ChunkId,
-    /// The chunk itself, where it is small.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<Packed>,
-}
-
-/// Events to be delivered to one route.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct DeliverMessage {
-    /// To whom, and how.
-    pub head: Head,
-    /// The events.
-    pub events: Events,
-}
-
-/// What a delivery message says beside its events.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Head {
-    /// Whose.
-    pub scope: Scope,
-    /// The route's uid.
-    pub route: String,
-    /// Which attempt the next one is, from 1.
-    pub attempt: u32,
-    /// Not before this time: delays longer than SQS's go in hops.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<Millis>,
-    /// The target is suspended, and this is its probe of that number, from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub probe: Option<u32>,
-    /// Its turn under the route's rate: reserved, not to be asked for again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub turn: Option<Millis>,
-    /// The route's user asked for these events again.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub again: bool,
-    /// A stretch of the log, and its number: its events are sent one after the other, and the next stretch after them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub in_turn: Option<u64>,
-}
-
-impl Head {
-    /// A first attempt, as soon as may be.
-    #[must_use]
-    pub fn first(scope: &Scope, route: &str) -> Self {
-        let (scope, route) = (scope.clone(), route.to_owned());
-        Self { scope, route, attempt: 1, not_before: None, probe: None, turn: None, again: false, in_turn: None }
-    }
-
-    /// The same delivery after `delay`, as attempt number `attempt`. What is tried again has lost its turn.
-    #[must_use]
-    pub fn later(&self, attempt: u32, now: Millis, delay: Duration) -> Self {
-        let not_before = (delay > MAX_DELAY).then(|| now.plus(delay));
-        Self { attempt, not_before, probe: None, turn: None, in_turn: None, ..self.clone() }
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_false(value: &bool) -> bool {
-    !*value
-}
-
-/// The events of a delivery: carried along, named where they are too large for a message, or found by the route's
-/// own cursor.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Events {
-    /// Carried along.
-    Inline(Packed),
-    /// What an ordered route has still to get.
-    Ordered,
-    /// One event, too large to carry.
-    Logged {
-        /// The event's id.
-        id: String,
-    },
-}
-
-/// A file to be written for one route.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ExportMessage {
-    /// Whose.
-    pub scope: Scope,
-    /// The route's uid.
-    pub route: String,
-}
-
-/// A route whose backlog is to be sent.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ReplayMessage {
-    /// Whose.
-    pub scope: Scope,
-    /// The route's uid.
-    pub route: String,
-    /// Only if this stretch is the last one sent: else somebody else has gone on with the backlog.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<u64>,
-}
-
-impl ReplayMessage {
-    /// Whatever waits for a route.
-    #[must_use]
-    pub fn of(scope: &Scope, route: &str) -> Self {
-        Self { scope: scope.clone(), route: route.to_owned(), after: None }
     }
 }
 

@@ -18,7 +18,10 @@ use crate::ports::Ports;
 /// Why a secret could not be read, or a key ring not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// Sealed under a key that is not on the ring, for another scope, or changed.
+    /// Sealed under a key that is not on the ring: this process may not have loaded it yet.
+    #[error("a stored secret is sealed under a key that is not on the ring")]
+    UnknownKey,
+    /// Sealed for another scope, or changed since.
     #[error("a stored secret cannot be opened with the keys at hand")]
     Unopenable,
     /// Not a key ring.
@@ -125,7 +128,7 @@ impl Keyring {
     /// Decrypts the text that [`Keyring::seal`] was given for the same scope.
     ///
     /// # Errors
-    /// [`KeyError::Unopenable`].
+    /// [`KeyError::UnknownKey`], [`KeyError::Unopenable`].
     pub fn open(&self, scope: &Scope, sealed: &Sealed) -> Result<Zeroizing<String>, KeyError> {
         let plain = self.open_bytes(scope, sealed)?;
         std::str::from_utf8(&plain).map(|text| Zeroizing::new(text.to_owned())).map_err(|_| KeyError::Unopenable)
@@ -134,13 +137,13 @@ impl Keyring {
     /// Decrypts what [`Keyring::seal`] made for the same scope.
     ///
     /// # Errors
-    /// [`KeyError::Unopenable`].
+    /// [`KeyError::UnknownKey`], [`KeyError::Unopenable`].
     pub fn open_bytes(&self, scope: &Scope, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let mut parts = sealed.text().splitn(3, '.');
         let (version, id, data) = (parts.next(), parts.next(), parts.next());
         let (Some("v1"), Some(id), Some(data)) = (version, id, data) else { return Err(KeyError::Unopenable) };
         let ring = self.ring();
-        let key = ring.keys.get(id).ok_or(KeyError::Unopenable)?;
+        let key = ring.keys.get(id).ok_or(KeyError::UnknownKey)?;
         let bytes = BASE64.decode(data).map_err(|_| KeyError::Unopenable)?;
         let (nonce, msg) = bytes.split_first_chunk::<12>().ok_or(KeyError::Unopenable)?;
         let aad = scope.to_string();

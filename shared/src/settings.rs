@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::domain::retry::RetryProfile;
-use crate::domain::suspension::{ProbeDelays, SuspensionRules};
+use crate::domain::health::{HealthPolicy, ProbeDelays};
+use crate::domain::retry::{RetryProfile, RetryProfiles};
 use crate::outbound::TargetPolicy;
 
 /// A setting as the documents show it.
@@ -109,12 +109,10 @@ pub struct Settings {
     pub export_interval: Duration,
     /// The size that closes an export file before its time.
     pub export_max_bytes: u64,
-    /// Integrations' and callbacks' retries.
-    pub retry_stream: RetryProfile,
-    /// Subscriptions' retries.
-    pub retry_webhook: RetryProfile,
+    /// How deliveries are retried.
+    pub retry: RetryProfiles,
     /// When a target is suspended, and how it is probed.
-    pub suspension: SuspensionRules,
+    pub health: HealthPolicy,
     /// A target's time to answer.
     pub request_timeout: Duration,
     /// Which targets are allowed.
@@ -157,10 +155,12 @@ impl Settings {
         Ok(Self {
             export_interval: Duration::from_secs(number(EXPORT_INTERVAL, 1, 86_400)?),
             export_max_bytes: number(EXPORT_MAX_BYTES, 1_024, 5_368_709_120)?,
-            retry_stream: parse(RETRY_STREAM, text(RETRY_STREAM), |t| t.parse().ok())?,
-            retry_webhook: parse(RETRY_WEBHOOK, text(RETRY_WEBHOOK), |t| t.parse().ok())?,
-            suspension: SuspensionRules {
-                after_failures: u32::try_from(number(SUSPEND_AFTER, 1, 1_000_000)?).unwrap_or(u32::MAX),
+            retry: RetryProfiles {
+                stream: parse(RETRY_STREAM, text(RETRY_STREAM), |t| t.parse().ok())?,
+                webhook: parse(RETRY_WEBHOOK, text(RETRY_WEBHOOK), |t| t.parse().ok())?,
+            },
+            health: HealthPolicy {
+                suspend_after: u32::try_from(number(SUSPEND_AFTER, 1, 1_000_000)?).unwrap_or(u32::MAX),
                 probes: parse(PROBE_DELAYS, text(PROBE_DELAYS), |t| t.parse().ok())?,
             },
             request_timeout: Duration::from_secs(number(REQUEST_TIMEOUT, 1, 60)?),
@@ -202,7 +202,7 @@ mod tests {
     fn defaults_are_valid_and_bad_values_are_named() {
         let settings = Settings::read(|_| None).expect("defaults");
         assert_eq!(settings.export_interval, Duration::from_secs(300));
-        assert_eq!(settings.retry_stream.retries(), 10);
+        assert_eq!(settings.retry.stream.retries(), 10);
         for name in SETTINGS.iter().map(|s| s.name) {
             let error = Settings::read(|n| (n == name).then(|| "nonsense".to_owned())).expect_err(name);
             assert!(error.to_string().starts_with(name), "{error}");

@@ -6,4 +6,5 @@ mod deploy;
 mod e2e;
 mod fuzz;
 mod ministack;
+mod store;
 mod support;

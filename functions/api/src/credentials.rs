@@ -8,12 +8,10 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
-use sluice::app::App;
 use sluice::domain::credentials::{Credential, CredentialKind, Grant, Permission, Permissions};
 use sluice::domain::time::Millis;
+use sluice::engine::credentials::{IssueError, Issuer, MAX_CREDENTIALS, Rotated};
 
-/// The most clients, and the most keys, of one tenant.
-const MAX_CREDENTIALS: usize = 100;
 /// The most characters of a name for people.
 const MAX_NAME: usize = 100;
 /// How long a rotated secret is good where the request does not say.
@@ -68,62 +66,76 @@ impl NewCredential {
     }
 }
 
+impl From<IssueError> for Problem {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::LimitReached => {
+                let message = format!("There are {MAX_CREDENTIALS} of these already, the most there can be.");
+                Self::bad_request("credential_limit_exceeded", message)
+            }
+            IssueError::NotActive => {
+                let message = "The credential is revoked or expired.";
+                Self::new(StatusCode::CONFLICT, "credential_not_active", message)
+            }
+            IssueError::Store(error) => error.into(),
+        }
+    }
+}
+
 /// Makes a credential of the caller's tenant; gives it with its secret.
 pub(crate) async fn issue(
-    app: &App,
+    issuer: &Issuer,
     caller: &Caller,
     kind: CredentialKind,
     request: NewCredential,
 ) -> Result<(Credential, String), Problem> {
-    let faults = request.faults(app.ports.now());
+    let faults = request.faults(issuer.now());
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
     let scopes: Permissions = request.scopes.into_iter().collect();
     caller.may_grant(&scopes)?;
     let tenant = caller.scope.tenant.clone();
-    if app.credentials.list(&tenant, kind).await?.len() >= MAX_CREDENTIALS {
-        let message = format!("There are {MAX_CREDENTIALS} of these already, the most there can be.");
-        return Err(Problem::bad_request("credential_limit_exceeded", message));
-    }
     let grant = Grant { kind, tenant, name: request.name, scopes, ends_at: request.expires_at };
-    let (credential, secret) = app.credentials.issue(grant, &app.ports).await?;
+    let (credential, secret) = issuer.issue(grant).await?;
     Ok((credential, secret.to_string()))
 }
 
 /// The caller's credential of that kind and id.
-pub(crate) async fn find(app: &App, caller: &Caller, kind: CredentialKind, id: &str) -> Result<Credential, Problem> {
-    let found = app.credentials.get(&caller.scope.tenant, id).await?;
-    found.filter(|credential| credential.kind == kind).ok_or_else(Problem::not_found)
+pub(crate) async fn find(
+    issuer: &Issuer,
+    caller: &Caller,
+    kind: CredentialKind,
+    id: &str,
+) -> Result<Credential, Problem> {
+    issuer.get(&caller.scope.tenant, kind, id).await?.ok_or_else(Problem::not_found)
 }
 
-/// Gives a credential a new secret; gives both, and until when the old secret is good.
+/// Gives a credential a new secret.
 pub(crate) async fn rotate(
-    app: &App,
+    issuer: &Issuer,
     caller: &Caller,
-    mut credential: Credential,
+    credential: Credential,
     rotation: &Rotation,
-) -> Result<(Credential, String, Millis), Problem> {
+) -> Result<Rotated, Problem> {
     let grace = rotation.grace_seconds.unwrap_or(GRACE_SECONDS);
     if grace > MAX_GRACE_SECONDS {
         return Err(Problem::field("/grace_seconds", format!("must be 0 to {MAX_GRACE_SECONDS}")));
     }
-    // Whoever rotates a credential holds it.
+    // The caller of a rotation gets the credential's new secret.
     caller.may_grant(&credential.scopes)?;
-    let (now, grace) = (app.ports.now(), Duration::from_secs(grace.into()));
-    if !credential.is_good(now) {
-        let message = "It is revoked or expired, and a new secret would not be good either.";
-        return Err(Problem::new(StatusCode::CONFLICT, "credential_not_active", message));
-    }
-    let secret = credential.rotate(app.ports.bytes(), grace, now);
-    app.credentials.update(&mut credential).await?;
-    Ok((credential, secret.to_string(), now.plus(grace)))
+    Ok(issuer.rotate(credential, Duration::from_secs(grace.into())).await?)
 }
 
 /// Deletes the caller's credential of that kind and id.
-pub(crate) async fn delete(app: &App, caller: &Caller, kind: CredentialKind, id: &str) -> Result<StatusCode, Problem> {
-    let credential = find(app, caller, kind, id).await?;
-    app.credentials.delete(&credential).await?;
+pub(crate) async fn delete(
+    issuer: &Issuer,
+    caller: &Caller,
+    kind: CredentialKind,
+    id: &str,
+) -> Result<StatusCode, Problem> {
+    let credential = find(issuer, caller, kind, id).await?;
+    issuer.delete(&credential).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -14,6 +14,7 @@ pub mod http;
 mod integrations;
 mod meta;
 mod openapi;
+mod permissions;
 mod rejected_events;
 mod state;
 mod tenants;
@@ -22,6 +23,8 @@ use ::http::Method;
 use axum::routing::{MethodFilter, on};
 use axum::{Router, middleware};
 use sluice::app::App;
+use sluice::deployment::{FunctionSpec, PermissionSet};
+use utoipa::openapi::path::PathItem;
 use sluice::ports::Ports;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -33,76 +36,136 @@ use crate::state::Api;
 
 pub use openapi::{document, document_text};
 
-/// An endpoint: its name and how it is mounted.
+/// An endpoint: a row of the table of functions. Method and path are in the documentation of its handlers.
 #[derive(Clone, Copy)]
 pub struct Endpoint {
     /// `resource.verb`.
     pub name: &'static str,
-    /// Whether it speaks of a tenant's data, and so exists for the sandbox too.
+    /// Whether it serves a tenant's data, and so exists for the sandbox too.
     pub scoped: bool,
-    /// Whether it looks at credentials or secrets, and so is given the master keys.
-    pub keys: bool,
+    memory_mib: u32,
+    timeout_seconds: u32,
+    permissions: &'static PermissionSet,
     mount: fn() -> OpenApiRouter<Api>,
 }
 
-macro_rules! endpoints {
-    ($($name:literal $kind:ident $($handler:path),+;)+) => {
-        /// Every endpoint, in the order of the contract.
-        pub const ENDPOINTS: &[Endpoint] = &[$(
-            Endpoint { name: $name, scoped: endpoints!(@scoped $kind), keys: endpoints!(@keys $kind), mount: || OpenApiRouter::new()$(.routes(routes!($handler)))+ }
-        ),+];
-    };
-    (@scoped scoped) => { true };
-    (@scoped $other:ident) => { false };
-    (@keys open) => { false };
-    (@keys $other:ident) => { true };
+/// A method and a path, as API Gateway writes them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Route {
+    /// The path: `/docs/{path+}`.
+    pub path: String,
+    /// The method, in capitals.
+    pub method: &'static str,
 }
 
+impl Endpoint {
+    /// Its Lambda function.
+    #[must_use]
+    pub const fn function(&self) -> FunctionSpec {
+        let Self { name, memory_mib, timeout_seconds, permissions, .. } = *self;
+        FunctionSpec { name, memory_mib, timeout_seconds, permissions }
+    }
+
+    /// Its routes, with those of the sandbox. HEAD answers as GET.
+    #[must_use]
+    pub fn routes(&self) -> Vec<Route> {
+        let (_, document) = (self.mount)().split_for_parts();
+        let environments: &[&str] = if self.scoped { &["", "/sandbox"] } else { &[""] };
+        let mut routes = Vec::new();
+        for prefix in environments {
+            for (path, item) in &document.paths.paths {
+                let path = format!("{prefix}{}", gateway_path(path));
+                routes.extend(methods(item).map(|method| Route { path: path.clone(), method }));
+            }
+        }
+        routes
+    }
+}
+
+/// A wildcard is `{*path}` in axum and `{path+}` in API Gateway.
+fn gateway_path(path: &str) -> String {
+    match path.split_once("{*") {
+        Some((before, name)) => format!("{before}{{{}+}}", name.trim_end_matches('}')),
+        None => path.to_owned(),
+    }
+}
+
+fn methods(item: &PathItem) -> impl Iterator<Item = &'static str> {
+    let PathItem { get, put, post, patch, delete, .. } = item;
+    let operations = [("GET", get), ("HEAD", get), ("POST", post), ("PUT", put), ("PATCH", patch), ("DELETE", delete)];
+    operations.into_iter().filter(|(_, operation)| operation.is_some()).map(|(method, _)| method)
+}
+
+macro_rules! endpoints {
+    ($($name:literal $environments:ident $permissions:ident $(memory $memory:literal)? $(timeout $timeout:literal)?
+        => $($handler:path),+;)+) => {
+        /// Every endpoint, in the order of the contract.
+        pub const ENDPOINTS: &[Endpoint] = &[$(Endpoint {
+            name: $name,
+            scoped: endpoints!(@scoped $environments),
+            memory_mib: endpoints!(@or $($memory,)? FunctionSpec::MEMORY_MIB),
+            timeout_seconds: endpoints!(@or $($timeout,)? FunctionSpec::TIMEOUT_SECONDS),
+            permissions: &permissions::$permissions,
+            mount: || OpenApiRouter::new()$(.routes(routes!($handler)))+,
+        }),+];
+    };
+    (@scoped scoped) => { true };
+    (@scoped global) => { false };
+    (@or $default:expr) => { $default };
+    (@or $own:literal, $default:expr) => { $own };
+}
+
+// Name, environments (`scoped`: the sandbox too), permission set; memory in MiB and timeout in seconds, unless they are
+// the defaults; handlers. A timeout of 29 s is just below the 30 s that API Gateway waits.
 endpoints! {
-    "auth.token" global auth::token::token;
-    "api_clients.create" global api_clients::create::create;
-    "api_clients.list" global api_clients::list::list;
-    "api_clients.rotate" global api_clients::rotate::rotate;
-    "api_clients.delete" global api_clients::delete::delete;
-    "api_keys.create" global api_keys::create::create;
-    "api_keys.list" global api_keys::list::list;
-    "api_keys.rotate" global api_keys::rotate::rotate;
-    "api_keys.revoke" global api_keys::revoke::revoke;
-    "api_keys.delete" global api_keys::delete::delete;
-    "tenants.create" global tenants::create::create;
-    "tenants.list" global tenants::list::list;
-    "tenants.update" global tenants::update::update;
-    "tenants.delete" global tenants::delete::delete;
-    "events.publish" scoped events::publish::publish;
-    "events.list" scoped events::list::list;
-    "events.get" scoped events::get::get;
-    "event_types.list" scoped event_types::list::list;
-    "event_types.get" scoped event_types::get::get;
-    "event_types.put" scoped event_types::put::put;
-    "event_types.delete" scoped event_types::delete::delete;
-    "integrations.list" scoped integrations::list::list;
-    "integrations.create" scoped integrations::create::create;
-    "integrations.get" scoped integrations::get::get;
-    "integrations.update" scoped integrations::update::update;
-    "integrations.delete" scoped integrations::delete::delete;
-    "integrations.start" scoped integrations::start::start;
-    "integrations.stop" scoped integrations::stop::stop;
-    "integrations.recover" scoped integrations::recover::recover;
-    "integrations.log" scoped integrations::log::log;
-    "rejected_events.list" scoped rejected_events::list::list;
-    "rejected_events.get" scoped rejected_events::get::get;
-    "rejected_events.delete" scoped rejected_events::delete::delete;
-    "rejected_events.retry" scoped rejected_events::retry::retry;
-    "audit_log.list" scoped audit_log::list::list;
-    "meta.health" open meta::health::health;
-    "meta.openapi" open meta::openapi::openapi;
-    "meta.docs" open meta::docs::docs, meta::docs::asset;
+    "auth.token" global AUTHENTICATE => auth::token::token;
+    "api_clients.create" global CREATE_CREDENTIALS => api_clients::create::create;
+    "api_clients.list" global LIST_CONFIG => api_clients::list::list;
+    "api_clients.rotate" global POST_CONFIG => api_clients::rotate::rotate;
+    "api_clients.delete" global DELETE_CREDENTIALS => api_clients::delete::delete;
+    "api_keys.create" global CREATE_CREDENTIALS => api_keys::create::create;
+    "api_keys.list" global LIST_CONFIG => api_keys::list::list;
+    "api_keys.rotate" global POST_CONFIG => api_keys::rotate::rotate;
+    "api_keys.revoke" global POST_CONFIG => api_keys::revoke::revoke;
+    "api_keys.delete" global DELETE_CREDENTIALS => api_keys::delete::delete;
+    "tenants.create" global POST_CONFIG => tenants::create::create;
+    "tenants.list" global LIST_CONFIG => tenants::list::list;
+    "tenants.update" global PATCH_CONFIG => tenants::update::update;
+    // Deletes any number of the tenant's records.
+    "tenants.delete" global DELETE_TENANT timeout 29 => tenants::delete::delete;
+    // Compresses and stores up to 1,000 events a call.
+    "events.publish" scoped PUBLISH memory 1024 timeout 29 => events::publish::publish;
+    "events.list" scoped LIST_EVENTS => events::list::list;
+    "events.get" scoped GET_EVENT => events::get::get;
+    "event_types.list" scoped LIST_CONFIG => event_types::list::list;
+    "event_types.get" scoped GET_CONFIG => event_types::get::get;
+    "event_types.put" scoped PUT_RECORD => event_types::put::put;
+    "event_types.delete" scoped DELETE_RECORD => event_types::delete::delete;
+    "integrations.list" scoped LIST_CONFIG => integrations::list::list;
+    "integrations.create" scoped START_ROUTE => integrations::create::create;
+    "integrations.get" scoped GET_CONFIG => integrations::get::get;
+    "integrations.update" scoped PUT_RECORD => integrations::update::update;
+    // Deletes any number of the route's records.
+    "integrations.delete" scoped DELETE_ROUTE timeout 29 => integrations::delete::delete;
+    "integrations.start" scoped START_ROUTE => integrations::start::start;
+    "integrations.stop" scoped STOP_ROUTE => integrations::stop::stop;
+    "integrations.recover" scoped RECOVER_ROUTE => integrations::recover::recover;
+    "integrations.log" scoped LIST_ACTIVITY => integrations::log::log;
+    "rejected_events.list" scoped LIST_ACTIVITY => rejected_events::list::list;
+    "rejected_events.get" scoped LIST_ACTIVITY => rejected_events::get::get;
+    "rejected_events.delete" scoped DELETE_REJECTED => rejected_events::delete::delete;
+    // Waits for the answer of the target.
+    "rejected_events.retry" scoped RETRY_REJECTED timeout 29 => rejected_events::retry::retry;
+    "audit_log.list" scoped LIST_ACTIVITY => audit_log::list::list;
+    "meta.health" global NONE => meta::health::health;
+    "meta.openapi" global NONE => meta::openapi::openapi;
+    "meta.docs" global NONE => meta::docs::docs, meta::docs::asset;
 }
 
 impl Endpoint {
     /// The methods and paths that it serves, in the notation of the router and without `/sandbox`.
     #[must_use]
-    pub fn routes(&self) -> Vec<(Method, String)> {
+    pub fn served(&self) -> Vec<(Method, String)> {
         openapi::routes(&mut (self.mount)().into_openapi())
     }
 }
@@ -110,10 +173,22 @@ impl Endpoint {
 /// The name of the function that answers what no endpoint takes: 404 and 405, in the one shape of errors.
 pub const FALLBACK: &str = "fallback";
 
+/// The Lambda functions of the endpoints; the last one is [`FALLBACK`].
+#[must_use]
+pub fn functions() -> Vec<FunctionSpec> {
+    let fallback = FunctionSpec {
+        name: FALLBACK,
+        memory_mib: FunctionSpec::MEMORY_MIB,
+        timeout_seconds: FunctionSpec::TIMEOUT_SECONDS,
+        permissions: &permissions::NONE,
+    };
+    ENDPOINTS.iter().map(Endpoint::function).chain([fallback]).collect()
+}
+
 /// Whether the function of that name is given the master keys; [`FALLBACK`] is not.
 #[must_use]
 pub fn needs_keys(name: &str) -> bool {
-    ENDPOINTS.iter().any(|endpoint| endpoint.name == name && endpoint.keys)
+    ENDPOINTS.iter().any(|endpoint| endpoint.name == name && endpoint.permissions.keys)
 }
 
 /// The router of one Lambda function: one endpoint, or [`FALLBACK`]. `None` for an unknown name.
@@ -135,7 +210,7 @@ pub fn router(app: App) -> Router {
 fn fallback(ports: Ports) -> Router {
     let mut router = Router::new();
     for endpoint in ENDPOINTS {
-        for (method, path) in endpoint.routes() {
+        for (method, path) in endpoint.served() {
             let Ok(filter) = MethodFilter::try_from(method) else { continue };
             // API Gateway routes these to their own functions.
             let nothing = || on(filter, async || Problem::not_found());
@@ -189,7 +264,7 @@ mod tests {
     #[tokio::test]
     async fn the_fallback_serves_nothing() {
         for endpoint in ENDPOINTS {
-            for (method, path) in endpoint.routes() {
+            for (method, path) in endpoint.served() {
                 let path = path.replace(['{', '}', '*'], "");
                 let (status, _, body) = ask(method.clone(), &path).await;
                 assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}");

@@ -1,21 +1,23 @@
-//! What the endpoints are given: the app, and what only HTTP needs.
+//! What the endpoints are given: the app's parts, and what only HTTP needs.
 
 use axum::extract::FromRef;
 use sluice::app::App;
+use sluice::engine::credentials::Issuer;
+use sluice::engine::finder::EventFinder;
+use sluice::engine::lifecycle::Lifecycle;
 use sluice::engine::publish::Publisher;
-use sluice::engine::sender::Sender;
+use sluice::engine::send_now::SendNow;
+use sluice::engine::tenancy::Tenancy;
+use sluice::outbound::Destinations;
 use sluice::ports::Ports;
-use sluice::secrets::Keyring;
-use sluice::settings::Settings;
 use sluice::store::audit::AuditLog;
-use sluice::store::claims::Claims;
 use sluice::store::credentials::Credentials;
 use sluice::store::event_types::EventTypes;
 use sluice::store::journal::Journal;
-use sluice::store::letters::Letters;
 use sluice::store::log::EventLog;
 use sluice::store::routes::Routes;
 use sluice::store::tenants::Tenants;
+use sluice::store::undelivered::UndeliveredEvents;
 
 use crate::http::auth::Authenticator;
 use crate::http::limits::Limiter;
@@ -31,60 +33,51 @@ pub(crate) struct Api {
 impl Api {
     /// The endpoints' state over an app.
     pub(crate) fn new(app: App) -> Self {
-        let limiter = Limiter::new(app.counters.clone(), &app.settings, app.ports.clone());
+        let limiter = Limiter::new(app.stores.counters.clone(), &app.settings, app.ports.clone());
         let authenticator = Authenticator::new(
-            app.credentials.clone(),
-            app.tenants.clone(),
+            app.stores.credentials.clone(),
+            app.stores.tenants.clone(),
             limiter.clone(),
             app.keys.clone(),
             app.ports.clone(),
         );
         Self { app, authenticator, limiter }
     }
-}
 
-impl FromRef<Api> for App {
-    fn from_ref(api: &Api) -> Self {
-        api.app.clone()
+    /// The whole app, for the layers around the endpoints.
+    pub(crate) fn app(&self) -> &App {
+        &self.app
     }
 }
 
-impl FromRef<Api> for Authenticator {
-    fn from_ref(api: &Api) -> Self {
-        api.authenticator.clone()
-    }
-}
-
-impl FromRef<Api> for Limiter {
-    fn from_ref(api: &Api) -> Self {
-        api.limiter.clone()
-    }
-}
-
-/// Lets a handler name just the parts of the app it uses, as `State<EventLog>`.
+/// Lets a handler name just the parts it uses, as `State<EventLog>`.
 macro_rules! parts {
-    ($($field:ident: $part:ty),+ $(,)?) => {
+    ($($part:ty: $($field:ident).+),+ $(,)?) => {
         $(impl FromRef<Api> for $part {
             fn from_ref(api: &Api) -> Self {
-                api.app.$field.clone()
+                api.$($field).+.clone()
             }
         })+
     };
 }
 
 parts! {
-    ports: Ports,
-    settings: Settings,
-    keys: Keyring,
-    log: EventLog,
-    claims: Claims,
-    routes: Routes,
-    event_types: EventTypes,
-    journal: Journal,
-    audit: AuditLog,
-    letters: Letters,
-    credentials: Credentials,
-    tenants: Tenants,
-    publisher: Publisher,
-    sender: Sender,
+    Authenticator: authenticator,
+    Limiter: limiter,
+    Ports: app.ports,
+    Destinations: app.destinations,
+    EventLog: app.stores.log,
+    Routes: app.stores.routes,
+    EventTypes: app.stores.event_types,
+    Journal: app.stores.journal,
+    AuditLog: app.stores.audit,
+    UndeliveredEvents: app.stores.letters,
+    Credentials: app.stores.credentials,
+    Tenants: app.stores.tenants,
+    Publisher: app.engine.publisher,
+    EventFinder: app.engine.finder,
+    Lifecycle: app.engine.lifecycle,
+    SendNow: app.engine.send_now,
+    Issuer: app.engine.issuer,
+    Tenancy: app.engine.tenancy,
 }

@@ -1,14 +1,18 @@
 //! The workers: each takes the messages of one queue, or the schedule's tick, and hands them to the engine.
 
+mod table;
+
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use serde::{Deserialize, Serialize};
 use sluice::app::App;
 use sluice::domain::scope::TenantId;
-use sluice::engine::tenancy::{self, Bootstrap};
-use sluice::engine::{EngineError, dispatch, tick};
+use sluice::engine::EngineError;
+use sluice::engine::tenancy::Bootstrap;
 use sluice::lambda::{bodies, failures};
 use sluice::queue::Queue;
 use sluice::store::StoreError;
+
+pub use table::{LocalPollers, WorkerSpec, functions};
 
 /// A worker that takes SQS batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,33 +40,23 @@ impl Worker {
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Dispatch => "dispatch",
-            Self::Deliver => "deliver",
-            Self::Export => "export",
-            Self::Replay => "replay",
-        }
+        self.spec().function.name
     }
 
     /// The queue it takes its messages from.
     #[must_use]
     pub const fn queue(self) -> Queue {
-        match self {
-            Self::Dispatch => Queue::Dispatch,
-            Self::Deliver => Queue::Deliver,
-            Self::Export => Queue::Export,
-            Self::Replay => Queue::Replay,
-        }
+        self.spec().queue
     }
 
     /// Works on a batch; the answer names the messages that are to come again.
     pub async fn run(self, app: &App, event: &SqsEvent) -> SqsBatchResponse {
         let messages = bodies(event);
         let failed = match self {
-            Self::Dispatch => dispatch::run(app, &messages).await,
-            Self::Deliver => app.deliverer.run(&messages).await,
-            Self::Export => app.exporter.run(&messages).await,
-            Self::Replay => app.replayer.run(&messages).await,
+            Self::Dispatch => app.engine.dispatcher.run(&messages).await,
+            Self::Deliver => app.engine.deliverer.run(&messages).await,
+            Self::Export => app.engine.export.run(&messages).await,
+            Self::Replay => app.engine.replay.run(&messages).await,
         };
         failures(event, &failed)
     }
@@ -76,7 +70,7 @@ pub const TICK: &str = "tick";
 /// # Errors
 /// [`EngineError`]; the next tick tries again.
 pub async fn tick(app: &App) -> Result<(), EngineError> {
-    tick::run(app).await
+    app.engine.tick.run().await
 }
 
 /// The name of the function that makes an operator's tenant; it is invoked by hand, never over HTTP.
@@ -121,7 +115,7 @@ pub enum BootstrapAnswer {
 /// [`StoreError`].
 pub async fn bootstrap(app: &App, request: &BootstrapRequest) -> Result<BootstrapAnswer, StoreError> {
     let tenant = request.tenant.clone();
-    Ok(match tenancy::bootstrap(app, &tenant).await? {
+    Ok(match app.engine.tenancy.bootstrap(&tenant).await? {
         Bootstrap::Made(client_id, secret) => {
             BootstrapAnswer::Created { tenant, client_id, client_secret: secret.to_string() }
         }

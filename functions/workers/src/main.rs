@@ -2,15 +2,16 @@
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use sluice::lambda::{self, Function};
-use sluice_workers::{BOOTSTRAP, TICK, Worker, bootstrap, tick};
+use sluice_workers::{BOOTSTRAP, TICK, Worker, bootstrap, functions, tick};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     lambda::init_logs();
     let name = lambda::handler_name()?;
     let worker = Worker::named(&name);
-    // Routes are sealed, and every worker reads them.
-    let function = Function::start(name != BOOTSTRAP).await?;
+    let spec = functions().into_iter().find(|spec| spec.name == name);
+    let spec = spec.ok_or_else(|| format!("no worker is called {name}"))?;
+    let function = Function::start(spec.permissions.keys).await?;
     match (worker, name.as_str()) {
         (Some(worker), _) => run_worker(worker, function).await,
         (None, TICK) => run_tick(function).await,

@@ -1,5 +1,6 @@
 //! `sluice`: the local run's command line.
 
+use std::convert::identity;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +55,12 @@ enum Command {
     Openapi,
     /// Prints the settings as a Markdown page
     Settings,
+    /// Prints template.yaml, the deployment on AWS
+    Template {
+        /// Prints infra/data.yaml instead, its nested stack with tables, queues and master keys
+        #[arg(long)]
+        data: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -79,6 +86,10 @@ fn main() -> ExitCode {
         }
         Command::Settings => {
             print!("{}", sluice::settings::markdown());
+            ExitCode::SUCCESS
+        }
+        Command::Template { data } => {
+            print!("{}", if data { sluice_template::data() } else { sluice_template::template() });
             ExitCode::SUCCESS
         }
     }
@@ -134,7 +145,7 @@ async fn serve(listen: SocketAddr, data: PathBuf) -> ExitCode {
         return refuse(&StartError("signals cannot be caught".to_owned()));
     };
     let system = match local_settings(&[]) {
-        Ok(settings) => System::start(Options { listen, data: data.clone(), settings }).await,
+        Ok(settings) => System::start(Options { listen, data: data.clone(), settings, destinations: identity }).await,
         Err(error) => Err(error),
     };
     let system = match system {

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::TimeToLiveSpecification;
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::{Deserialize, Serialize};
 use sluice::app::{App, Clients, Resources};
@@ -10,14 +11,13 @@ use sluice::domain::scope::TenantId;
 use sluice::engine::tenancy::{self, Bootstrap};
 use sluice::queue::QueueUrls;
 use sluice::store::Tables;
+use sluice_workers::{Worker, WorkerSpec};
 
 use crate::StartError;
 use crate::folder::Folder;
 
 /// The prefix of tables and queues.
 const PREFIX: &str = "sluice-";
-/// Receives before a message goes to its dead-letter queue.
-const MAX_RECEIVES: u32 = 5;
 
 /// What `DATA/credentials.json` holds: all that a first user needs.
 #[derive(Clone, Serialize, Deserialize)]
@@ -60,11 +60,19 @@ pub async fn resources(clients: &Clients) -> Result<Resources, StartError> {
     for name in [&tables.events, &tables.config, &tables.activity] {
         table(&clients.dynamodb, name).await?;
     }
-    let (dispatch, _) = queue(clients, "dispatch", 60).await?;
-    let (deliver, deliver_dlq) = queue(clients, "deliver", 130).await?;
-    let (export, _) = queue(clients, "export", 600).await?;
-    let (replay, _) = queue(clients, "replay", 300).await?;
-    Ok(Resources { tables, queues: QueueUrls { dispatch, deliver, deliver_dlq, export, replay } })
+    Ok(Resources { tables, queues: queues(&clients.sqs).await? })
+}
+
+/// Makes what is missing of the workers' queues; gives where they are.
+///
+/// # Errors
+/// The first that cannot be made.
+pub async fn queues(sqs: &Client) -> Result<QueueUrls, StartError> {
+    let (dispatch, _) = queue(sqs, Worker::Dispatch.spec()).await?;
+    let (deliver, deliver_dlq) = queue(sqs, Worker::Deliver.spec()).await?;
+    let (export, _) = queue(sqs, Worker::Export.spec()).await?;
+    let (replay, _) = queue(sqs, Worker::Replay.spec()).await?;
+    Ok(QueueUrls { dispatch, deliver, deliver_dlq, export, replay })
 }
 
 async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<(), StartError> {
@@ -90,37 +98,37 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<(), Star
     Ok(())
 }
 
-/// A queue and its dead-letter queue.
-async fn queue(clients: &Clients, name: &str, visibility_seconds: u32) -> Result<(String, String), StartError> {
-    let dlq_name = format!("{PREFIX}{name}-dlq");
-    let dlq =
-        create_queue(clients, &dlq_name, [(QueueAttributeName::MessageRetentionPeriod, "1209600".to_owned())]).await?;
-    let arn =
-        clients.sqs.get_queue_attributes().queue_url(&dlq).attribute_names(QueueAttributeName::QueueArn).send().await;
+/// A worker's queue and its dead-letter queue.
+async fn queue(sqs: &Client, spec: &WorkerSpec) -> Result<(String, String), StartError> {
+    let name = format!("{PREFIX}{}", spec.function.name);
+    let dlq_name = format!("{name}-dlq");
+    let retention = |seconds: u32| (QueueAttributeName::MessageRetentionPeriod, seconds.to_string());
+    let dlq = create_queue(sqs, &dlq_name, [retention(WorkerSpec::DLQ_RETENTION_SECONDS)]).await?;
+    let arn = sqs.get_queue_attributes().queue_url(&dlq).attribute_names(QueueAttributeName::QueueArn).send().await;
     let arn = arn.map_err(|e| StartError::new(&dlq_name, aws_sdk_sqs::error::DisplayErrorContext(&e)))?;
     let arn = arn.attributes().and_then(|all| all.get(&QueueAttributeName::QueueArn)).cloned().unwrap_or_default();
-    let redrive = serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES}).to_string();
+    let redrive = serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": spec.max_receives}).to_string();
     let attributes = [
-        (QueueAttributeName::VisibilityTimeout, visibility_seconds.to_string()),
-        (QueueAttributeName::MessageRetentionPeriod, "1209600".to_owned()),
+        (QueueAttributeName::VisibilityTimeout, spec.visibility_seconds().to_string()),
+        retention(spec.retention_seconds),
         (QueueAttributeName::RedrivePolicy, redrive),
     ];
-    Ok((create_queue(clients, &format!("{PREFIX}{name}"), attributes).await?, dlq))
+    Ok((create_queue(sqs, &name, attributes).await?, dlq))
 }
 
 /// Makes a queue, or sets the attributes of the one that is there: its settings may be an older version's.
 async fn create_queue(
-    clients: &Clients,
+    sqs: &Client,
     name: &str,
     attributes: impl IntoIterator<Item = (QueueAttributeName, String)>,
 ) -> Result<String, StartError> {
     let attributes = Some(attributes.into_iter().collect());
-    if let Ok(found) = clients.sqs.get_queue_url().queue_name(name).send().await {
+    if let Ok(found) = sqs.get_queue_url().queue_name(name).send().await {
         let url = found.queue_url.unwrap_or_default();
-        let set = clients.sqs.set_queue_attributes().queue_url(&url).set_attributes(attributes).send().await;
+        let set = sqs.set_queue_attributes().queue_url(&url).set_attributes(attributes).send().await;
         return set.map(|_| url).map_err(|e| StartError::new(name, aws_sdk_sqs::error::DisplayErrorContext(&e)));
     }
-    let created = clients.sqs.create_queue().queue_name(name).set_attributes(attributes).send().await;
+    let created = sqs.create_queue().queue_name(name).set_attributes(attributes).send().await;
     let created = created.map_err(|e| StartError::new(name, aws_sdk_sqs::error::DisplayErrorContext(&e)))?;
     created.queue_url.ok_or_else(|| StartError::new(name, "no URL was given"))
 }
@@ -152,16 +160,16 @@ async fn first_tenant(app: &App, s3: S3Access) -> Result<LocalCredentials, Start
     let fail = |e| StartError::new("the first tenant", e);
     let tenant: TenantId = "local".parse().map_err(|e| StartError::new("the first tenant", e))?;
     let first = tenancy::first_client(&tenant);
-    let (client_id, client_secret) = match tenancy::bootstrap(app, &tenant).await.map_err(fail)? {
+    let (client_id, client_secret) = match app.engine.tenancy.bootstrap(&tenant).await.map_err(fail)? {
         Bootstrap::Made(client_id, secret) => (client_id, secret),
         // A first start that ended before the file was written: make new credentials for the tenant.
         _ => {
-            let (client, secret) = app.credentials.issue(first.clone(), &app.ports).await.map_err(fail)?;
+            let (client, secret) = app.stores.credentials.issue(first.clone(), &app.ports).await.map_err(fail)?;
             (client.id, secret)
         }
     };
     let key = Grant { kind: CredentialKind::Key, ..first };
-    let (_, api_key) = app.credentials.issue(key, &app.ports).await.map_err(fail)?;
+    let (_, api_key) = app.stores.credentials.issue(key, &app.ports).await.map_err(fail)?;
     Ok(LocalCredentials {
         base_url: String::new(),
         tenant: tenant.to_string(),

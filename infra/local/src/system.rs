@@ -1,5 +1,6 @@
 //! The running system: embedded servers, API, workers and schedule in one process.
 
+use std::convert::identity;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
 use sluice::app::{App, Clients};
+use sluice::outbound::Destinations;
 use sluice::ports::Ports;
 use sluice::queue::QueueUrls;
 use sluice::settings::Settings;
@@ -49,6 +51,8 @@ pub struct Options {
     pub data: PathBuf,
     /// The settings.
     pub settings: Settings,
+    /// Adds kinds of destination to those of the product; `identity` adds none.
+    pub destinations: fn(Destinations) -> Destinations,
 }
 
 /// The settings of the local run: the environment's, with loopback targets allowed, a shorter grace, for there is
@@ -104,11 +108,16 @@ impl Backend {
     }
 
     /// The app over them, and where its queues are.
-    async fn app(&self, settings: Settings, ports: Ports) -> Result<(App, QueueUrls), StartError> {
+    async fn app(
+        &self,
+        settings: Settings,
+        ports: Ports,
+        destinations: fn(Destinations) -> Destinations,
+    ) -> Result<(App, QueueUrls), StartError> {
         let keyring = keys::load(&self.folder, &ports)?;
         let resources = provision::resources(&self.clients).await?;
         let urls = resources.queues.clone();
-        let app = App::new(&self.clients, resources, settings, keyring, ports);
+        let app = App::new(&self.clients, resources, settings, keyring, ports, destinations);
         Ok((app.map_err(|e| StartError::new("HTTP client", e))?, urls))
     }
 
@@ -130,7 +139,7 @@ pub async fn bootstrap(
 ) -> Result<BootstrapAnswer, StartError> {
     let ports = Ports::system();
     let backend = Backend::start(data, &ports, &Arc::default()).await?;
-    let (app, _) = backend.app(settings, ports).await?;
+    let (app, _) = backend.app(settings, ports, identity).await?;
     let answer = sluice_workers::bootstrap(&app, request).await.map_err(|e| StartError::new("bootstrap", e));
     backend.stop().await;
     answer
@@ -147,7 +156,7 @@ impl System {
         let address = listener.local_addr().map_err(|e| StartError::new("listener", e))?;
         let (ports, usage) = (Ports::system(), Arc::new(Usage::default()));
         let backend = Backend::start(&options.data, &ports, &usage).await?;
-        let (app, urls) = backend.app(options.settings, ports).await?;
+        let (app, urls) = backend.app(options.settings, ports, options.destinations).await?;
         let s3 = bucket(backend.servers.as_ref(), backend.outside.clone(), backend.s3_keys.clone()).await?;
         let credentials = provision::credentials(&backend.folder, &app, &format!("http://{address}"), s3).await?;
 

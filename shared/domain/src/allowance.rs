@@ -125,6 +125,30 @@ mod tests {
                 prop_assert!(spent <= amount);
             }
         }
+
+        #[test]
+        fn alone_a_process_gets_exactly_the_limit(amount in 0_u64..5_000, asks in prop::collection::vec(1_u64..600, 0..100)) {
+            let limit = Limit { amount, window: MINUTE };
+            let (mut account, mut counter, mut writes, mut spent) = (Account::default(), 0, 0, 0);
+            for n in asks {
+                let granted = spend(&mut account, n, limit, &mut counter, &mut writes);
+                prop_assert_eq!(granted, spent + n <= amount);
+                spent += if granted { n } else { 0 };
+            }
+        }
+
+        #[test]
+        fn a_lease_is_at_most_a_tenth_unless_more_is_asked_for(amount in 10_u64..1 << 40, asks in prop::collection::vec(1_u64..600, 0..100)) {
+            let limit = Limit { amount, window: MINUTE };
+            let mut account = Account::default();
+            for n in asks {
+                if let Step::Lease(lease) = account.spend(n, 0, limit, u64::MAX) {
+                    prop_assert!(lease <= n.max(amount / 10));
+                    account.credit(lease);
+                    prop_assert_eq!(account.spend(n, 0, limit, u64::MAX), Step::Go);
+                }
+            }
+        }
     }
 
     #[test]
@@ -149,6 +173,8 @@ mod tests {
         assert!(spend(&mut one, 10, limit, &mut counter, &mut writes));
         assert!(!spend(&mut other, 1, limit, &mut counter, &mut writes));
         assert_eq!(other.spend(1, 1, limit, u64::MAX), Step::Lease(1), "a new window");
+        other.credit(1);
+        assert_eq!(other.spend(1, 1, limit, u64::MAX), Step::Go, "the lease is of that window");
     }
 
     #[test]

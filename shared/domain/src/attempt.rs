@@ -36,9 +36,42 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// An attempt that the target accepted.
+    #[must_use]
+    pub fn delivered(duration: Duration) -> Self {
+        Self { verdict: Verdict::Delivered, ..Self::failed("", duration) }
+    }
+
+    /// An attempt that failed for now, without a response worth keeping.
+    #[must_use]
+    pub fn failed(reason: impl Into<Cow<'static, str>>, duration: Duration) -> Self {
+        let verdict = Verdict::Failed { retry_after: None };
+        Self { verdict, status: None, reason: reason.into(), excerpt: String::new(), duration }
+    }
+
     /// Whether the target accepted the event.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
         self.verdict == Verdict::Delivered
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_accepted_event_is_delivered() {
+        let attempt = |verdict| Attempt {
+            verdict,
+            status: None,
+            reason: Cow::Borrowed(""),
+            excerpt: String::new(),
+            duration: Duration::ZERO,
+        };
+        assert!(attempt(Verdict::Delivered).is_delivered());
+        for verdict in [Verdict::Rejected, Verdict::Gone, Verdict::Failed { retry_after: None }] {
+            assert!(!attempt(verdict).is_delivered(), "{verdict:?}");
+        }
     }
 }

@@ -100,7 +100,13 @@ mod tests {
         assert_eq!(entity("order.created.late"), "order");
         assert_eq!(entity("order"), "order");
         assert!(is_event_name("order.created") && !is_event_name("") && !is_event_name("a b"));
-        assert!(!is_event_name(&"a".repeat(129)));
+        assert!(is_event_name(&"a".repeat(128)) && !is_event_name(&"a".repeat(129)));
+        assert!(is_event_name("A-z_0.9"));
+    }
+
+    #[test]
+    fn the_limits_are_the_contracts() {
+        assert_eq!((MAX_EVENT_BYTES, MAX_BATCH_BYTES, MAX_BATCH_EVENTS), (262_144, 5_242_880, 1_000));
     }
 
     #[test]

@@ -24,4 +24,7 @@ pub struct EventType {
     pub created_at: Millis,
     /// When it was last put.
     pub updated_at: Millis,
+    /// How often it was put.
+    #[serde(default)]
+    pub revision: u64,
 }

@@ -42,6 +42,15 @@ pub struct Plan {
     pub by_size: bool,
 }
 
+/// A probe of a bucket that failed too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Counts the probes since the suspension, from 0.
+    pub number: u32,
+    /// When it is due.
+    pub at: Millis,
+}
+
 /// How far the export of one route has come.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cursor {
@@ -59,6 +68,9 @@ pub struct Cursor {
     pub ends_at: Option<Millis>,
     /// The file being written.
     pub plan: Option<Plan>,
+    /// The next probe, while the bucket is suspended.
+    #[serde(default)]
+    pub probe: Option<Probe>,
     /// Goes up with each write; a write names the one it read.
     pub revision: u64,
 }
@@ -68,7 +80,15 @@ impl Cursor {
     #[must_use]
     pub fn is_due(&self, now: Millis, interval: Duration, grace: Duration) -> bool {
         let window_over = self.ends_at.is_some_and(|end| now >= end.plus(grace));
-        !self.is_complete() && (self.plan.is_some() || window_over || now.since(self.closed_at) >= interval)
+        !self.is_complete()
+            && !self.waits_for_probe(now)
+            && (self.plan.is_some() || window_over || now.since(self.closed_at) >= interval)
+    }
+
+    /// Whether the bucket is suspended and its next probe is not due.
+    #[must_use]
+    pub fn waits_for_probe(&self, now: Millis) -> bool {
+        self.probe.is_some_and(|probe| now < probe.at)
     }
 
     /// Whether everything of a temporary route's window is in files.
@@ -85,48 +105,79 @@ impl Cursor {
     }
 }
 
-/// The key of a new file: `{key_prefix}/{tenant}/{epoch millis}-data-{random}.export`.
+/// The name of a new file: `{tenant}/{epoch millis}-data-{random}.export`.
 #[must_use]
-pub fn file_key(prefix: &str, tenant: &TenantId, now: Millis, random: [u8; 8]) -> String {
-    let prefix = prefix.trim_matches('/');
-    let separator = if prefix.is_empty() { "" } else { "/" };
-    format!("{prefix}{separator}{tenant}/{}-data-{}.export", now.0, hex::encode(random))
+pub fn file_name(tenant: &TenantId, now: Millis, random: [u8; 8]) -> String {
+    format!("{tenant}/{}-data-{}.export", now.0, hex::encode(random))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn keys_are_the_contracts() {
-        let tenant = "acme".parse().expect("tenant");
-        let key = file_key("/a/b/", &tenant, Millis(17), [0xab; 8]);
-        assert_eq!(key, "a/b/acme/17-data-abababababababab.export");
-        assert_eq!(file_key("", &tenant, Millis(1), [0; 8]), "acme/1-data-0000000000000000.export");
-    }
-
-    #[test]
-    fn a_file_is_due_by_interval_or_at_the_windows_end() {
-        let mut cursor = Cursor {
-            scope: Scope {
-                tenant: "acme".parse().expect("tenant"),
-                environment: crate::scope::Environment::Production,
-            },
+    /// Of a route without an end; its last file was closed at 1 s.
+    fn cursor() -> Cursor {
+        let environment = crate::scope::Environment::Production;
+        Cursor {
+            scope: Scope { tenant: "acme".parse().expect("tenant"), environment },
             route: "rt_1".into(),
             route_id: "one".into(),
             from: Position::at(Millis(0)),
             closed_at: Millis(1_000),
             ends_at: None,
             plan: None,
+            probe: None,
             revision: 0,
-        };
+        }
+    }
+
+    #[test]
+    fn names_are_the_contracts() {
+        let tenant = "acme".parse().expect("tenant");
+        assert_eq!(file_name(&tenant, Millis(17), [0xab; 8]), "acme/17-data-abababababababab.export");
+    }
+
+    #[test]
+    fn a_file_is_due_by_interval_or_at_the_windows_end() {
+        let mut cursor = cursor();
         let (interval, grace) = (Duration::from_secs(300), Duration::from_secs(5));
         assert!(!cursor.is_due(Millis(300_999), interval, grace));
         assert!(cursor.is_due(Millis(301_000), interval, grace));
         assert_eq!(cursor.limit(Millis(301_000), grace), Millis(296_000));
+        cursor.probe = Some(Probe { number: 0, at: Millis(400_000) });
+        assert!(!cursor.is_due(Millis(399_999), interval, grace));
+        assert!(cursor.is_due(Millis(400_000), interval, grace));
+        cursor.probe = None;
         cursor.ends_at = Some(Millis(50_000));
         assert!(!cursor.is_due(Millis(54_999), interval, grace));
         assert!(cursor.is_due(Millis(55_000), interval, grace));
         assert_eq!(cursor.limit(Millis(301_000), grace), Millis(50_000));
+        assert_eq!(cursor.limit(Millis(54_000), grace), Millis(49_000), "what may still change is not read");
+    }
+
+    #[test]
+    fn an_export_is_complete_once_its_window_is_in_files() {
+        let (interval, grace) = (Duration::from_secs(300), Duration::from_secs(5));
+        let file = || Plan { key: "k".into(), to: Millis(50_000), by_size: false };
+        let at = |from, plan| Cursor { from, ends_at: Some(Millis(50_000)), plan, ..cursor() };
+        let short = at(Position { chunk: ChunkId::floor(Millis(50_000)).before(), index: 7 }, None);
+        assert!(!short.is_complete());
+        let done = at(Position::at(Millis(50_000)), None);
+        assert!(done.is_complete());
+        // However late it is, nothing more comes.
+        assert!(!done.is_due(Millis(i64::MAX), interval, grace));
+        // A file that was decided on has still to be written, and at once.
+        let writing = at(Position::at(Millis(50_000)), Some(file()));
+        assert!(!writing.is_complete() && writing.is_due(Millis(1_000), interval, grace));
+        let endless = Cursor { from: Position::at(Millis::MAX), ends_at: None, ..cursor() };
+        assert!(!endless.is_complete());
+    }
+
+    #[test]
+    fn positions_follow_the_log() {
+        let chunk = ChunkId::new(Millis(7), [1; 5]);
+        let here = Position { chunk, index: 3 };
+        assert!(Position::at(Millis(7)) <= here && here < here.next() && here.next() < Position::at(Millis(8)));
+        assert_eq!(here.next(), Position { chunk, index: 4 });
     }
 }

@@ -190,6 +190,36 @@ mod tests {
         assert!(filter(&[], &["order.*"]).matches_name("order.created"));
         assert!(!filter(&[], &["order.*"]).matches_name("orders.created"));
         assert!(filter(&["pull_*"], &[]).matches_name("pull_request.opened"));
+        // One list alone is a limit, be it of names or of wildcards.
+        for one in [filter(&["order"], &[]), filter(&["ord*"], &[]), filter(&[], &["order.a"]), filter(&[], &["o*a"])] {
+            assert!(one.matches_name("order.a") && !one.matches_name("return.b"), "{one:?}");
+        }
+    }
+
+    #[test]
+    fn content_narrows_what_the_lists_let_through() {
+        let event = crate::chunk::tests::event("1", r#"{"total":2}"#);
+        let check = move |entity: &str, payload_filter: Option<&str>| {
+            let conditions = FilterConditions {
+                entity_filter: vec![entity.to_owned()],
+                payload_filter: payload_filter.map(str::to_owned),
+                ..FilterConditions::default()
+            };
+            let event = event.clone();
+            crate::deep::run(move || {
+                let filter = conditions.compile();
+                let matched = filter.matches(&Facts::of(&event));
+                assert_eq!(filter.refusal().is_some(), !conditions.problems().is_empty());
+                (filter.reads_content(), filter.refusal().is_some(), matched)
+            })
+        };
+        assert_eq!(check("order", None), (false, false, true));
+        assert_eq!(check("return", None), (false, false, false));
+        assert_eq!(check("order", Some("payload.total == 2")), (true, false, true));
+        assert_eq!(check("order", Some("payload.total == 3")), (true, false, false));
+        assert_eq!(check("return", Some("payload.total == 2")), (true, false, false));
+        // One that no longer compiles matches nothing until it is changed.
+        assert_eq!(check("order", Some("payload.total ==")), (false, true, false));
     }
 
     #[test]
@@ -198,6 +228,20 @@ mod tests {
             serde_json::from_str(r#"{"entity_filter":["ok","not ok"],"event_filter":[""]}"#).expect("parses");
         let pointers: Vec<String> = conditions.problems().into_iter().map(|(pointer, _)| pointer).collect();
         assert_eq!(pointers, ["/entity_filter/1", "/event_filter/0"]);
+        let pointers = |conditions: FilterConditions| {
+            crate::deep::run(move || conditions.problems()).into_iter().map(|(pointer, _)| pointer).collect::<Vec<_>>()
+        };
+        let list = |length| vec!["a".repeat(128); length];
+        assert_eq!(pointers(FilterConditions { event_filter: list(1_000), ..Default::default() }), [""; 0]);
+        assert_eq!(pointers(FilterConditions { event_filter: list(1_001), ..Default::default() }), ["/event_filter"]);
+        assert_eq!(
+            pointers(FilterConditions { entity_filter: vec!["a".repeat(129)], ..Default::default() }),
+            ["/entity_filter/0"]
+        );
+        assert_eq!(
+            pointers(FilterConditions { payload_filter: Some("payload.".to_owned()), ..Default::default() }),
+            ["/payload_filter"]
+        );
     }
 
     proptest! {

@@ -164,6 +164,64 @@ mod tests {
             prop_assert!(one.shard() < LOG_SHARDS);
             prop_assert!(ChunkId::floor(Millis(a)) <= one);
             prop_assert_eq!(chunk_of(&event_id(one, 999)), Some(one));
+            prop_assert_eq!(one.shard(), random[0] % LOG_SHARDS);
+            let json = serde_json::to_string(&one).expect("JSON");
+            prop_assert_eq!(&json, &format!("\"{one}\""));
+            prop_assert_eq!(serde_json::from_str::<ChunkId>(&json).ok(), Some(one));
+        }
+
+        #[test]
+        fn ids_made_by_different_chance_differ(at in 0_i64..1 << 47, one: [u8; 4], two: [u8; 4]) {
+            let id = |[a, b, c, d]: [u8; 4]| ChunkId::new(Millis(at), [0, a, b, c, d]);
+            prop_assert_eq!(id(one) == id(two), one == two);
+            // The chunks of one publish stand beside each other.
+            let [first, second] = [id(one), id(two)];
+            prop_assert!(one == two || first.last_of_publish() < second || second.last_of_publish() < first);
+        }
+
+        #[test]
+        fn chunks_of_a_publish_are_numbered_in_order(at in 0_i64..1 << 47, random: [u8; 5], from: u8, n: u8, m: u8) {
+            let id = ChunkId::new(Millis(at), random).nth(from);
+            prop_assert_eq!(id.nth(n).cmp(&id.nth(m)), n.cmp(&m));
+            prop_assert_eq!((id.nth(n).at(), id.nth(n).shard()), (id.at(), id.shard()));
+            prop_assert_eq!(id.last_of_publish(), id.nth(255));
+            prop_assert!(id.nth(n).before() < id.nth(n) && id.nth(n) < id.nth(n).after());
+            prop_assert_eq!(id.nth(n).after().before(), id.nth(n));
+            if n < m {
+                prop_assert!(id.nth(n).after() <= id.nth(m) && id.nth(n) <= id.nth(m).before());
+            }
+        }
+
+        #[test]
+        fn event_ids_sort_like_the_log(at in 0_i64..1 << 47, random: [u8; 5], n in 0_usize..999) {
+            let chunk = ChunkId::new(Millis(at), random);
+            prop_assert!(event_id(chunk, n) < event_id(chunk, n + 1));
+            prop_assert!(event_id(chunk, n) < event_id(chunk.nth(1), 0));
+        }
+
+        #[test]
+        fn unique_ids_name_their_kind_and_sort_like_time(a in 0_i64..1 << 47, b in 0_i64..1 << 47, random: [u8; 10]) {
+            let (one, two) = (unique("req", Millis(a), &random), unique("req", Millis(b), &random));
+            prop_assert_eq!(one.cmp(&two), a.cmp(&b));
+            let digits = one.strip_prefix("req_").expect("the prefix");
+            let uuid: uuid::Uuid = digits.parse().expect("a UUID");
+            prop_assert_eq!(uuid.get_version_num(), 7);
+        }
+
+        #[test]
+        fn what_only_looks_like_an_event_id_names_no_chunk(tail in "[0-9a-v]{0,30}", accents in 1_usize..12) {
+            if tail.len() != ChunkId::LEN + 3 {
+                prop_assert_eq!(chunk_of(&format!("evt_{tail}")), None);
+            }
+            // As many bytes as an id has, though not as many characters.
+            let ascii = "0".repeat(ChunkId::LEN + 3 - 2 * accents.min(11));
+            prop_assert_eq!(chunk_of(&format!("evt_{ascii}{}", "\u{e9}".repeat(accents.min(11)))), None);
+        }
+
+        #[test]
+        fn bounds_enclose_their_time(a in 0_i64..1 << 47, b in 0_i64..1 << 47, random: [u8; 5]) {
+            let id = ChunkId::new(Millis(b), random);
+            prop_assert_eq!(id < ChunkId::floor(Millis(a)), b < a);
         }
 
         #[test]

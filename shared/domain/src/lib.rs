@@ -1,5 +1,6 @@
 //! The domain: plain data and pure rules. No AWS, no HTTP, no clock, no randomness, no threads, no logging.
 
+pub mod activity;
 pub mod allowance;
 pub mod attempt;
 pub mod chunk;
@@ -9,17 +10,18 @@ pub mod event;
 pub mod event_type;
 pub mod export;
 pub mod expression;
+pub mod face;
 pub mod filter;
+pub mod health;
 pub mod ids;
-pub mod integration;
 pub mod json;
 pub mod ordering;
+pub mod partition;
 pub mod retry;
 pub mod route;
 pub mod schema;
 pub mod scope;
 pub mod sealed;
-pub mod suspension;
 pub mod tenant;
 pub mod time;
 

@@ -9,25 +9,6 @@ use super::export::Position;
 use super::ids::ChunkId;
 use super::time::Millis;
 
-/// Whether a route keeps an order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Ordering {
-    /// Each event as soon as may be.
-    #[default]
-    None,
-    /// Events of one `ordering_key` strictly one after the other; one that fails holds back its own key alone.
-    Key,
-}
-
-impl Ordering {
-    /// Whether it is the default.
-    #[must_use]
-    pub fn is_none(&self) -> bool {
-        *self == Self::None
-    }
-}
-
 /// An event and where it stands in the log.
 pub type Placed = (Position, Event);
 

@@ -3,6 +3,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::attempt::Verdict;
+use super::route::RetryKind;
+
 /// The delays before each retry of one kind of route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryProfile(Vec<Duration>);
@@ -17,6 +20,32 @@ impl RetryProfile {
     #[must_use]
     pub fn retries(&self) -> usize {
         self.0.len()
+    }
+
+    /// How many attempts there are at most.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        u32::try_from(self.0.len() + 1).unwrap_or(u32::MAX)
+    }
+}
+
+/// The profiles of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryProfiles {
+    /// For integrations and callbacks.
+    pub stream: RetryProfile,
+    /// For subscriptions.
+    pub webhook: RetryProfile,
+}
+
+impl RetryProfiles {
+    /// The one of a kind.
+    #[must_use]
+    pub fn of(&self, kind: RetryKind) -> &RetryProfile {
+        match kind {
+            RetryKind::Stream => &self.stream,
+            RetryKind::Webhook => &self.webhook,
+        }
     }
 }
 
@@ -55,22 +84,6 @@ fn parse_delay(entry: &str) -> Option<Duration> {
     number.checked_mul(unit).filter(|ms| *ms <= 30 * 86_400_000).map(Duration::from_millis)
 }
 
-/// How a target answered, as far as retrying goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// 2xx.
-    Delivered,
-    /// 400: this event will never be taken; the stream goes on.
-    Rejected,
-    /// 410: the target wants nothing any more.
-    Gone,
-    /// Anything else; the target may have said when to come back.
-    Failed {
-        /// From `Retry-After`.
-        retry_after: Option<Duration>,
-    },
-}
-
 /// What to do with a delivery after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -87,16 +100,16 @@ pub enum Next {
 }
 
 /// The longest that a target may make us wait by `Retry-After`.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 
 /// Decides what follows attempt number `attempt` (from 1); `jitter` is uniform in `[0, 1)`.
 #[must_use]
-pub fn after_attempt(answer: Answer, attempt: u32, profile: &RetryProfile, jitter: f64) -> Next {
-    let retry_after = match answer {
-        Answer::Delivered => return Next::Done,
-        Answer::Rejected => return Next::Reject,
-        Answer::Gone => return Next::StopRoute,
-        Answer::Failed { retry_after } => retry_after,
+pub fn after_attempt(verdict: Verdict, attempt: u32, profile: &RetryProfile, jitter: f64) -> Next {
+    let retry_after = match verdict {
+        Verdict::Delivered => return Next::Done,
+        Verdict::Rejected => return Next::Reject,
+        Verdict::Gone => return Next::StopRoute,
+        Verdict::Failed { retry_after } => retry_after,
     };
     let index = attempt.saturating_sub(1) as usize;
     let Some(base) = profile.0.get(index) else { return Next::Dead };
@@ -111,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    const FAILED: Answer = Answer::Failed { retry_after: None };
+    const FAILED: Verdict = Verdict::Failed { retry_after: None };
 
     #[test]
     fn the_profiles_are_the_contracts() {
@@ -126,14 +139,27 @@ mod tests {
     }
 
     #[test]
+    fn delays_are_read_in_every_unit() {
+        let read = |text: &str| parse_delays(text).map(|list| list.iter().map(Duration::as_millis).collect::<Vec<_>>());
+        assert_eq!(read("0, 7ms,6s,5m,4h,3d"), Some(vec![0, 7, 6_000, 300_000, 14_400_000, 259_200_000]));
+        assert_eq!(read(" ,"), Some(vec![]));
+        // A month is the longest.
+        assert_eq!(read("30d"), Some(vec![2_592_000_000]));
+        assert_eq!(read("2592000001ms"), None);
+        let list = |length| vec!["1s"; length].join(",").parse::<RetryProfile>().map(|profile| profile.retries());
+        assert_eq!(list(50).ok(), Some(50));
+        assert!(list(51).is_err());
+    }
+
+    #[test]
     fn answers_lead_where_the_contract_says() {
         let profile: RetryProfile = "10s".parse().expect("profile");
-        assert_eq!(after_attempt(Answer::Delivered, 1, &profile, 0.5), Next::Done);
-        assert_eq!(after_attempt(Answer::Rejected, 1, &profile, 0.5), Next::Reject);
-        assert_eq!(after_attempt(Answer::Gone, 1, &profile, 0.5), Next::StopRoute);
+        assert_eq!(after_attempt(Verdict::Delivered, 1, &profile, 0.5), Next::Done);
+        assert_eq!(after_attempt(Verdict::Rejected, 1, &profile, 0.5), Next::Reject);
+        assert_eq!(after_attempt(Verdict::Gone, 1, &profile, 0.5), Next::StopRoute);
         assert_eq!(after_attempt(FAILED, 1, &profile, 0.5), Next::RetryIn(Duration::from_secs(10)));
         assert_eq!(after_attempt(FAILED, 2, &profile, 0.5), Next::Dead);
-        let asked = Answer::Failed { retry_after: Some(Duration::from_secs(30)) };
+        let asked = Verdict::Failed { retry_after: Some(Duration::from_secs(30)) };
         assert_eq!(after_attempt(asked, 1, &profile, 0.5), Next::RetryIn(Duration::from_secs(30)));
     }
 
@@ -148,6 +174,25 @@ mod tests {
                 }
                 next => prop_assert_eq!((next, attempt > 10), (Next::Dead, true)),
             }
+        }
+
+        #[test]
+        fn a_delay_is_spread_by_a_fifth_to_either_side(jitter in 0.01_f64..0.99, base in 1_u64..86_400) {
+            let profile = RetryProfile(vec![Duration::from_secs(base)]);
+            let delays = [0.0, jitter, 1.0].map(|jitter| after_attempt(FAILED, 1, &profile, jitter));
+            let [Next::RetryIn(shortest), Next::RetryIn(some), Next::RetryIn(longest)] = delays else { panic!("{delays:?}") };
+            prop_assert!(shortest < some && some < longest);
+            let fifths = [shortest, longest].map(|delay| (delay.as_secs_f64() / base as f64 * 5.0 * 1e6).round());
+            prop_assert_eq!(fifths, [4e6, 6e6]);
+        }
+
+        /// Waits around the cap, one second to a week.
+        #[test]
+        fn the_target_may_ask_for_a_day_at_most(wait in 1_u64..7 * 86_400, jitter in 0.0_f64..1.0) {
+            let profile = RetryProfile(vec![Duration::ZERO]);
+            let asked = Verdict::Failed { retry_after: Some(Duration::from_secs(wait)) };
+            let delay = Duration::from_secs(wait.min(86_400));
+            prop_assert_eq!(after_attempt(asked, 1, &profile, jitter), Next::RetryIn(delay));
         }
 
         #[test]

@@ -1,7 +1,7 @@
 //! The boundary of isolation: a tenant and an environment inside it.
 //!
-//! Every key in the database, every queue message and every cache entry begins with a [`Scope`]; nothing else
-//! in the code builds a tenant into a key.
+//! Every key in the database, every queue message and every cache entry begins with a [`Scope`]; the keys are made in
+//! [`crate::partition`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,12 +19,6 @@ impl TenantId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The partition key of one family of records that both environments share, such as credentials.
-    #[must_use]
-    pub fn partition(&self, family: impl fmt::Display) -> String {
-        format!("{self}#both#{family}")
     }
 }
 
@@ -98,16 +92,6 @@ pub struct Scope {
     pub environment: Environment,
 }
 
-impl Scope {
-    /// The partition key of one family of records of this scope.
-    ///
-    /// `#` cannot stand in a tenant's identifier, so no two scopes share a prefix.
-    #[must_use]
-    pub fn partition(&self, family: impl fmt::Display) -> String {
-        format!("{self}#{family}")
-    }
-}
-
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.tenant, self.environment.letter())
@@ -116,15 +100,47 @@ impl fmt::Display for Scope {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::partition::{AnyPartition, ScopeFamily, TenantFamily};
+
+    proptest! {
+        #[test]
+        fn no_two_scopes_share_a_prefix(
+            a in "[a-z0-9-]{1,40}", b in "[a-z0-9-]{1,40}", sandbox: bool, other_sandbox: bool,
+        ) {
+            let scope = |tenant: &str, sandbox| Scope {
+                tenant: tenant.parse().expect("a tenant"),
+                environment: if sandbox { Environment::Sandbox } else { Environment::Production },
+            };
+            let (one, two) = (scope(&a, sandbox), scope(&b, other_sandbox));
+            let of_scope = |scope: &Scope| scope.partition(ScopeFamily::Routes).as_str().to_owned();
+            let shared = of_scope(&two).starts_with(&format!("{one}#"));
+            prop_assert_eq!(shared, one == two);
+            let both = two.tenant.partition(TenantFamily::Credentials);
+            let of_both = both.as_str().starts_with(&format!("{one}#"));
+            prop_assert!(!of_both);
+        }
+
+        #[test]
+        fn a_tenant_is_its_text_wherever_it_is_written(text in "[a-z0-9-]{1,40}") {
+            let tenant: TenantId = text.parse().expect("a tenant");
+            prop_assert_eq!((tenant.as_str(), &tenant.to_string()), (text.as_str(), &text));
+            let json = serde_json::to_string(&tenant).expect("JSON");
+            prop_assert_eq!(&json, &format!("\"{text}\""));
+            prop_assert_eq!(serde_json::from_str::<TenantId>(&json).ok(), Some(tenant));
+        }
+    }
 
     #[test]
     fn a_key_begins_with_tenant_and_environment() {
         let scope = Scope { tenant: "acme".parse().expect("valid"), environment: Environment::Sandbox };
-        assert_eq!(scope.partition("routes"), "acme#s#routes");
-        assert_eq!(scope.tenant.partition("credentials"), "acme#both#credentials");
+        assert_eq!(scope.partition(ScopeFamily::Routes).as_str(), "acme#s#routes");
+        assert_eq!(scope.tenant.partition(TenantFamily::Credentials).as_str(), "acme#both#credentials");
         for bad in ["", "Acme", "a#b", "a/b", &"a".repeat(41)] {
             assert!(bad.parse::<TenantId>().is_err(), "{bad}");
+            assert!(serde_json::from_value::<TenantId>(bad.into()).is_err(), "{bad}");
         }
         assert_eq!(Environment::of_path("/sandbox/v1/events"), Environment::Sandbox);
         assert_eq!(Environment::of_path("/v1/events"), Environment::Production);

@@ -104,7 +104,32 @@ impl utoipa::ToSchema for Millis {}
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn the_latest_time_has_47_bits() {
+        // Ids keep 48 bits of a time, so a range up to the latest one can still be named.
+        assert_eq!(Millis::MAX, Millis(0x7fff_ffff_ffff));
+    }
+
+    proptest! {
+        #[test]
+        fn seconds_and_days_are_whole(day in 0_i64..40_000, second in 0_i64..86_400, milli in 0_i64..1_000) {
+            let seconds = day * 86_400 + second;
+            let time = Millis(seconds * 1_000 + milli);
+            prop_assert_eq!((time.day(), time.as_secs()), (day, seconds));
+        }
+
+        #[test]
+        fn later_and_earlier_cancel_out(at in 0_i64..1 << 47, by in 0_u64..1 << 40) {
+            let (time, by) = (Millis(at), Duration::from_millis(by));
+            prop_assert_eq!(time.plus(by).minus(by), time);
+            prop_assert_eq!(time.plus(by).since(time), by);
+            prop_assert_eq!(time.since(time.plus(by)), Duration::ZERO);
+        }
+    }
 
     #[test]
     fn writes_milliseconds_and_reads_offsets() {

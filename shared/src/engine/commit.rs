@@ -13,14 +13,15 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::EngineError;
-use super::publish::{Acceptance, NewEvent, Receipt, Turn, Waiting};
+use super::messages::DispatchMessage;
+use super::publish::{Acceptance, CommitPermit, NewEvent, Receipt, Waiting};
 use crate::domain::chunk::{self, Chunk, Effort, MAX_CHUNK_BYTES, Pack};
 use crate::domain::event::{Event, MAX_BATCH_EVENTS};
 use crate::domain::ids::{ChunkId, chunk_of, event_id};
 use crate::domain::scope::Scope;
 use crate::ports::Ports;
-use crate::queue::{DispatchMessage, MAX_INLINE_BYTES, Outgoing, Packed, Queue, Queues};
-use crate::store::claims::{Claim, Claims};
+use crate::queue::{Outgoing, Queue, Queues};
+use crate::store::event_ids::{EventIdClaim, EventIdClaims};
 use crate::store::log::EventLog;
 
 const PARALLEL_CLAIMS: usize = 16;
@@ -42,19 +43,19 @@ enum Verdict {
 #[derive(Clone)]
 pub(super) struct Committer {
     pub(super) log: EventLog,
-    pub(super) claims: Claims,
+    pub(super) claims: EventIdClaims,
     pub(super) queues: Queues,
     pub(super) ports: Ports,
     pub(super) grace: Duration,
 }
 
 impl Committer {
-    /// Commits the requests of one scope together, and answers each; the turn is over when it is done, or has to wait.
-    pub(super) async fn commit(&self, mut group: Vec<Waiting>, turn: Turn) {
+    /// Commits the requests of one scope together, and answers each; the permit is given back when it is done, or has to wait.
+    pub(super) async fn commit(&self, mut group: Vec<Waiting>, permit: CommitPermit) {
         let Some(scope) = group.first().map(|first| first.scope.clone()) else { return };
         let lengths: Vec<usize> = group.iter().map(|waiting| waiting.events.len()).collect();
         let events = group.iter_mut().flat_map(|waiting| std::mem::take(&mut waiting.events)).collect();
-        let mut outcome = self.commit_events(&scope, events, turn).await.map_err(Arc::new);
+        let mut outcome = self.commit_events(&scope, events, permit).await.map_err(Arc::new);
         for (waiting, length) in group.into_iter().zip(lengths) {
             let answer = match &mut outcome {
                 Ok(receipts) => Ok(receipts.drain(..length).collect()),
@@ -69,9 +70,9 @@ impl Committer {
         &self,
         scope: &Scope,
         events: Vec<NewEvent>,
-        turn: Turn,
+        permit: CommitPermit,
     ) -> Result<Vec<Receipt>, EngineError> {
-        let mut turn = Some(turn);
+        let mut permit = Some(permit);
         let mut receipts: Vec<Option<Receipt>> = vec![None; events.len()];
         let mut left: Vec<(usize, NewEvent)> = Vec::with_capacity(events.len());
         let mut seen: HashSet<String> = HashSet::new();
@@ -105,11 +106,11 @@ impl Committer {
             // Waiting only now, with nothing claimed and unsettled: two publishes never wait for each other.
             if !left.is_empty() {
                 // It may last until the other publish is given up: nobody else must wait for that.
-                turn = None;
+                permit = None;
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         }
-        drop(turn);
+        drop(permit);
         Ok(receipts.into_iter().flatten().collect())
     }
 
@@ -124,7 +125,8 @@ impl Committer {
         // Readers take the log for settled once the grace is over: a write that takes longer is given up before.
         let left = first.at().plus(self.grace.mul_f64(0.8)).since(self.ports.now());
         tokio::time::timeout(left, self.log.append(scope, &chunks)).await.map_err(|_| EngineError::TooSlow)??;
-        let messages: Result<Vec<Outgoing>, _> = chunks.into_iter().map(|chunk| hint(scope, chunk)).collect();
+        let message = |Chunk { id, body }| DispatchMessage::of(scope, id, Some(body));
+        let messages: Result<Vec<Outgoing>, _> = chunks.into_iter().map(message).collect();
         self.queues.send(Queue::Dispatch, messages?).await?;
         // What its publisher hands in after the answer is logged later, by the clock too.
         self.ports.wait_until(first.at().plus(Duration::from_millis(1))).await;
@@ -151,19 +153,21 @@ impl Committer {
         {
             return Ok(Verdict::Duplicate);
         }
-        let Claim::Held(holder) = self.claims.claim(scope, id, first, None).await? else { return Ok(Verdict::Granted) };
+        let EventIdClaim::Held(holder) = self.claims.claim(scope, id, first, None).await? else {
+            return Ok(Verdict::Granted);
+        };
         if self.claims.is_settled(scope, holder).await? {
             return Ok(Verdict::Duplicate);
         }
-        if !Claims::is_stale(holder, self.ports.now()) {
+        if !EventIdClaims::is_stale(holder, self.ports.now()) {
             return Ok(Verdict::InFlight);
         }
         if self.resend(scope, holder).await? {
             return Ok(Verdict::Duplicate);
         }
         match self.claims.claim(scope, id, first, Some(holder)).await? {
-            Claim::Granted => Ok(Verdict::Granted),
-            Claim::Held(_) => Ok(Verdict::InFlight),
+            EventIdClaim::Granted => Ok(Verdict::Granted),
+            EventIdClaim::Held(_) => Ok(Verdict::InFlight),
         }
     }
 
@@ -173,9 +177,8 @@ impl Committer {
         if chunks.is_empty() {
             return Ok(false);
         }
-        let hint =
-            |(id, _)| Outgoing::json(&DispatchMessage { scope: scope.clone(), chunk: id, body: None }, Duration::ZERO);
-        let messages: Result<Vec<Outgoing>, _> = chunks.into_iter().map(hint).collect();
+        let message = |(id, _)| DispatchMessage::of(scope, id, None);
+        let messages: Result<Vec<Outgoing>, _> = chunks.into_iter().map(message).collect();
         self.queues.send(Queue::Dispatch, messages?).await?;
         self.claims.settle(scope, holder).await?;
         Ok(true)
@@ -193,10 +196,4 @@ fn logged(event: NewEvent, id: String, first: ChunkId) -> Event {
         document_type: event.document_type,
         ordering_key: event.ordering_key,
     }
-}
-
-/// The message of a chunk: the chunk itself where it is small, for that is cheaper than reading the log.
-fn hint(scope: &Scope, chunk: Chunk) -> Result<Outgoing, crate::queue::QueueError> {
-    let body = (chunk.body.len() <= MAX_INLINE_BYTES).then_some(Packed(chunk.body));
-    Outgoing::json(&DispatchMessage { scope: scope.clone(), chunk: chunk.id, body }, Duration::ZERO)
 }

@@ -6,7 +6,7 @@ use super::EngineError;
 use super::publish::NewEvent;
 use crate::deep;
 use crate::domain::schema::Fault;
-use crate::store::event_types::Catalogue;
+use crate::store::event_types::Schemas;
 
 /// The most faults told about one request.
 const MAX_FAULTS: usize = 100;
@@ -18,14 +18,14 @@ pub type Checked = (Vec<NewEvent>, Vec<(usize, Fault)>);
 ///
 /// # Errors
 /// [`EngineError::Interrupted`] where there is no thread to do it.
-pub async fn check(catalogue: Arc<Catalogue>, events: Vec<NewEvent>) -> Result<Checked, EngineError> {
-    if !events.iter().any(|event| catalogue.schema(&event.name).is_some()) {
+pub async fn check(schemas: Arc<Schemas>, events: Vec<NewEvent>) -> Result<Checked, EngineError> {
+    if !events.iter().any(|event| schemas.schema(&event.name).is_some()) {
         return Ok((events, Vec::new()));
     }
     let check = move || {
         let mut faults = Vec::new();
         for (place, event) in events.iter().enumerate() {
-            let Some(schema) = catalogue.schema(&event.name) else { continue };
+            let Some(schema) = schemas.schema(&event.name) else { continue };
             faults.extend(schema.faults(event.payload.get()).into_iter().map(|fault| (place, fault)));
             if faults.len() >= MAX_FAULTS {
                 break;

@@ -1,59 +1,32 @@
-//! The way of an event: published, logged, matched, delivered or exported.
+//! The engine: events are published, logged, matched, and delivered or exported.
+//!
+//! [`ways`] is how a route gets its events; everything else either serves all ways or delegates to them.
 
+mod assembly;
+mod attempted;
 pub mod commit;
+mod concurrency;
 pub mod conform;
+pub mod courier;
+pub mod credentials;
 pub mod deliver;
 pub mod dispatch;
-pub mod export;
-mod lanes;
+mod error;
+pub mod finder;
+mod health;
 pub mod lifecycle;
 mod matching;
-pub mod ordered;
+pub mod messages;
+
 pub mod publish;
-pub mod replay;
-pub mod sender;
-mod settle;
-mod suspend;
+pub mod send_now;
 pub mod tenancy;
 pub mod tick;
-mod turns;
-mod watch;
+mod transitions;
+mod undelivered;
+mod ways;
 
-use crate::outbound::HeaderError;
-use crate::queue::QueueError;
-use crate::secrets::KeyError;
-use crate::store::StoreError;
-
-pub(crate) use lanes::Lanes;
-
-/// Why the engine could not do what it was asked. Its text is for the operator's log, never for a caller.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A queue.
-    #[error(transparent)]
-    Queue(#[from] QueueError),
-    /// A stored secret.
-    #[error(transparent)]
-    Keys(#[from] KeyError),
-    /// A chunk.
-    #[error(transparent)]
-    Chunk(#[from] crate::domain::chunk::Unreadable),
-    /// A stored webhook secret.
-    #[error("a stored webhook secret is not usable: {0}")]
-    Signing(#[from] crate::outbound::KeyError),
-    /// A stored header.
-    #[error("a stored header is not usable: {0}")]
-    Header(#[from] HeaderError),
-    /// The log was not written in time.
-    #[error("the log was not written in time")]
-    TooSlow,
-    /// Another part of the process went away in the middle.
-    #[error("interrupted")]
-    Interrupted,
-    /// A message that is not what the worker expects.
-    #[error("malformed message: {0}")]
-    Message(#[from] serde_json::Error),
-}
+pub use assembly::{Engine, Tools};
+pub use error::EngineError;
+pub use ways::export::Export;
+pub use ways::live::Replay;

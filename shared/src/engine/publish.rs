@@ -17,7 +17,7 @@ use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::ports::Ports;
 use crate::queue::Queues;
-use crate::store::claims::Claims;
+use crate::store::event_ids::EventIdClaims;
 use crate::store::log::EventLog;
 
 /// An event as its publisher hands it in, checked.
@@ -58,8 +58,8 @@ pub(super) struct Waiting {
     pub(super) answer: oneshot::Sender<Result<Vec<Receipt>, Arc<EngineError>>>,
 }
 
-/// A scope's turn, and a place among the writers.
-pub(super) type Turn = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+/// The right to commit for a scope, and a permit of the writers.
+pub(super) type CommitPermit = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 /// Commits under way at once, each of another scope: one writes while the next of its scope gathers.
 const WRITERS: usize = 8;
@@ -106,7 +106,7 @@ impl Default for Line {
 impl Publisher {
     /// A publisher; the process has one. What is not in the log within `grace` is not promised.
     #[must_use]
-    pub fn new(log: EventLog, claims: Claims, queues: Queues, ports: Ports, grace: Duration) -> Self {
+    pub fn new(log: EventLog, claims: EventIdClaims, queues: Queues, ports: Ports, grace: Duration) -> Self {
         Self {
             readers: Arc::new(Semaphore::new(READERS)),
             room: Arc::new(Semaphore::new(MAX_BYTES_IN_MEMORY as usize)),

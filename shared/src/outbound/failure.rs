@@ -1,15 +1,28 @@
-//! A few stable words for why a request got no answer.
+//! Fixed phrases for why a request had no response, and for the status of one that was not wanted.
 //!
-//! The words are constants: an error's own text may hold the URL with its query, or an internal
+//! The phrases are constants: an error's own text may hold the URL with its query, or an internal
 //! address, and neither may reach a customer or a log.
 
+use std::borrow::Cow;
+use std::error::Error;
 use std::io::{self, ErrorKind};
+
+use http::StatusCode;
 
 use super::address::TargetError;
 use super::resolver::{ResolveError, causes};
 
 pub(super) const TIMEOUT: &str = "timeout";
-pub(super) const REDIRECT: &str = "redirect refused";
+pub(super) const CONNECTION_FAILED: &str = "connection failed";
+
+/// A response's status, such as `too many requests (HTTP status code 429)`.
+pub(super) fn of_status(status: StatusCode) -> Cow<'static, str> {
+    let code = status.as_u16();
+    match status.canonical_reason() {
+        Some(phrase) => format!("{} (HTTP status code {code})", phrase.to_ascii_lowercase()).into(),
+        None => format!("HTTP status code {code}").into(),
+    }
+}
 
 /// Why the policy refused a URL before any request was made.
 pub(super) fn of_target(error: TargetError) -> &'static str {
@@ -20,26 +33,23 @@ pub(super) fn of_target(error: TargetError) -> &'static str {
     }
 }
 
-/// Why a request that was made got no answer.
-pub(super) fn of_request(error: &reqwest::Error) -> &'static str {
-    if let Some(error) = ResolveError::find(error) {
-        return match error {
-            ResolveError::Forbidden => "forbidden address",
-            ResolveError::Empty | ResolveError::Lookup(_) => "dns failure",
-        };
+/// Whether a request ended at the name or the address of its target.
+pub(super) fn of_address(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    match ResolveError::find(error) {
+        Some(ResolveError::Forbidden) => Some("forbidden address"),
+        Some(ResolveError::Empty | ResolveError::Lookup(_)) => Some("dns failure"),
+        None => causes(error).find_map(|cause| cause.downcast_ref().copied()).map(of_target),
     }
-    if error.is_timeout() {
-        return TIMEOUT;
-    }
-    if error.is_builder() {
-        return "invalid url";
-    }
-    let cause = causes(error).filter_map(|cause| {
+}
+
+/// What broke a connection, if the error tells.
+pub(super) fn of_connection(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let of_cause = |cause: &(dyn Error + 'static)| {
         let of_io = cause.downcast_ref::<io::Error>().and_then(of_io);
         of_io.or_else(|| cause.downcast_ref::<hyper::Error>().and_then(of_hyper))
-    });
+    };
     // The innermost cause knows best: TLS and HTTP wrap the socket's error in their own.
-    cause.last().unwrap_or(if error.is_connect() { "connection failed" } else { "request failed" })
+    causes(error).filter_map(of_cause).last()
 }
 
 fn of_io(error: &io::Error) -> Option<&'static str> {
@@ -63,5 +73,18 @@ fn of_hyper(error: &hyper::Error) -> Option<&'static str> {
         Some("connection closed")
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_its_phrase_and_number() {
+        let of = |code| of_status(StatusCode::from_u16(code).expect("a status"));
+        assert_eq!(of(429), "too many requests (HTTP status code 429)");
+        assert_eq!(of(500), "internal server error (HTTP status code 500)");
+        assert_eq!(of(599), "HTTP status code 599");
     }
 }

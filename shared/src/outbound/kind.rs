@@ -5,17 +5,34 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::address::TargetPolicy;
+use super::vault::Vault;
 use crate::domain::attempt::Attempt;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::secrets::KeyError;
+
+/// What kinds are built from.
+#[derive(Clone)]
+pub struct KindSettings {
+    /// Seals and opens secrets.
+    pub vault: Vault,
+    /// Which addresses may be reached.
+    pub policy: TargetPolicy,
+    /// A target's time to respond, unless its parameters say otherwise.
+    pub timeout: Duration,
+    /// Sees every AWS call, to count it.
+    pub observer: Option<SharedInterceptor>,
+}
 
 /// A kind of destination.
 #[async_trait]
@@ -77,6 +94,9 @@ pub enum Refusal {
     /// A secret could not be sealed or opened.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// What is stored already cannot be used.
+    #[error(transparent)]
+    Stored(#[from] PrepareError),
 }
 
 /// Why a stored destination cannot be used. Its text is for the operator's log.

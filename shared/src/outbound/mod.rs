@@ -1,5 +1,8 @@
-//! Everything Sluice sends to an address somebody else chose: which addresses are allowed, how
-//! names are resolved, how a webhook is signed, and the clients that carry it.
+//! Everything Sluice sends to an address somebody else chose.
+//!
+//! Each kind of destination is a folder: its parameters and their checks, its client, how it reads a
+//! response. What all kinds share is here: which addresses are allowed, how names are resolved, how
+//! parameters are read ([`written`]), and the list of the kinds ([`Destinations`]).
 //!
 //! A customer's URL is checked three times, because each check sees something the others cannot:
 //! [`check_url`] at registration (scheme, literal addresses), [`SafeResolver`] when a connection is
@@ -7,19 +10,23 @@
 //! never reach a resolver, and a policy may have been tightened since registration).
 
 mod address;
-mod answer;
-mod client;
 mod failure;
-mod headers;
 mod kind;
+mod registry;
 mod resolver;
+mod retry_after;
 mod s3;
-mod signature;
+mod vault;
+mod webhook;
+pub mod written;
 
 pub use address::{MAX_URL_LENGTH, ParsePolicyError, TargetError, TargetPolicy, check_target, check_url, is_public};
-pub use client::{Attempt, AttemptClass, ClientOptions, WebhookClient};
-pub use headers::{HeaderError, HeaderTemplate, build_headers, check_api_key, check_header};
-pub use kind::{Accepted, Fault, FileError, FileWriter, Kind, Parcel, PrepareError, Refusal, Target};
+pub use kind::{Accepted, Fault, FileError, FileWriter, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
+pub use registry::Destinations;
 pub use resolver::{ResolveError, SafeResolver};
-pub use s3::s3_http_client;
-pub use signature::{KeyError, SignatureHeaders, SigningKey, VerifyError, sign, verify};
+pub use s3::S3;
+pub use vault::{Secret, Vault};
+pub use webhook::{
+    ClientOptions, HeaderError, HeaderTemplate, SignatureHeaders, SigningKey, SigningKeyError, VerifyError, Webhook,
+    WebhookClient, sign, verify,
+};

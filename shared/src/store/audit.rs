@@ -6,7 +6,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Db, Key, StoreError, read};
+use super::db::first;
+use super::{Db, Key, StoreError};
+use crate::domain::partition::{Partition, ScopeFamily};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
@@ -51,8 +53,8 @@ pub struct AuditLog {
     db: Db,
 }
 
-fn partition(scope: &Scope) -> String {
-    scope.partition("audit")
+fn partition(scope: &Scope) -> Partition {
+    scope.partition(ScopeFamily::Audit)
 }
 
 impl AuditEntry {
@@ -82,7 +84,7 @@ impl AuditLog {
     /// [`StoreError`].
     pub async fn add(&self, scope: &Scope, entry: &AuditEntry) -> Result<(), StoreError> {
         let record = Record { entry, expires_at: entry.time.plus(KEPT).as_secs() };
-        self.db.put(&self.db.tables.activity, &Key::new(partition(scope), entry.place()), &record).await
+        self.db.put(&self.db.tables.activity, &Key::new(&partition(scope), entry.place()), &record).await
     }
 
     /// The newest entries, or those before a [`AuditEntry::place`].
@@ -96,14 +98,6 @@ impl AuditLog {
                 .key_condition_expression("pk = :pk AND sk < :before")
                 .expression_attribute_values(":before", AttributeValue::S(before.to_owned()));
         }
-        // A page of the database ends at 1 MB; ours at the number of entries.
-        let query = query.scan_index_forward(false).consistent_read(true);
-        let mut items = query.into_paginator().page_size(i32::try_from(limit).unwrap_or(i32::MAX)).items().send();
-        let mut entries = Vec::with_capacity(limit);
-        while entries.len() < limit {
-            let Some(item) = items.try_next().await? else { break };
-            entries.push(read(item)?);
-        }
-        Ok(entries)
+        first(query.scan_index_forward(false).consistent_read(true), limit).await
     }
 }

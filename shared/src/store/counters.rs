@@ -1,10 +1,11 @@
-//! Counters that processes take leases of: how much of a limit is used in a window.
+//! How much of a limit is used in a window. Processes take leases from these counters.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
 
 use super::{Db, Item, Key, StoreError};
 use crate::domain::allowance::Limit;
+use crate::domain::partition::TenantFamily;
 use crate::domain::scope::TenantId;
 use crate::domain::time::Millis;
 
@@ -21,8 +22,7 @@ impl Counters {
         Self { db }
     }
 
-    /// Takes `lease` of what a limit leaves in the window of `now`: all of it, or nothing. Gives what is left there where
-    /// that is less.
+    /// Takes `lease` from a limit in the window of `now`, all of it or nothing. `Err`: how much is left, which is less.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -37,7 +37,7 @@ impl Counters {
             return Ok(Err(limit.amount));
         }
         let (window, rest) = limit.window_at(now);
-        let key = Key::new(tenant.partition(subject), window.to_string());
+        let key = Key::new(&tenant.partition(TenantFamily::Counter(subject)), window.to_string());
         let number = |n: u64| AttributeValue::N(n.to_string());
         let answer = self
             .db

@@ -1,9 +1,10 @@
-//! API clients and API keys: one partition a tenant. Nothing of a secret but its digest is stored.
+//! API clients and API keys: one partition a tenant. Of a secret only the digest is stored.
 
 use zeroize::Zeroizing;
 
 use super::{Db, Key, StoreError};
 use crate::domain::credentials::{Credential, CredentialKind, Grant};
+use crate::domain::partition::TenantFamily;
 use crate::domain::scope::TenantId;
 use crate::ports::Ports;
 
@@ -17,7 +18,7 @@ pub struct Credentials {
 }
 
 pub(super) fn key(tenant: &TenantId, id: &str) -> Key {
-    Key::new(tenant.partition("credentials"), id)
+    Key::new(&tenant.partition(TenantFamily::Credentials), id)
 }
 
 impl Credentials {
@@ -27,7 +28,7 @@ impl Credentials {
         Self { db }
     }
 
-    /// Makes a credential; gives it with its secret, which is shown once.
+    /// Creates a credential; gives it with its secret, which is shown once.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -54,7 +55,8 @@ impl Credentials {
     /// # Errors
     /// [`StoreError`].
     pub async fn list(&self, tenant: &TenantId, kind: CredentialKind) -> Result<Vec<Credential>, StoreError> {
-        let mut all: Vec<Credential> = self.db.all(&self.db.tables.config, &tenant.partition("credentials")).await?;
+        let mut all: Vec<Credential> =
+            self.db.all(&self.db.tables.config, &tenant.partition(TenantFamily::Credentials)).await?;
         all.retain(|credential| credential.kind == kind);
         all.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         Ok(all)
@@ -63,7 +65,7 @@ impl Credentials {
     /// Writes a credential over the revision it was read at, and raises that revision.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where somebody else wrote or deleted it in between.
+    /// [`StoreError::Conflict`] if it has been changed or deleted since.
     pub async fn update(&self, credential: &mut Credential) -> Result<(), StoreError> {
         let read = credential.revision;
         credential.revision += 1;
@@ -71,7 +73,7 @@ impl Credentials {
         self.db.replace(&self.db.tables.config, &key, credential, read).await
     }
 
-    /// Deletes a credential; `false` where there was none.
+    /// Deletes a credential; `false` if there was none.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -79,11 +81,11 @@ impl Credentials {
         self.db.delete(&self.db.tables.config, &key(&credential.tenant, &credential.id)).await
     }
 
-    /// Deletes all that a tenant has.
+    /// Deletes every credential of a tenant.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn clear(&self, tenant: &TenantId) -> Result<(), StoreError> {
-        self.db.clear(&self.db.tables.config, &tenant.partition("credentials")).await
+        self.db.clear(&self.db.tables.config, &tenant.partition(TenantFamily::Credentials)).await
     }
 }

@@ -1,26 +1,25 @@
-//! Temporary routes and when they end. One partition for all, so that the tick finds what is over in one query.
+//! When temporary routes end. One partition holds all, so that the tick finds those due in one query.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError};
-use crate::domain::route::RouteKind;
+use crate::domain::face::FaceKind;
+use crate::domain::partition::GlobalPartition;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
-
-const PARTITION: &str = "endings";
 
 /// A temporary route's end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Ending {
-    /// Whose.
+    /// The route's scope.
     pub scope: Scope,
-    /// Its kind.
-    pub kind: RouteKind,
+    /// The kind of its face.
+    pub face: FaceKind,
     /// The id its user knows.
     pub id: String,
     /// Its uid.
     pub route: String,
-    /// From when it gets nothing more.
+    /// The log time from which it gets nothing more.
     pub ends_at: Millis,
 }
 
@@ -31,7 +30,7 @@ pub struct Endings {
 }
 
 fn key(scope: &Scope, route: &str) -> Key {
-    Key::new(PARTITION.to_owned(), format!("{scope}#{route}"))
+    Key::global(GlobalPartition::Endings, &scope.sort_key(route))
 }
 
 impl Endings {
@@ -49,12 +48,12 @@ impl Endings {
         self.db.put(&self.db.tables.config, &key(&ending.scope, &ending.route), ending).await
     }
 
-    /// Every ending still to come, and those not yet carried out.
+    /// Every ending to come, and every one that is due.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn all(&self) -> Result<Vec<Ending>, StoreError> {
-        self.db.all(&self.db.tables.config, PARTITION).await
+        self.db.all(&self.db.tables.config, &GlobalPartition::Endings).await
     }
 
     /// Forgets a route's end.

@@ -1,10 +1,11 @@
-//! How far each S3 route's export has come. One partition for all, so that the tick finds what is due in one query.
+//! The progress of each export route. One partition holds all, so that the tick finds those due in one query.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
 use serde::Deserialize;
 
 use super::{Db, Key, StoreError};
 use crate::domain::export::Cursor;
+use crate::domain::partition::{GlobalPartition, RouteFamily};
 use crate::domain::scope::Scope;
 
 /// The export cursors of every scope.
@@ -13,14 +14,12 @@ pub struct Exports {
     db: Db,
 }
 
-const PARTITION: &str = "exports";
-
 fn key(scope: &Scope, route: &str) -> Key {
-    Key::new(PARTITION.to_owned(), format!("{scope}#{route}"))
+    Key::global(GlobalPartition::Exports, &scope.sort_key(route))
 }
 
 fn waiting_key(scope: &Scope, route: &str) -> Key {
-    Key::new(scope.partition(format_args!("export#{route}")), "waiting")
+    Key::new(&scope.route_partition(RouteFamily::Export, route), "waiting")
 }
 
 #[derive(Deserialize)]
@@ -35,10 +34,10 @@ impl Exports {
         Self { db }
     }
 
-    /// Makes a route's cursor.
+    /// Creates a route's cursor.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where it has one.
+    /// [`StoreError::Conflict`] if it has one.
     pub async fn create(&self, cursor: &Cursor) -> Result<(), StoreError> {
         self.db.create(&self.db.tables.config, &key(&cursor.scope, &cursor.route), cursor).await
     }
@@ -56,20 +55,20 @@ impl Exports {
     /// # Errors
     /// [`StoreError`].
     pub async fn all(&self) -> Result<Vec<Cursor>, StoreError> {
-        self.db.all(&self.db.tables.config, PARTITION).await
+        self.db.all(&self.db.tables.config, &GlobalPartition::Exports).await
     }
 
     /// Writes a cursor over the revision it was read at, and raises that revision.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where somebody else wrote it in between.
+    /// [`StoreError::Conflict`] if it has changed since.
     pub async fn update(&self, cursor: &mut Cursor) -> Result<(), StoreError> {
         let read = cursor.revision;
         cursor.revision += 1;
         self.db.replace(&self.db.tables.config, &key(&cursor.scope, &cursor.route), cursor, read).await
     }
 
-    /// Adds to what waits to be exported for a route; gives the new total of bytes.
+    /// Adds to the bytes that wait to be exported for a route; gives the new total.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -87,21 +86,12 @@ impl Exports {
         total.ok_or_else(|| StoreError::Malformed("waiting bytes".to_owned()))
     }
 
-    /// How many bytes wait to be exported for a route; a hint, for redelivered messages count twice.
+    /// How many bytes wait to be exported for a route; an estimate, for redelivered messages count twice.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn waiting(&self, scope: &Scope, route: &str) -> Result<i64, StoreError> {
         let record: Option<Waiting> = self.db.get(&self.db.tables.config, &waiting_key(scope, route)).await?;
         Ok(record.map_or(0, |record| record.waiting))
-    }
-
-    /// Deletes a route's cursor.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn delete(&self, scope: &Scope, route: &str) -> Result<(), StoreError> {
-        self.db.delete(&self.db.tables.config, &waiting_key(scope, route)).await?;
-        self.db.delete(&self.db.tables.config, &key(scope, route)).await.map(|_| ())
     }
 }

@@ -9,6 +9,7 @@ use super::{Db, Item, Key, StoreError, binary};
 use crate::domain::chunk::{self, Chunk};
 use crate::domain::event::Event;
 use crate::domain::ids::ChunkId;
+use crate::domain::partition::{Partition, ScopeFamily};
 use crate::domain::scope::Scope;
 
 /// The most one transaction may hold, with room for keys.
@@ -23,8 +24,8 @@ pub struct EventLog {
     retention: Duration,
 }
 
-pub(super) fn partition(scope: &Scope, day: i64, shard: u8) -> String {
-    scope.partition(format_args!("log#{day}#{shard}"))
+pub(super) fn partition(scope: &Scope, day: i64, shard: u8) -> Partition {
+    scope.partition(ScopeFamily::Log { day, shard })
 }
 
 impl EventLog {
@@ -41,10 +42,10 @@ impl EventLog {
     }
 
     /// Makes the chunks durable: one by a plain write, several by a transaction, so that a publish is logged
-    /// whole or not at all.
+    /// completely or not at all.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]; then it is not known whether they are in the log.
+    /// [`StoreError::Unavailable`]; then they may or may not be in the log.
     pub async fn append(&self, scope: &Scope, chunks: &[Chunk]) -> Result<(), StoreError> {
         if let [chunk] = chunks {
             let put = self.db.client.put_item().table_name(&self.db.tables.events);
@@ -77,24 +78,24 @@ impl EventLog {
 
     fn item(&self, scope: &Scope, chunk: &Chunk) -> Item {
         let at = chunk.id.at();
-        let mut item = Key::new(partition(scope, at.day(), chunk.id.shard()), chunk.id.to_string()).attributes();
+        let mut item = Key::new(&partition(scope, at.day(), chunk.id.shard()), chunk.id.to_string()).attributes();
         item.insert("body".to_owned(), binary(chunk.body.clone()));
         item.insert("expires_at".to_owned(), AttributeValue::N(at.plus(self.retention).as_secs().to_string()));
         item
     }
 
-    /// The events of one chunk; `None` where it is not in the log.
+    /// The events of one chunk; `None` if it is not in the log.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn chunk(&self, scope: &Scope, id: ChunkId) -> Result<Option<Vec<Event>>, StoreError> {
-        let key = Key::new(partition(scope, id.at().day(), id.shard()), id.to_string());
+        let key = Key::new(&partition(scope, id.at().day(), id.shard()), id.to_string());
         let get = self.db.client.get_item().table_name(&self.db.tables.events).set_key(Some(key.attributes()));
         let answer = get.consistent_read(true).return_consumed_capacity(ReturnConsumedCapacity::Total).send().await?;
         answer.item.as_ref().map(events_of).transpose()
     }
 
-    /// The chunks of the publish whose first chunk is `first`; empty where it was not logged.
+    /// The chunks of the publish whose first chunk is `first`; empty if it was not logged.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -126,17 +127,15 @@ impl EventLog {
 
     pub(super) fn range(
         &self,
-        pk: &str,
+        partition: &Partition,
         low: ChunkId,
         high: ChunkId,
     ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
-        let query = self.db.client.query().table_name(&self.db.tables.events);
+        let query = self.db.query(&self.db.tables.events, partition);
         query
             .key_condition_expression("pk = :pk AND sk BETWEEN :low AND :high")
-            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
             .expression_attribute_values(":low", AttributeValue::S(low.to_string()))
             .expression_attribute_values(":high", AttributeValue::S(high.to_string()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
     }
 }
 

@@ -1,4 +1,4 @@
-//! How far each ordered route has come, and whose turn it is: one run at a time holds a route's lease.
+//! The progress of each ordered route, and its lease: one run at a time holds it.
 
 use std::time::Duration;
 
@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError};
 use crate::domain::ordering::Progress;
+use crate::domain::partition::RouteFamily;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
-/// A run that has not written for so long is taken for dead. It writes every second.
+/// A run that has not written for this long is taken for dead. It writes every second.
 const LEASE: Duration = Duration::from_secs(15);
-/// While a run is under way, one call is kept circling for those who come in vain: not more often than this.
-const CIRCLE: Duration = Duration::from_secs(1);
+/// While a run is under way, requeue at most one wake-up this often.
+const WAKEUP_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Serialize, Deserialize)]
 struct Record {
@@ -22,7 +23,7 @@ struct Record {
     revision: u64,
 }
 
-/// A route's progress, and the right to be the one who changes it.
+/// A route's progress, and the right to change it.
 #[derive(Debug)]
 pub struct Lease {
     key: Key,
@@ -38,11 +39,11 @@ pub struct Ordered {
 }
 
 fn key(scope: &Scope, route: &str) -> Key {
-    Key::new(scope.partition(format_args!("ordered#{route}")), "progress")
+    Key::new(&scope.route_partition(RouteFamily::Ordered, route), "progress")
 }
 
-fn circling_key(scope: &Scope, route: &str) -> Key {
-    Key::new(scope.partition(format_args!("ordered#{route}")), "circling")
+fn wakeup_key(scope: &Scope, route: &str) -> Key {
+    Key::new(&scope.route_partition(RouteFamily::Ordered, route), "wakeup")
 }
 
 impl Ordered {
@@ -52,7 +53,7 @@ impl Ordered {
         Self { db }
     }
 
-    /// Writes down where a new route begins.
+    /// Creates the progress of a route that begins at `start`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -70,7 +71,7 @@ impl Ordered {
         Ok(record.map(|record| record.progress))
     }
 
-    /// Takes a route's lease; `None` while another run holds it, or where the route is gone.
+    /// Takes a route's lease; `None` while another run holds it, or if the route is gone.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -88,18 +89,18 @@ impl Ordered {
         }
     }
 
-    /// Writes the progress down, and keeps the lease.
+    /// Saves the progress and keeps the lease.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where the lease was lost.
+    /// [`StoreError::Conflict`] if the lease was lost.
     pub async fn keep(&self, lease: &mut Lease, now: Millis) -> Result<(), StoreError> {
         self.write(lease, now.plus(LEASE)).await
     }
 
-    /// Writes the progress down, and lets the next run have the lease.
+    /// Saves the progress and releases the lease.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where the lease was lost.
+    /// [`StoreError::Conflict`] if the lease was lost.
     pub async fn release(&self, mut lease: Lease) -> Result<(), StoreError> {
         self.write(&mut lease, Millis::ZERO).await
     }
@@ -111,19 +112,19 @@ impl Ordered {
         self.db.replace(&self.db.tables.activity, &lease.key, &record, read).await
     }
 
-    /// Whether a call that came in vain is the one to come again: of many, one at a time does.
+    /// Whether to requeue a wake-up that came during another run: `true` for at most one of many.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn circles(&self, scope: &Scope, route: &str, now: Millis) -> Result<bool, StoreError> {
+    pub async fn claim_wakeup(&self, scope: &Scope, route: &str, now: Millis) -> Result<bool, StoreError> {
         let number = |n: i64| AttributeValue::N(n.to_string());
-        let key = circling_key(scope, route).attributes();
+        let key = wakeup_key(scope, route).attributes();
         let update = self.db.client.update_item().table_name(&self.db.tables.activity).set_key(Some(key));
         let answer = update
             .update_expression("SET since = :now, expires_at = :expires")
             .condition_expression("attribute_not_exists(since) OR since <= :before")
             .expression_attribute_values(":now", number(now.0))
-            .expression_attribute_values(":before", number(now.minus(CIRCLE).0))
+            .expression_attribute_values(":before", number(now.minus(WAKEUP_INTERVAL).0))
             .expression_attribute_values(":expires", number(now.plus(Duration::from_secs(3_600)).as_secs()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
@@ -140,7 +141,7 @@ impl Ordered {
     /// # Errors
     /// [`StoreError`].
     pub async fn delete(&self, scope: &Scope, route: &str) -> Result<(), StoreError> {
-        self.db.delete(&self.db.tables.activity, &circling_key(scope, route)).await?;
+        self.db.delete(&self.db.tables.activity, &wakeup_key(scope, route)).await?;
         self.db.delete(&self.db.tables.activity, &key(scope, route)).await.map(|_| ())
     }
 }

@@ -1,4 +1,4 @@
-//! What became of deliveries: one compressed record a worker call, not one a delivery.
+//! The outcomes of deliveries: one compressed record for each worker call, not one for each delivery.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError, binary};
 use crate::domain::chunk::{self, Effort};
+use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
@@ -21,11 +22,11 @@ pub struct Outcome {
     pub event: String,
     /// Which attempt it was, from 1.
     pub attempt: u32,
-    /// The target's status, where it answered.
+    /// The target's status, if it responded.
     pub status: Option<u16>,
     /// How long it took, in milliseconds.
     pub millis: u32,
-    /// What went wrong, where something did: the beginning of the answer, or the error.
+    /// The beginning of the response, or the error; empty on success.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
     /// When it ended.
@@ -38,10 +39,6 @@ pub struct Outcomes {
     db: Db,
 }
 
-fn partition(scope: &Scope, day: i64) -> String {
-    scope.partition(format_args!("outcomes#{day}"))
-}
-
 impl Outcomes {
     /// Over the activity table.
     #[must_use]
@@ -49,7 +46,7 @@ impl Outcomes {
         Self { db }
     }
 
-    /// Records what one worker call did for one scope.
+    /// Records the outcomes of one worker call for one scope.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -62,7 +59,7 @@ impl Outcomes {
             return Box::pin(self.record(scope, two, now)).await;
         }
         let sk = format!("{:013}#{}", now.0, self.db.ports.unique("out"));
-        let mut item = Key::new(partition(scope, now.day()), sk).attributes();
+        let mut item = Key::new(&scope.partition(ScopeFamily::Outcomes { day: now.day() }), sk).attributes();
         item.insert("body".to_owned(), binary(body));
         item.insert("expires_at".to_owned(), AttributeValue::N(now.plus(KEPT).as_secs().to_string()));
         let put = self.db.client.put_item().table_name(&self.db.tables.activity).set_item(Some(item));

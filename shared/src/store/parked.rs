@@ -1,13 +1,17 @@
-//! Deliveries that were on their way when their route was stopped: kept until it starts again.
+//! Deliveries that were under way when their route was stopped: kept until it starts again.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::db::first;
 use super::{Db, Key, StoreError};
+use crate::domain::partition::{Partition, RouteFamily};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
+/// How many messages are read at a time.
+const SOME: usize = 10;
 const KEPT: Duration = Duration::from_secs(31 * 86_400);
 
 /// A parked message.
@@ -31,8 +35,8 @@ pub struct ParkingLot {
     db: Db,
 }
 
-fn partition(scope: &Scope, route: &str) -> String {
-    scope.partition(format_args!("parked#{route}"))
+fn partition(scope: &Scope, route: &str) -> Partition {
+    scope.route_partition(RouteFamily::Parked, route)
 }
 
 impl ParkingLot {
@@ -49,7 +53,7 @@ impl ParkingLot {
     pub async fn park(&self, scope: &Scope, route: &str, message: String, now: Millis) -> Result<(), StoreError> {
         let sk = format!("{:013}#{}", now.0, self.db.ports.unique("park"));
         let record = Record { sk: sk.clone(), message, expires_at: now.plus(KEPT).as_secs() };
-        self.db.put(&self.db.tables.activity, &Key::new(partition(scope, route), sk), &record).await
+        self.db.put(&self.db.tables.activity, &Key::new(&partition(scope, route), sk), &record).await
     }
 
     /// The oldest parked messages of a route, some at a time.
@@ -57,26 +61,17 @@ impl ParkingLot {
     /// # Errors
     /// [`StoreError`].
     pub async fn oldest(&self, scope: &Scope, route: &str) -> Result<Vec<Parked>, StoreError> {
-        let query = self.db.query(&self.db.tables.activity, &partition(scope, route)).limit(10).consistent_read(true);
-        let items = query.send().await?.items.unwrap_or_default();
-        let parked = |item| super::read::<Record>(item).map(|r| Parked { sk: r.sk, message: r.message });
-        items.into_iter().map(parked).collect()
+        let query = self.db.query(&self.db.tables.activity, &partition(scope, route)).consistent_read(true);
+        let records: Vec<Record> = first(query, SOME).await?;
+        Ok(records.into_iter().map(|record| Parked { sk: record.sk, message: record.message }).collect())
     }
 
-    /// Forgets a message that is on its way again.
+    /// Forgets a message that has been sent again.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn forget(&self, scope: &Scope, route: &str, parked: &Parked) -> Result<(), StoreError> {
-        let key = Key::new(partition(scope, route), parked.sk.clone());
+        let key = Key::new(&partition(scope, route), parked.sk.clone());
         self.db.delete(&self.db.tables.activity, &key).await.map(|_| ())
-    }
-
-    /// Forgets everything that is parked for a route.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn clear(&self, scope: &Scope, route: &str) -> Result<(), StoreError> {
-        self.db.clear(&self.db.tables.activity, &partition(scope, route)).await
     }
 }

@@ -11,12 +11,12 @@ use crate::domain::ids::{ChunkId, LOG_SHARDS};
 use crate::domain::scope::Scope;
 use crate::domain::time::{DAY_MILLIS, Millis};
 
-/// Which end of the range comes first.
+/// The order of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// As it was logged.
+    /// In the order of the log.
     OldestFirst,
-    /// The other way round.
+    /// In reverse order.
     NewestFirst,
 }
 
@@ -32,7 +32,7 @@ pub struct LogReader {
     shards: Vec<Shard>,
 }
 
-/// Chunks of a shard's first page. Each further one holds twice as many, up to a megabyte: who wants little pays for
+/// Chunks of a shard's first page. Each further page holds twice as many, up to a megabyte, so that a short read costs
 /// little.
 const FIRST_PAGE: i32 = 4;
 const MAX_DOUBLINGS: u32 = 9;

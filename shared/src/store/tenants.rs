@@ -1,14 +1,13 @@
-//! Tenants: one partition for all, for there are few and they are listed together.
+//! Tenants. One partition holds all: there are few, and they are listed together.
 
 use aws_sdk_dynamodb::types::{Put, ReturnConsumedCapacity, TransactWriteItem};
 use serde::Serialize;
 
 use super::{Db, Key, StoreError, credentials};
 use crate::domain::credentials::Credential;
+use crate::domain::partition::GlobalPartition;
 use crate::domain::scope::TenantId;
 use crate::domain::tenant::Tenant;
-
-const PARTITION: &str = "tenants";
 
 /// Every tenant.
 #[derive(Clone, Debug)]
@@ -17,7 +16,7 @@ pub struct Tenants {
 }
 
 fn key(tenant: &TenantId) -> Key {
-    Key::new(PARTITION.to_owned(), tenant.as_str())
+    Key::global(GlobalPartition::Tenants, &tenant.sort_key())
 }
 
 impl Tenants {
@@ -27,10 +26,10 @@ impl Tenants {
         Self { db }
     }
 
-    /// Makes a tenant with its first credential, or neither: a tenant nobody can enter is of no use.
+    /// Creates a tenant with its first credential, or neither: nobody could use it without one.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where it exists, or did.
+    /// [`StoreError::Conflict`] if it exists or has existed.
     pub async fn create(&self, tenant: &Tenant, first: &Credential) -> Result<(), StoreError> {
         let tenant = self.put(&key(&tenant.id), tenant)?;
         let first = self.put(&credentials::key(&first.tenant, &first.id), first)?;
@@ -46,7 +45,7 @@ impl Tenants {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// The tenant of that id, be it deleted.
+    /// The tenant of that id, even if it is deleted.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -54,18 +53,18 @@ impl Tenants {
         self.db.get(&self.db.tables.config, &key(tenant)).await
     }
 
-    /// Every tenant by id, the deleted too.
+    /// Every tenant by id, also those deleted.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn all(&self) -> Result<Vec<Tenant>, StoreError> {
-        self.db.all(&self.db.tables.config, PARTITION).await
+        self.db.all(&self.db.tables.config, &GlobalPartition::Tenants).await
     }
 
     /// Writes a tenant over the revision it was read at, and raises that revision.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where somebody else wrote it in between.
+    /// [`StoreError::Conflict`] if it has changed since.
     pub async fn update(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         let read = tenant.revision;
         tenant.revision += 1;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
-use sluice::outbound::{AttemptClass, ClientOptions, HeaderTemplate, TargetPolicy, WebhookClient, sign};
+use sluice::outbound::{ClientOptions, HeaderTemplate, Parcel, TargetPolicy, WebhookClient, sign};
 use sluice::ports::{Clock as _, System};
 use tokio::task::JoinSet;
 
@@ -35,11 +35,12 @@ pub(crate) async fn rate(rig: &Rig, lasting: Duration) -> Result<f64> {
             let mut posted = 0_u64;
             while begun.elapsed() < lasting {
                 let body = bodies[usize::try_from(posted)? % BODIES].clone();
-                let (id, timestamp) = (format!("evt_bare_{number}_{posted}"), System.now().as_secs());
-                let signature = sign(&keys, &id, timestamp, &body);
-                let headers = headers.message(&id, timestamp, Some(signature))?;
-                let attempt = client.post(&url, headers, body, Duration::from_secs(15)).await;
-                ensure!(attempt.class == AttemptClass::Delivered, "the bare loop was answered {:?}", attempt.status);
+                let (id, sent_at) = (format!("evt_bare_{number}_{posted}"), System.now());
+                let signature = sign(&keys, &id, sent_at.as_secs(), &body);
+                let parcel = Parcel { id: &id, content_type: "application/json", body, sent_at, replay: false };
+                let headers = headers.message(&parcel, Some(signature))?;
+                let attempt = client.post(&url, headers, parcel.body, Duration::from_secs(15)).await;
+                ensure!(attempt.is_delivered(), "the bare loop was answered {:?}", attempt.status);
                 posted += 1;
             }
             Ok(posted)

@@ -127,7 +127,7 @@ impl Bench<'_> {
         let (first, delays, second) = (self.beside_dead().await?, self.paced().await?, self.beside_dead().await?);
         self.beside.delays.extend(delays);
         let (route, attempts) = self.rig.route(DEAD).await?;
-        ensure!(route.status == RouteStatus::Suspended, "the dead target is {:?}", route.status);
+        ensure!(route.status() == RouteStatus::Suspended, "the dead target is {:?}", route.status());
         self.rig.remove(DEAD).await?;
         alone += self.beside_nobody().await?;
         let ratio = (first + second) / alone;
@@ -193,7 +193,7 @@ impl Bench<'_> {
 
     async fn becomes(&self, status: RouteStatus) -> Result<()> {
         let begun = Instant::now();
-        while self.rig.route(DEAD).await?.0.status != status {
+        while self.rig.route(DEAD).await?.0.status() != status {
             if begun.elapsed() > PATIENCE {
                 bail!("the dead target does not become {status:?}");
             }

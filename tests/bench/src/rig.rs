@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use sluice::domain::route::{Route, RouteKind};
+use sluice::domain::face::FaceKind;
+use sluice::domain::route::{Route, RouteKey};
 use sluice::domain::scope::{Environment, Scope};
-use sluice::engine::lifecycle;
 use sluice::outbound::SigningKey;
+use sluice::ports::Ports;
 use sluice_local::system::{self, System, local_settings};
 use tempfile::TempDir;
 
@@ -37,10 +38,11 @@ impl Rig {
             listen: ([127, 0, 0, 1], 0).into(),
             data: folder.path().to_owned(),
             settings: local_settings(&[])?,
+            destinations: std::convert::identity,
         };
         let system = System::start(options).await?;
         let address = system.credentials.base_url.trim_start_matches("http://").parse().context("the API's address")?;
-        let key = SigningKey::generate()?;
+        let key = SigningKey::generate(&Ports::system());
         let sink = Sink::start(key.clone()).await?;
         let token =
             json!({"client_id": system.credentials.client_id, "client_secret": system.credentials.client_secret});
@@ -61,15 +63,16 @@ impl Rig {
 
     /// The route of a webhook, and how many attempts at it have failed in a row.
     pub(crate) async fn route(&self, id: &str) -> Result<(Route, u32)> {
-        let (snapshot, failures) = self.system.app.routes.snapshot_and_failures(&self.scope()?).await?;
+        let (snapshot, failures) = self.system.app.stores.routes.snapshot_and_failures(&self.scope()?).await?;
         let compiled =
-            snapshot.routes.iter().find(|compiled| compiled.route.id == id).context("the webhook is gone")?;
+            snapshot.entries.iter().find(|compiled| compiled.route.id == id).context("the webhook is gone")?;
         Ok((compiled.route.clone(), failures.of_route(&compiled.route.uid)))
     }
 
     /// Deletes a webhook and what waits for it.
     pub(crate) async fn remove(&self, id: &str) -> Result<()> {
-        let there = lifecycle::delete(&self.system.app, &self.scope()?, RouteKind::Integration, id).await?;
+        let lifecycle = &self.system.app.engine.lifecycle;
+        let there = lifecycle.delete(&self.scope()?, &RouteKey::new(FaceKind::Integration, id)).await?;
         ensure!(there, "the webhook is gone");
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! One suite over the AWS SDK, run against our embedded server and against an independent emulator:
 //! what both agree on is AWS's behaviour, and where they differ the case says so and why.
 
+pub(crate) mod destinations;
 mod sqs;
 mod sqs_batches;
 mod sqs_durability;

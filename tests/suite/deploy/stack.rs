@@ -101,11 +101,8 @@ impl Stack {
 
     /// The most specific route, as API Gateway chooses it.
     fn route(&self, method: &str, path: &str) -> (&str, String, Map<String, Value>) {
-        let routes =
-            self.template.iter().flat_map(|function| function.routes.iter().map(move |route| (function, route)));
-        let matching = routes.filter_map(|(function, route)| Some((function, route, route.matches(method, path)?)));
-        let best = matching.min_by_key(|(_, route, parameters)| (route.path.contains('+'), parameters.len()));
-        best.map_or(("fallback", "$default".to_owned(), Map::new()), |(function, route, parameters)| {
+        let found = template::resolve(&self.template, method, path);
+        found.map_or(("fallback", "$default".to_owned(), Map::new()), |(function, route, parameters)| {
             (function.handler.as_str(), format!("{} {}", route.method, route.path), parameters)
         })
     }
@@ -179,7 +176,7 @@ fn deploy(endpoint: &str) -> Result<()> {
 fn stage(tools: &Path, folder: &Path) -> Result<()> {
     let root = template::root();
     fs::create_dir_all(folder.join("infra"))?;
-    for file in ["template.yaml", "infra/samconfig.toml", "infra/worker-alarms.yaml"] {
+    for file in ["template.yaml", "infra/data.yaml", "infra/samconfig.toml", "infra/worker-alarms.yaml"] {
         fs::copy(root.join(file), folder.join(file)).with_context(|| file.to_owned())?;
     }
     let ready = std::env::var_os(ZIPS).map(|zips| root.join(zips));

@@ -1,5 +1,6 @@
 //! What follows a target's answer: retries, waiting, giving up, the end of the route.
 
+use sluice::engine::messages::{DeliverMessage, Events, Task};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -81,9 +82,15 @@ async fn out_of_retries_is_a_dead_letter_and_the_stream_goes_on() -> Result<()> 
         tenant: tenant.id.clone(),
         environment: sluice::domain::scope::Environment::Production,
     };
-    let route = world.system.app.routes.list(&scope).await?.remove(0);
-    let letters = world.system.app.letters.newest(&scope, sluice::store::letters::Fate::Dead, &route.uid).await?;
-    ensure!(letters.len() == 1 && letters[0].event.id == ids[1] && letters[0].status == Some(500), "{letters:?}");
+    let route = world.system.app.stores.routes.list(&scope).await?.remove(0);
+    let letters = world
+        .system
+        .app
+        .stores
+        .letters
+        .newest(&scope, sluice::store::undelivered::UndeliveredKind::DeadLetter, &route.uid)
+        .await?;
+    ensure!(letters.len() == 1 && letters[0].event_id == ids[1] && letters[0].status == Some(500), "{letters:?}");
     ensure!(letters[0].attempts == 3, "{} attempts", letters[0].attempts);
 
     let more = tenant.publish("a.b", 5..8).await?;
@@ -105,9 +112,11 @@ async fn in_dead_letter_queue(folder: &std::path::Path, route: &str, id: &str) -
     let receive = client.receive_message().queue_url(url).max_number_of_messages(10).send().await?;
     let bodies: Vec<&str> = receive.messages().iter().filter_map(|message| message.body()).collect();
     ensure!(bodies.len() == 1, "{} messages", bodies.len());
-    let message: sluice::queue::DeliverMessage = serde_json::from_str(bodies[0])?;
-    ensure!(message.head.route == route && message.head.attempt == 3, "{:?}", message.head);
-    let sluice::queue::Events::Inline(packed) = message.events else { anyhow::bail!("not carried along") };
+    let message: DeliverMessage = serde_json::from_str(bodies[0])?;
+    let Task::Deliver { delivery, events: Events::Inline(packed) } = message.task else {
+        anyhow::bail!("not carried along")
+    };
+    ensure!(message.to.route == route && delivery.attempt() == 3, "{:?}: {delivery:?}", message.to);
     let events = sluice::domain::chunk::decode(&packed.0)?;
     ensure!(events.len() == 1 && events[0].id == id, "{events:?}");
     server.abort();

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use sluice::domain::scope::{Environment, Scope};
 use sluice::ports::{Clock as _, System};
-use sluice::store::answers::{Claim, HELD};
+use sluice::store::idempotency::{Entry, HELD};
 
 use crate::support::target::{Manner, Target};
 use crate::support::{Api, Inbox, Reply, SOON, Tenant, World, eventually, shared};
@@ -241,21 +241,21 @@ async fn a_process_that_died_does_not_block_a_key_for_ever() -> Result<()> {
     let world = World::start(&[]).await?;
     let tenant = world.tenant().await?;
     let scope = Scope { tenant: tenant.id.clone(), environment: Environment::Production };
-    let answers = &world.system.app.answers;
+    let answers = &world.system.app.stores.answers;
     let now = System.now();
     let long_ago = now.minus(HELD + Duration::from_secs(1));
-    let claim = async |at| anyhow::Ok(answers.claim(&scope, "key", "print".into(), at).await?);
-    ensure!(matches!(claim(long_ago).await?, Claim::Granted(_)));
-    ensure!(matches!(claim(long_ago.plus(HELD)).await?, Claim::Running), "it is held that long");
-    let other = answers.claim(&scope, "key", "another request".into(), now).await?;
-    ensure!(matches!(other, Claim::Reused), "{other:?}");
-    let Claim::Granted(holder) = claim(now).await? else { anyhow::bail!("nobody may take it over") };
-    ensure!(matches!(claim(now).await?, Claim::Running));
+    let claim = async |at| anyhow::Ok(answers.reserve(&scope, "key", "print".into(), at).await?);
+    ensure!(matches!(claim(long_ago).await?, Entry::Reserved(_)));
+    ensure!(matches!(claim(long_ago.plus(HELD)).await?, Entry::Running), "it is held that long");
+    let other = answers.reserve(&scope, "key", "another request".into(), now).await?;
+    ensure!(matches!(other, Entry::Reused), "{other:?}");
+    let Entry::Reserved(holder) = claim(now).await? else { anyhow::bail!("nobody may take it over") };
+    ensure!(matches!(claim(now).await?, Entry::Running));
     answers.release(holder).await?;
-    ensure!(matches!(claim(now).await?, Claim::Granted(_)), "a free key is free");
+    ensure!(matches!(claim(now).await?, Entry::Reserved(_)), "a free key is free");
     // After a day it is as if it had never been, whether or not the record is gone.
     let tomorrow = now.plus(Duration::from_secs(86_402));
-    ensure!(matches!(answers.claim(&scope, "key", "another request".into(), tomorrow).await?, Claim::Granted(_)));
+    ensure!(matches!(answers.reserve(&scope, "key", "another request".into(), tomorrow).await?, Entry::Reserved(_)));
     world.stop().await;
     Ok(())
 }

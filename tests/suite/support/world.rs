@@ -1,5 +1,6 @@
 //! A running system, and tenants on it: each test has one of its own.
 
+use std::convert::identity;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +11,7 @@ use sluice::domain::credentials::{CredentialKind, Grant, Permissions};
 use sluice::domain::ids::ChunkId;
 use sluice::domain::scope::{Scope, TenantId};
 use sluice::domain::tenant::Tenant as TenantRecord;
-use sluice::engine::tenancy;
+use sluice::outbound::Destinations;
 use sluice::ports::Ports;
 use sluice_local::provision::S3Access;
 use sluice_local::system::{Options, System, local_settings};
@@ -52,8 +53,16 @@ pub(crate) struct Tenant {
 impl World {
     /// Over a fresh folder, with these settings above the short ones.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Result<Self> {
+        Self::with(settings, identity).await
+    }
+
+    /// The same with more kinds of destination.
+    pub(crate) async fn with(
+        settings: &[(&str, &str)],
+        destinations: fn(Destinations) -> Destinations,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let system = start(folder.path(), settings).await?;
+        let system = start_with(folder.path(), settings, destinations).await?;
         Ok(Self { system, runtime: Handle::current(), _folder: Some(folder) })
     }
 
@@ -82,7 +91,7 @@ impl World {
         let id: TenantId = format!("t{}", NUMBER.fetch_add(1, Ordering::Relaxed)).parse()?;
         let app = self.system.app.clone();
         let record = TenantRecord::new(id.clone(), false, app.ports.now());
-        let made = self.runtime.spawn(async move { tenancy::create(&app, &record).await }).await??;
+        let made = self.runtime.spawn(async move { app.engine.tenancy.create(&record).await }).await??;
         let (client, client_secret) = made.context("the tenant exists")?;
         let (client_id, client_secret) = (client.id, client_secret.to_string());
         let api_key = self.key(&id, Permissions::all()).await?;
@@ -97,27 +106,36 @@ impl World {
         Ok(tenant.api.with(&format!("ApiKey {key}")))
     }
 
-    /// Claims an event's id for a publish that never comes to its end.
+    /// EventIdClaims an event's id for a publish that never comes to its end.
     pub(crate) async fn claim(&self, scope: &Scope, id: &str) -> Result<()> {
         let (app, scope, id) = (self.system.app.clone(), scope.clone(), id.to_owned());
         let chunk = ChunkId::new(app.ports.now(), app.ports.bytes());
-        self.runtime.spawn(async move { app.claims.claim(&scope, &id, chunk, None).await }).await??;
+        self.runtime.spawn(async move { app.stores.claims.claim(&scope, &id, chunk, None).await }).await??;
         Ok(())
     }
 
     async fn key(&self, tenant: &TenantId, scopes: Permissions) -> Result<String> {
         let (app, name) = (self.system.app.clone(), "test".to_owned());
         let grant = Grant { kind: CredentialKind::Key, tenant: tenant.clone(), name, scopes, ends_at: None };
-        let issued = self.runtime.spawn(async move { app.credentials.issue(grant, &app.ports).await }).await??;
+        let issued = self.runtime.spawn(async move { app.stores.credentials.issue(grant, &app.ports).await }).await??;
         Ok(issued.1.to_string())
     }
 }
 
 /// A system over a folder that outlives it.
 pub(crate) async fn start(folder: &Path, settings: &[(&str, &str)]) -> Result<System> {
+    start_with(folder, settings, identity).await
+}
+
+async fn start_with(
+    folder: &Path,
+    settings: &[(&str, &str)],
+    destinations: fn(Destinations) -> Destinations,
+) -> Result<System> {
     let settings: Vec<(&str, &str)> = settings.iter().chain(&SETTINGS).copied().collect();
     let settings = local_settings(&settings)?;
-    Ok(System::start(Options { listen: ([127, 0, 0, 1], 0).into(), data: folder.to_owned(), settings }).await?)
+    Ok(System::start(Options { listen: ([127, 0, 0, 1], 0).into(), data: folder.to_owned(), settings, destinations })
+        .await?)
 }
 
 impl Tenant {
@@ -153,7 +171,7 @@ impl Tenant {
     pub(crate) async fn log(&self, id: &str) -> Result<Vec<(String, String)>> {
         let log = self.api.get(&format!("/v1/integrations/{id}/log")).await?.json(200)?;
         let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();
-        let entries = log["log"].as_array().context("a list")?;
+        let entries = log["entries"].as_array().context("a list")?;
         Ok(entries.iter().map(|entry| (text(entry, "action"), text(entry, "reason"))).collect())
     }
 

@@ -6,8 +6,8 @@ use crate::http::problem::{ErrorBody, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use sluice::app::App;
 use sluice::domain::credentials::CredentialKind;
+use sluice::engine::credentials::Issuer;
 
 use super::ClientCredentialWithSecret;
 use crate::credentials::{NewCredential, issue, secret_answer};
@@ -27,10 +27,10 @@ use crate::credentials::{NewCredential, issue, secret_answer};
 )]
 pub(crate) async fn create(
     Needs { caller, .. }: Needs<Admin>,
-    State(app): State<App>,
+    State(issuer): State<Issuer>,
     JsonBody(request): JsonBody<NewCredential>,
 ) -> Result<Response, Problem> {
-    let (made, client_secret) = issue(&app, &caller, CredentialKind::Client, request).await?;
+    let (made, client_secret) = issue(&issuer, &caller, CredentialKind::Client, request).await?;
     let client = made.into();
     Ok(secret_answer(
         StatusCode::CREATED,

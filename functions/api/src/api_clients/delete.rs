@@ -5,8 +5,8 @@ use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
-use sluice::app::App;
 use sluice::domain::credentials::CredentialKind;
+use sluice::engine::credentials::Issuer;
 
 use crate::credentials;
 
@@ -24,8 +24,8 @@ use crate::credentials;
 )]
 pub(crate) async fn delete(
     Needs { caller, .. }: Needs<Admin>,
-    State(app): State<App>,
+    State(issuer): State<Issuer>,
     PathParams(id): PathParams<String>,
 ) -> Result<StatusCode, Problem> {
-    credentials::delete(&app, &caller, CredentialKind::Client, &id).await
+    credentials::delete(&issuer, &caller, CredentialKind::Client, &id).await
 }

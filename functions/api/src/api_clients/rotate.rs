@@ -7,8 +7,8 @@ use crate::http::query::PathParams;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use sluice::app::App;
 use sluice::domain::credentials::CredentialKind;
+use sluice::engine::credentials::Issuer;
 
 use super::ClientCredentialWithSecret;
 use crate::credentials::{Rotation, find, rotate as renew, secret_answer};
@@ -31,15 +31,13 @@ use crate::credentials::{Rotation, find, rotate as renew, secret_answer};
 )]
 pub(crate) async fn rotate(
     Needs { caller, .. }: Needs<Admin>,
-    State(app): State<App>,
+    State(issuer): State<Issuer>,
     PathParams(id): PathParams<String>,
     OptionalBody(rotation): OptionalBody<Rotation>,
 ) -> Result<Response, Problem> {
-    let old = find(&app, &caller, CredentialKind::Client, &id).await?;
-    let (renewed, client_secret, until) = renew(&app, &caller, old, &rotation).await?;
-    let client = renewed.into();
-    Ok(secret_answer(
-        StatusCode::OK,
-        ClientCredentialWithSecret { client, client_secret, previous_valid_until: Some(until) },
-    ))
+    let old = find(&issuer, &caller, CredentialKind::Client, &id).await?;
+    let rotated = renew(&issuer, &caller, old, &rotation).await?;
+    let (client, client_secret) = (rotated.credential.into(), rotated.secret.to_string());
+    let answer = ClientCredentialWithSecret { client, client_secret, previous_valid_until: Some(rotated.old_ends_at) };
+    Ok(secret_answer(StatusCode::OK, answer))
 }

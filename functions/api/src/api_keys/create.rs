@@ -6,8 +6,8 @@ use crate::http::problem::{ErrorBody, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use sluice::app::App;
 use sluice::domain::credentials::CredentialKind;
+use sluice::engine::credentials::Issuer;
 
 use super::ApiKeyWithSecret;
 use crate::credentials::{NewCredential, issue, secret_answer};
@@ -27,10 +27,10 @@ use crate::credentials::{NewCredential, issue, secret_answer};
 )]
 pub(crate) async fn create(
     Needs { caller, .. }: Needs<Admin>,
-    State(app): State<App>,
+    State(issuer): State<Issuer>,
     JsonBody(request): JsonBody<NewCredential>,
 ) -> Result<Response, Problem> {
-    let (made, key) = issue(&app, &caller, CredentialKind::Key, request).await?;
+    let (made, key) = issue(&issuer, &caller, CredentialKind::Key, request).await?;
     let info = made.into();
     Ok(secret_answer(StatusCode::CREATED, ApiKeyWithSecret { info, key, previous_valid_until: None }))
 }

@@ -6,8 +6,8 @@ use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
-use sluice::app::App;
 use sluice::domain::credentials::CredentialKind;
+use sluice::engine::credentials::Issuer;
 
 use super::ApiKey;
 use crate::credentials::find;
@@ -27,13 +27,10 @@ use crate::credentials::find;
 )]
 pub(crate) async fn revoke(
     Needs { caller, .. }: Needs<Admin>,
-    State(app): State<App>,
+    State(issuer): State<Issuer>,
     PathParams(id): PathParams<String>,
     EmptyBody: EmptyBody,
 ) -> Result<Json<ApiKey>, Problem> {
-    let mut key = find(&app, &caller, CredentialKind::Key, &id).await?;
-    if key.revoke(app.ports.now()) {
-        app.credentials.update(&mut key).await?;
-    }
-    Ok(Json(key.into()))
+    let key = find(&issuer, &caller, CredentialKind::Key, &id).await?;
+    Ok(Json(issuer.revoke(key).await?.into()))
 }

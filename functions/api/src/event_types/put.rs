@@ -65,7 +65,8 @@ pub(crate) async fn put(
     }
     let now = ports.now();
     let description = request.description;
-    let mut event_type = event_type::EventType { name, description, schema, created_at: now, updated_at: now };
+    let mut event_type =
+        event_type::EventType { name, description, schema, created_at: now, updated_at: now, revision: 0 };
     let status = match types.put(&caller.scope, &mut event_type).await? {
         Placed::Created => StatusCode::CREATED,
         Placed::Replaced => StatusCode::OK,

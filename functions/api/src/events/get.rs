@@ -5,9 +5,7 @@ use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
-use sluice::engine::deliver::find_event;
-use sluice::store::claims::Claims;
-use sluice::store::log::EventLog;
+use sluice::engine::finder::EventFinder;
 
 use super::EventView;
 
@@ -23,10 +21,9 @@ use super::EventView;
 )]
 pub(crate) async fn get(
     Needs { caller, .. }: Needs<EventsRead>,
-    State(log): State<EventLog>,
-    State(claims): State<Claims>,
+    State(finder): State<EventFinder>,
     PathParams(id): PathParams<String>,
 ) -> Result<Json<EventView>, Problem> {
-    let event = find_event(&log, &claims, &caller.scope, &id).await?;
+    let event = finder.find(&caller.scope, &id).await?;
     event.map(|event| Json(event.into())).ok_or_else(Problem::not_found)
 }

@@ -143,8 +143,8 @@ pub(crate) async fn publish(
     drop(reading);
     let (events, places) = parse(&bytes)?;
     drop(bytes);
-    let catalogue = types.catalogue(&caller.scope).await?;
-    let (events, faults) = conform::check(catalogue, events).await?;
+    let schemas = types.schemas(&caller.scope).await?;
+    let (events, faults) = conform::check(schemas, events).await?;
     if !faults.is_empty() {
         let seen = |(event, Fault { pointer, message })| {
             FieldError::new(format!("{}/payload{pointer}", places.of(event)), message)

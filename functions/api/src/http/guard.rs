@@ -2,7 +2,7 @@
 //!
 //! An endpoint gets all of it by asking for credentials: the router puts this layer there.
 
-use axum::extract::{FromRef as _, FromRequestParts as _, RawPathParams, Request, State};
+use axum::extract::{FromRequestParts as _, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::Method;
@@ -12,7 +12,6 @@ use super::auth::Caller;
 use super::idempotency::{self, Once};
 use super::problem::Problem;
 use crate::state::Api;
-use sluice::app::App;
 use sluice::ports::Ports;
 use sluice::store::audit::AuditLog;
 
@@ -52,12 +51,12 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     };
     let key = if parts.method == Method::POST { idempotency::key(&parts.headers)? } else { None };
     let request = Request::from_parts(parts, body);
-    let app = App::from_ref(&guard.api);
-    let (log, ports) = (app.audit.clone(), app.ports.clone());
+    let app = guard.api.app();
+    let (log, ports) = (app.stores.audit.clone(), app.ports.clone());
     let carry_out = move |request| carry_out(request, next, deed, (log, ports));
     match key {
         None => Ok(carry_out(request).await),
-        Some(key) => Once::new(&app, caller, &key).run(request, carry_out).await,
+        Some(key) => Once::new(app, caller, &key).run(request, carry_out).await,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `Idempotency-Key`: a repeated POST gets the first answer again, and does nothing a second time.
 //!
 //! Only an answer that did something (2xx) is remembered. Any other changed nothing: the key is free again, and a
-//! mistake can be put right under the same key. A request that died on its way holds its key for [`HELD`](sluice::store::answers::HELD), no longer.
+//! mistake can be put right under the same key. A request that died on its way holds its key for [`HELD`](sluice::store::idempotency::HELD), no longer.
 //!
 //! The body is never held for this: its digest is taken as the endpoint reads it, and again as a repetition arrives.
 
@@ -30,7 +30,7 @@ use sluice::domain::sealed::Sealed;
 use sluice::ports::Ports;
 use sluice::secrets::Keyring;
 use sluice::store::StoreError;
-use sluice::store::answers::{Answers, BodyPrint, Claim, Fingerprint, Holder, Kept};
+use sluice::store::idempotency::{BodyPrint, Entry, Fingerprint, IdempotencyRecords, KeptResponse, Reservation};
 
 /// The request's header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -66,7 +66,7 @@ struct Answer {
 
 /// One key of one caller.
 pub struct Once {
-    answers: Answers,
+    answers: IdempotencyRecords,
     keys: Keyring,
     ports: Ports,
     scope: Scope,
@@ -80,7 +80,7 @@ impl Once {
     pub fn new(app: &App, caller: Caller, key: &str) -> Self {
         let Caller { scope, actor, permissions, .. } = caller;
         let key = digest(&[actor.as_bytes(), permissions.to_string().as_bytes(), key.as_bytes()]);
-        Self { answers: app.answers.clone(), keys: app.keys.clone(), ports: app.ports.clone(), scope, key }
+        Self { answers: app.stores.answers.clone(), keys: app.keys.clone(), ports: app.ports.clone(), scope, key }
     }
 
     /// Carries the request out if it is the first with its key, else gives the first answer again.
@@ -92,11 +92,11 @@ impl Once {
         F: Future<Output = Response> + Send + 'static,
     {
         let fingerprint = fingerprint(&request);
-        match self.answers.claim(&self.scope, &self.key, fingerprint, self.ports.now()).await? {
-            Claim::Reused => Err(reused()),
-            Claim::Running => Err(running()),
-            Claim::Answered(kept) => self.repeat(kept, request).await,
-            Claim::Granted(holder) => {
+        match self.answers.reserve(&self.scope, &self.key, fingerprint, self.ports.now()).await? {
+            Entry::Reused => Err(reused()),
+            Entry::Running => Err(running()),
+            Entry::Answered(kept) => self.repeat(kept, request).await,
+            Entry::Reserved(holder) => {
                 let print = SharedPrint::default();
                 let watched = Arc::clone(&print);
                 let request = request.map(|body| Body::new(Watched { body, meter: Meter::default(), print: watched }));
@@ -109,7 +109,7 @@ impl Once {
     }
 
     /// Keeps the first answer, or frees the key.
-    async fn settle(&self, holder: Holder, response: Response, print: &SharedPrint) -> Response {
+    async fn settle(&self, holder: Reservation, response: Response, print: &SharedPrint) -> Response {
         let (settled, response) = if response.status().is_success() {
             self.keep(holder, response, print).await
         } else {
@@ -125,7 +125,7 @@ impl Once {
 
     async fn keep(
         &self,
-        holder: Holder,
+        holder: Reservation,
         response: Response,
         print: &SharedPrint,
     ) -> (Result<(), StoreError>, Response) {
@@ -148,7 +148,7 @@ impl Once {
         };
         let body = print.lock().unwrap_or_else(PoisonError::into_inner).take();
         let kept = match self.seal(&answer) {
-            Ok(answer) => Ok(Kept { body, answer: Some(answer) }),
+            Ok(answer) => Ok(KeptResponse { body, answer: Some(answer) }),
             Err(error) => Err(StoreError::Malformed(error)),
         };
         let settled = match kept {
@@ -171,7 +171,7 @@ impl Once {
     }
 
     /// The first answer, if this is the same request.
-    async fn repeat(&self, kept: Kept, request: Request) -> Result<Response, Problem> {
+    async fn repeat(&self, kept: KeptResponse, request: Request) -> Result<Response, Problem> {
         if let Some(first) = kept.body
             && !same_body(&first, request.into_body()).await?
         {

@@ -9,4 +9,3 @@ pub mod layers;
 pub mod limits;
 pub mod problem;
 pub mod query;
-pub mod targets;

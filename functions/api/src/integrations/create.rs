@@ -7,17 +7,21 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
-use sluice::app::App;
+use sluice::domain::destination::Destination;
+use sluice::domain::face::Face;
+use sluice::domain::face::integration::{
+    self, IntegrationType, MAX_INTEGRATIONS, Ordering, check_dates, is_integration_id,
+};
 use sluice::domain::filter::FilterConditions;
-use sluice::domain::integration::{IntegrationFace, IntegrationType, check_dates, is_integration_id};
-use sluice::domain::ordering::Ordering;
-use sluice::domain::route::{Destination, RetryKind, Route, RouteKind, RouteStatus};
-use sluice::domain::scope::Scope;
+use sluice::domain::route::{Draft, RetryKind, Way};
 use sluice::domain::time::Millis;
-use sluice::engine::lifecycle::{self, LifeError};
+use sluice::engine::lifecycle::{Lifecycle, LifecycleError};
+use sluice::outbound::Destinations;
+use sluice::ports::Ports;
 use sluice::store::routes::CreateError;
 
 use super::parameters::{CallbackParameters, S3Parameters};
+use super::target::{Target, Written};
 use super::{Integration, filter_faults};
 
 /// An integration to register: exactly one of the two kinds of parameters.
@@ -70,20 +74,24 @@ pub(crate) struct CreateIntegration {
 )]
 pub(crate) async fn create(
     Needs { caller, .. }: Needs<IntegrationsWrite>,
-    State(app): State<App>,
+    State(lifecycle): State<Lifecycle>,
+    State(destinations): State<Destinations>,
+    State(ports): State<Ports>,
     JsonBody(request): JsonBody<CreateIntegration>,
 ) -> Result<Json<Integration>, Problem> {
-    let mut faults = request.faults(app.ports.now());
+    let mut faults = request.faults(ports.now());
     faults.extend(filter_faults(request.filter_conditions.as_ref()).await?);
-    if !faults.is_empty() {
-        return Err(Problem::invalid(faults));
-    }
-    let starts_at = request.starts_at;
-    let (route, made) = request.route(&app, &caller.scope).await?;
-    let route = lifecycle::create(&app, &caller.scope, route, starts_at).await.map_err(problem)?;
-    let mut integration = Integration::from(route);
-    if let (Some(view), Some(secret)) = (&mut integration.callback_parameters, made) {
-        view.signing_secret = secret; // The only time it is shown.
+    let Some((target, written)) = request.target()? else { return Err(Problem::invalid(faults)) };
+    let (destination, generated) = match destinations.accept(&caller.scope, target.kind(), written.into(), None).await {
+        Ok(accepted) if faults.is_empty() => accepted,
+        Ok(_) => return Err(Problem::invalid(faults)),
+        Err(refusal) => return Err(target.faults(refusal)?.problem(faults)),
+    };
+    let draft = request.draft(target.way(), destination);
+    let route = lifecycle.create(&caller.scope, draft).await.map_err(problem)?;
+    let mut integration = Integration::of(&destinations, route)?;
+    if let (Some(view), Some(secret)) = (&mut integration.callback_parameters, generated.get("signing_secret")) {
+        view.signing_secret = secret.as_str().unwrap_or_default().to_owned(); // The only time it is shown.
     }
     Ok(Json(integration))
 }
@@ -97,8 +105,6 @@ impl CreateIntegration {
         if self.callback_parameters.is_some() == self.s3_parameters.is_some() {
             faults.push(FieldError::new("", "exactly one of callback_parameters and s3_parameters is needed"));
         }
-        faults.extend(self.callback_parameters.iter().flat_map(CallbackParameters::faults));
-        faults.extend(self.s3_parameters.iter().flat_map(S3Parameters::faults));
         if self.s3_parameters.is_some() && !self.ordering.is_none() {
             faults.push(FieldError::new("/ordering", "is for webhooks: files are in the order of the log as they are"));
         }
@@ -108,58 +114,40 @@ impl CreateIntegration {
         faults
     }
 
-    /// The route to make, and the signing secret where one was made for it.
-    async fn route(self, app: &App, scope: &Scope) -> Result<(Route, Option<String>), Problem> {
-        let (destination, made) = match (self.callback_parameters, self.s3_parameters) {
-            (Some(callback), _) => {
-                let (target, made) = callback.target(app, scope).await?;
-                (Destination::Webhook(target), made)
-            }
-            (None, Some(s3)) => (Destination::S3(s3.target(app, scope).await?), None),
-            (None, None) => return Err(Problem::field("", "one of callback_parameters and s3_parameters is needed")),
-        };
-        let now = app.ports.now();
-        let route = Route {
-            uid: app.ports.unique("rt"),
-            kind: RouteKind::Integration,
+    /// Where its events go, in the destination's names; `None` if it says both or neither.
+    fn target(&self) -> Result<Option<Written>, Problem> {
+        Ok(match (&self.callback_parameters, &self.s3_parameters) {
+            (Some(callback), None) => Some((Target::Callback, Target::Callback.written(callback)?)),
+            (None, Some(s3)) => Some((Target::S3, Target::S3.written(s3)?)),
+            _ => None,
+        })
+    }
+
+    fn draft(self, way: Way, destination: Destination) -> Draft {
+        Draft {
+            face: Face::Integration(integration::Integration { integration_type: self.integration_type }),
             id: self.id,
             filter: self.filter_conditions.unwrap_or_default(),
             destination,
+            way: if self.ordering.is_none() { way } else { Way::Ordered },
             retry: RetryKind::Stream,
-            ordering: self.ordering,
-            status: RouteStatus::Running,
-            origin: now,
-            gaps: Vec::new(),
-            live_from: now,
-            live_until: None,
-            finished: false,
-            suspended_at: None,
-            backlog: Vec::new(),
-            stretches: 0,
-            integration: IntegrationFace {
-                integration_type: self.integration_type,
-                starts_at: self.starts_at.unwrap_or(now),
-                ends_at: self.ends_at,
-            },
-            created_at: now,
-            updated_at: now,
-            revision: 1,
-        };
-        Ok((route, made))
+            starts_at: self.starts_at,
+            ends_at: self.ends_at,
+        }
     }
 }
 
-fn problem(error: LifeError) -> Problem {
+fn problem(error: LifecycleError) -> Problem {
     match error {
-        LifeError::Create(CreateError::Exists) => {
+        LifecycleError::Create(CreateError::Exists) => {
             let message = "There is an integration of this id already.";
             Problem::new(StatusCode::CONFLICT, "integration_already_exists", message)
         }
-        LifeError::Create(CreateError::LimitReached) => Problem::bad_request(
-            "integration_limit_exceeded",
-            "There are 25 integrations already, the most there can be.",
-        ),
-        LifeError::Create(CreateError::Store(error)) => error.into(),
-        LifeError::Engine(error) => error.into(),
+        LifecycleError::Create(CreateError::LimitReached) => {
+            let message = format!("There are {MAX_INTEGRATIONS} integrations already, the most there can be.");
+            Problem::bad_request("integration_limit_exceeded", message)
+        }
+        LifecycleError::Create(CreateError::Store(error)) => error.into(),
+        LifecycleError::Engine(error) => error.into(),
     }
 }

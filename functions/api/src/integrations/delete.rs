@@ -5,9 +5,9 @@ use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
-use sluice::app::App;
-use sluice::domain::route::RouteKind;
-use sluice::engine::lifecycle;
+use sluice::engine::lifecycle::Lifecycle;
+
+use super::key;
 
 /// Delete an integration
 ///
@@ -23,9 +23,9 @@ use sluice::engine::lifecycle;
 )]
 pub(crate) async fn delete(
     Needs { caller, .. }: Needs<IntegrationsWrite>,
-    State(app): State<App>,
+    State(lifecycle): State<Lifecycle>,
     PathParams(id): PathParams<String>,
 ) -> Result<StatusCode, Problem> {
-    let deleted = lifecycle::delete(&app, &caller.scope, RouteKind::Integration, &id).await?;
+    let deleted = lifecycle.delete(&caller.scope, &key(&id)).await?;
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
 }

@@ -5,6 +5,7 @@ use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
+use sluice::outbound::Destinations;
 use sluice::store::routes::Routes;
 
 use super::{Integration, find};
@@ -22,7 +23,8 @@ use super::{Integration, find};
 pub(crate) async fn get(
     Needs { caller, .. }: Needs<IntegrationsRead>,
     State(routes): State<Routes>,
+    State(destinations): State<Destinations>,
     PathParams(id): PathParams<String>,
 ) -> Result<Json<Integration>, Problem> {
-    Ok(Json(find(&routes, &caller.scope, &id).await?.into()))
+    Integration::of(&destinations, find(&routes, &caller.scope, &id).await?).map(Json)
 }

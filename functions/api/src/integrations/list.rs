@@ -5,7 +5,8 @@ use crate::http::problem::Problem;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use sluice::domain::route::RouteKind;
+use sluice::domain::face::FaceKind;
+use sluice::outbound::Destinations;
 use sluice::store::routes::Routes;
 
 use super::Integration;
@@ -25,8 +26,10 @@ pub(crate) struct IntegrationList {
 pub(crate) async fn list(
     Needs { caller, .. }: Needs<IntegrationsRead>,
     State(routes): State<Routes>,
+    State(destinations): State<Destinations>,
 ) -> Result<Json<IntegrationList>, Problem> {
     let routes = routes.list(&caller.scope).await?;
-    let integrations = routes.into_iter().filter(|route| route.kind == RouteKind::Integration);
-    Ok(Json(IntegrationList { integrations: integrations.map(Integration::from).collect() }))
+    let integrations = routes.into_iter().filter(|route| route.face.kind() == FaceKind::Integration);
+    let integrations = integrations.map(|route| Integration::of(&destinations, route)).collect::<Result<_, _>>()?;
+    Ok(Json(IntegrationList { integrations }))
 }

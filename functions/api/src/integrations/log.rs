@@ -6,7 +6,8 @@ use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use sluice::store::journal::{Journal, LogEntry};
+use sluice::domain::time::Millis;
+use sluice::store::journal::{Entry, Journal};
 use sluice::store::routes::Routes;
 
 use super::find;
@@ -15,7 +16,20 @@ use super::find;
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct IntegrationLog {
     /// Newest first.
-    log: Vec<LogEntry>,
+    entries: Vec<LogEntry>,
+}
+
+/// One entry.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct LogEntry {
+    /// What happened.
+    #[schema(example = "integration_started")]
+    action: &'static str,
+    /// Why, in a sentence.
+    #[schema(example = "Started via API.")]
+    reason: String,
+    /// When.
+    created_at: Millis,
 }
 
 /// Get an integration's log
@@ -35,5 +49,10 @@ pub(crate) async fn log(
     PathParams(id): PathParams<String>,
 ) -> Result<Json<IntegrationLog>, Problem> {
     let route = find(&routes, &caller.scope, &id).await?;
-    Ok(Json(IntegrationLog { log: journal.entries(&caller.scope, &route.uid).await? }))
+    let entry = |Entry { activity, created_at }| {
+        let (action, reason) = route.face.describe(&activity);
+        LogEntry { action, reason, created_at }
+    };
+    let entries = journal.entries(&caller.scope, &route.uid).await?;
+    Ok(Json(IntegrationLog { entries: entries.into_iter().map(entry).collect() }))
 }

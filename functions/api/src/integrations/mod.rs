@@ -6,24 +6,26 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod parameters;
-pub(crate) mod patch;
 pub(crate) mod recover;
 pub(crate) mod start;
 pub(crate) mod stop;
+pub(crate) mod target;
 pub(crate) mod update;
 
 use crate::http::problem::{FieldError, Problem};
 use serde::Serialize;
 use sluice::deep;
+use sluice::domain::face::integration::{IntegrationType, Ordering};
+use sluice::domain::face::{Face, FaceKind};
 use sluice::domain::filter::FilterConditions;
-use sluice::domain::integration::IntegrationType;
-use sluice::domain::ordering::Ordering;
-use sluice::domain::route::{Destination, Route, RouteKind, RouteStatus};
+use sluice::domain::route::{Route, RouteKey, RouteStatus, Way};
 use sluice::domain::scope::Scope;
 use sluice::domain::time::Millis;
+use sluice::outbound::Destinations;
 use sluice::store::routes::Routes;
 
 use parameters::{CallbackView, S3View};
+use target::Target;
 
 /// An integration.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -55,25 +57,31 @@ pub(crate) struct Integration {
     updated_at: Millis,
 }
 
-impl From<Route> for Integration {
-    fn from(route: Route) -> Self {
-        let (callback_parameters, s3_parameters) = match &route.destination {
-            Destination::Webhook(target) => (Some(CallbackView::from(target)), None),
-            Destination::S3(target) => (None, Some(S3View::from(target))),
+impl Integration {
+    /// A route as its user sees it.
+    pub(crate) fn of(destinations: &Destinations, route: Route) -> Result<Self, Problem> {
+        let Face::Integration(integration) = &route.face;
+        let (integration_type, status) = (integration.integration_type, route.status());
+        let target = Target::of(&route.destination.kind);
+        let show = || destinations.show(&route.destination).map_err(|error| Problem::internal(&error));
+        let (callback_parameters, s3_parameters) = match target {
+            Some(target @ Target::Callback) => (Some(target.view(show()?)?), None),
+            Some(target @ Target::S3) => (None, Some(target.view(show()?)?)),
+            None => (None, None),
         };
-        Self {
+        Ok(Self {
             id: route.id,
-            status: route.status,
-            integration_type: route.integration.integration_type,
+            status,
+            integration_type,
             callback_parameters,
             s3_parameters,
-            starts_at: route.integration.starts_at,
-            ends_at: route.integration.ends_at,
+            starts_at: route.window.starts_at,
+            ends_at: route.window.ends_at,
             filter_conditions: route.filter,
-            ordering: route.ordering,
+            ordering: if route.way == Way::Ordered { Ordering::Key } else { Ordering::None },
             created_at: route.created_at,
             updated_at: route.updated_at,
-        }
+        })
     }
 }
 
@@ -87,5 +95,10 @@ pub(crate) async fn filter_faults(filter: Option<&FilterConditions>) -> Result<V
 
 /// The route behind an integration's id.
 pub(crate) async fn find(routes: &Routes, scope: &Scope, id: &str) -> Result<Route, Problem> {
-    routes.get(scope, RouteKind::Integration, id).await?.ok_or_else(Problem::not_found)
+    routes.get(scope, &key(id)).await?.ok_or_else(Problem::not_found)
+}
+
+/// Which route an integration's id means.
+pub(crate) fn key(id: &str) -> RouteKey {
+    RouteKey::new(FaceKind::Integration, id)
 }

@@ -10,10 +10,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
-use sluice::app::App;
-use sluice::domain::route::RouteKind;
+use sluice::domain::route::Way;
 use sluice::domain::time::Millis;
-use sluice::engine::lifecycle;
+use sluice::engine::lifecycle::Lifecycle;
+use sluice::outbound::Destinations;
+use sluice::ports::Ports;
 use sluice::store::routes::Routes;
 
 use super::{Integration, find};
@@ -50,12 +51,14 @@ pub(crate) struct RecoverRequest {
 )]
 pub(crate) async fn recover(
     Needs { caller, .. }: Needs<IntegrationsWrite>,
-    State(app): State<App>,
     State(routes): State<Routes>,
+    State(lifecycle): State<Lifecycle>,
+    State(destinations): State<Destinations>,
+    State(ports): State<Ports>,
     PathParams(id): PathParams<String>,
     JsonBody(request): JsonBody<RecoverRequest>,
 ) -> Result<Response, Problem> {
-    let (from, now) = (request.from, app.ports.now());
+    let (from, now) = (request.from, ports.now());
     let to = request.to.unwrap_or(now);
     if from >= to {
         return Err(Problem::field("/to", "must be after from"));
@@ -64,21 +67,25 @@ pub(crate) async fn recover(
         return Err(Problem::field("/to", "cannot be in the future"));
     }
     let route = find(&routes, &caller.scope, &id).await?;
-    if route.webhook().is_none() {
-        return Err(Problem::bad_request("not_a_webhook", "Files stay in the bucket: only webhooks are sent again."));
+    match route.way {
+        Way::Live => {}
+        Way::Export => {
+            let message = "Files stay in the bucket: only webhooks are sent again.";
+            return Err(Problem::bad_request("not_a_webhook", message));
+        }
+        Way::Ordered => {
+            let message = "An integration that keeps an order cannot be sent a window again: it would be out of order.";
+            return Err(Problem::bad_request("integration_ordered", message));
+        }
     }
-    if !route.ordering.is_none() {
-        let message = "An integration that keeps an order cannot be sent a window again: it would be out of order.";
-        return Err(Problem::bad_request("integration_ordered", message));
-    }
-    if route.backlog.len() >= MAX_WAITING {
+    if route.state.backlog().len() >= MAX_WAITING {
         return Err(Problem::bad_request(
             "too_many_recoveries",
             "Let the recoveries that wait come to their end first.",
         ));
     }
-    let route = lifecycle::recover(&app, &caller.scope, RouteKind::Integration, &id, (from, to)).await?;
+    let route = lifecycle.replay(&caller.scope, &route.key(), (from, to)).await?;
     let route = route.ok_or_else(Problem::not_found)?;
     let window = [("from", from.to_string().into()), ("to", to.to_string().into())];
-    Ok(audit::with((StatusCode::ACCEPTED, Json(Integration::from(route))), window).into_response())
+    Ok(audit::with((StatusCode::ACCEPTED, Json(Integration::of(&destinations, route)?)), window).into_response())
 }

@@ -6,11 +6,10 @@ use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
-use sluice::app::App;
-use sluice::domain::route::RouteKind;
-use sluice::engine::lifecycle;
+use sluice::engine::lifecycle::Lifecycle;
+use sluice::outbound::Destinations;
 
-use super::Integration;
+use super::{Integration, key};
 
 /// Stop an integration
 ///
@@ -26,10 +25,12 @@ use super::Integration;
 )]
 pub(crate) async fn stop(
     Needs { caller, .. }: Needs<IntegrationsWrite>,
-    State(app): State<App>,
+    State(lifecycle): State<Lifecycle>,
+    State(destinations): State<Destinations>,
     PathParams(id): PathParams<String>,
     EmptyBody: EmptyBody,
 ) -> Result<Json<Integration>, Problem> {
-    let route = lifecycle::stop(&app, &caller.scope, RouteKind::Integration, &id).await?;
-    route.map(|route| Json(route.into())).ok_or_else(Problem::not_found)
+    let route = lifecycle.stop(&caller.scope, &key(&id)).await?;
+    let route = route.ok_or_else(Problem::not_found)?;
+    Integration::of(&destinations, route).map(Json)
 }

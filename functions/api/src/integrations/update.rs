@@ -7,14 +7,17 @@ use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use sluice::app::App;
+use sluice::domain::face::Face;
+use sluice::domain::face::integration::IntegrationType;
 use sluice::domain::filter::FilterConditions;
-use sluice::domain::integration::{IntegrationType, LogAction};
-use sluice::domain::route::{Destination, Route, RouteStatus};
+use sluice::domain::route::{Route, RouteStatus};
 use sluice::domain::scope::Scope;
+use sluice::engine::lifecycle::Lifecycle;
+use sluice::outbound::Destinations;
 use sluice::store::routes::Routes;
 
-use super::patch::{CallbackPatch, S3Patch};
+use super::parameters::{CallbackPatch, S3Patch};
+use super::target::{Target, TargetFaults, Written};
 use super::{Integration, filter_faults, find};
 
 /// What to change; what is missing stays.
@@ -48,45 +51,66 @@ pub(crate) struct UpdateIntegration {
 )]
 pub(crate) async fn update(
     Needs { caller, .. }: Needs<IntegrationsWrite>,
-    State(app): State<App>,
     State(routes): State<Routes>,
+    State(lifecycle): State<Lifecycle>,
+    State(destinations): State<Destinations>,
     PathParams(id): PathParams<String>,
     JsonBody(request): JsonBody<UpdateIntegration>,
 ) -> Result<Json<Integration>, Problem> {
     let mut route = find(&routes, &caller.scope, &id).await?;
     may_change(&route)?;
-    request.apply(&app, &caller.scope, &mut route).await?;
-    let now = app.ports.now();
-    route.updated_at = now;
-    routes.update(&caller.scope, &mut route).await?;
-    app.journal.note(&caller.scope, &route.uid, LogAction::IntegrationUpdated, "Changed by request.", now).await?;
-    Ok(Json(route.into()))
+    request.apply(&destinations, &caller.scope, &mut route).await?;
+    let route = lifecycle.update(&caller.scope, route).await?;
+    Integration::of(&destinations, route).map(Json)
 }
 
 fn may_change(route: &Route) -> Result<(), Problem> {
-    if route.integration.integration_type == IntegrationType::Temporary {
+    let Face::Integration(integration) = &route.face;
+    if integration.integration_type == IntegrationType::Temporary {
         return Err(Problem::bad_request("integration_temporary", "A temporary integration cannot be changed."));
     }
-    if route.status != RouteStatus::Stopped {
+    if route.status() != RouteStatus::Stopped {
         return Err(Problem::bad_request("integration_not_stopped", "Stop the integration before you change it."));
     }
     Ok(())
 }
 
 impl UpdateIntegration {
-    async fn apply(self, app: &App, scope: &Scope, route: &mut Route) -> Result<(), Problem> {
-        let mut faults = Vec::new();
+    async fn apply(self, destinations: &Destinations, scope: &Scope, route: &mut Route) -> Result<(), Problem> {
+        let own = Target::of(&route.destination.kind);
+        let (changes, mut fields) = (self.changes(own)?, self.foreign(own));
         if let Some(filter) = self.filter_conditions {
-            faults.extend(filter_faults(Some(&filter)).await?);
+            fields.extend(filter_faults(Some(&filter)).await?);
             route.filter = filter;
         }
-        match (&mut route.destination, self.callback_parameters, self.s3_parameters) {
-            (Destination::Webhook(target), Some(patch), None) => faults.extend(patch.apply(app, scope, target).await?),
-            (Destination::S3(target), None, Some(patch)) => faults.extend(patch.apply(app, scope, target).await?),
-            (_, None, None) => {}
-            (_, Some(_), _) => faults.push(FieldError::new("/callback_parameters", "this integration writes to S3")),
-            (_, _, Some(_)) => faults.push(FieldError::new("/s3_parameters", "this integration sends webhooks")),
+        let mut faults = TargetFaults::default();
+        if let Some((target, changes)) = changes {
+            match destinations.patch(scope, changes, &route.destination).await {
+                Ok((destination, _)) => route.destination = destination,
+                Err(refusal) => faults = target.faults(refusal)?,
+            }
         }
-        if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
+        if fields.is_empty() && faults.fields.is_empty() { Ok(()) } else { Err(faults.problem(fields)) }
+    }
+
+    /// The changes to the integration's own kind of target, in the destination's names.
+    fn changes(&self, own: Option<Target>) -> Result<Option<Written>, Problem> {
+        Ok(match (own, &self.callback_parameters, &self.s3_parameters) {
+            (Some(target @ Target::Callback), Some(patch), _) => Some((target, target.written(patch)?)),
+            (Some(target @ Target::S3), _, Some(patch)) => Some((target, target.written(patch)?)),
+            _ => None,
+        })
+    }
+
+    /// What is wrong with changes to another kind of target.
+    fn foreign(&self, own: Option<Target>) -> Vec<FieldError> {
+        let mut faults = Vec::new();
+        if self.callback_parameters.is_some() && own != Some(Target::Callback) {
+            faults.push(FieldError::new("/callback_parameters", "this integration writes to S3"));
+        }
+        if self.s3_parameters.is_some() && own != Some(Target::S3) {
+            faults.push(FieldError::new("/s3_parameters", "this integration sends webhooks"));
+        }
+        faults
     }
 }

@@ -5,8 +5,8 @@ use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
-use sluice::store::letters::{Fate, Letters};
 use sluice::store::routes::Routes;
+use sluice::store::undelivered::{UndeliveredEvents, UndeliveredKind};
 
 use super::{Place, find};
 
@@ -24,10 +24,10 @@ use super::{Place, find};
 pub(crate) async fn delete(
     Needs { caller, .. }: Needs<IntegrationsWrite>,
     State(routes): State<Routes>,
-    State(letters): State<Letters>,
+    State(letters): State<UndeliveredEvents>,
     PathParams(place): PathParams<Place>,
 ) -> Result<StatusCode, Problem> {
     let (_, letter) = find(&routes, &letters, &caller.scope, &place).await?;
-    let deleted = letters.discard(&caller.scope, Fate::Rejected, &letter).await?;
+    let deleted = letters.discard(&caller.scope, UndeliveredKind::Rejected, &letter).await?;
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
 }

@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use serde::Serialize;
 use sluice::domain::time::Millis;
-use sluice::store::letters::Letters;
 use sluice::store::routes::Routes;
+use sluice::store::undelivered::UndeliveredEvents;
 
 use super::{Place, find};
 
@@ -40,7 +40,7 @@ pub(crate) struct EnvelopeView {
 pub(crate) async fn get(
     Needs { caller, .. }: Needs<IntegrationsRead>,
     State(routes): State<Routes>,
-    State(letters): State<Letters>,
+    State(letters): State<UndeliveredEvents>,
     PathParams(place): PathParams<Place>,
 ) -> Result<Response, Problem> {
     let (_, letter) = find(&routes, &letters, &caller.scope, &place).await?;

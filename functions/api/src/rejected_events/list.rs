@@ -7,8 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use sluice::domain::time::Millis;
-use sluice::store::letters::{Fate, Letter, Letters};
 use sluice::store::routes::Routes;
+use sluice::store::undelivered::{UndeliveredEvents, UndeliveredKind, UndeliveredSummary};
 
 use crate::integrations;
 
@@ -27,9 +27,10 @@ pub(crate) struct RejectedEvent {
     reason: String,
 }
 
-impl From<Letter> for RejectedEvent {
-    fn from(letter: Letter) -> Self {
-        Self { id: letter.event.id, name: letter.event.name, created_at: letter.at, reason: letter.error }
+impl From<UndeliveredSummary> for RejectedEvent {
+    fn from(summary: UndeliveredSummary) -> Self {
+        let UndeliveredSummary { event_id: id, name, at: created_at, error: reason, .. } = summary;
+        Self { id, name, created_at, reason }
     }
 }
 
@@ -53,10 +54,10 @@ pub(crate) struct RejectedEventList {
 pub(crate) async fn list(
     Needs { caller, .. }: Needs<IntegrationsRead>,
     State(routes): State<Routes>,
-    State(letters): State<Letters>,
+    State(letters): State<UndeliveredEvents>,
     PathParams(id): PathParams<String>,
 ) -> Result<Json<RejectedEventList>, Problem> {
     let route = integrations::find(&routes, &caller.scope, &id).await?;
-    let letters = letters.newest(&caller.scope, Fate::Rejected, &route.uid).await?;
+    let letters = letters.newest(&caller.scope, UndeliveredKind::Rejected, &route.uid).await?;
     Ok(Json(RejectedEventList { rejected_events: letters.into_iter().map(RejectedEvent::from).collect() }))
 }

@@ -8,8 +8,8 @@ pub(crate) mod retry;
 use crate::http::problem::Problem;
 use sluice::domain::route::Route;
 use sluice::domain::scope::Scope;
-use sluice::store::letters::{Fate, Letter, Letters};
 use sluice::store::routes::Routes;
+use sluice::store::undelivered::{UndeliveredEvent, UndeliveredEvents, UndeliveredKind};
 
 use crate::integrations;
 
@@ -19,11 +19,11 @@ pub(crate) type Place = (String, String);
 /// A rejected event and the route it was for.
 pub(crate) async fn find(
     routes: &Routes,
-    letters: &Letters,
+    letters: &UndeliveredEvents,
     scope: &Scope,
     (id, event_id): &Place,
-) -> Result<(Route, Letter), Problem> {
+) -> Result<(Route, UndeliveredEvent), Problem> {
     let route = integrations::find(routes, scope, id).await?;
-    let letter = letters.of_event(scope, Fate::Rejected, &route.uid, event_id).await?;
+    let letter = letters.of_event(scope, UndeliveredKind::Rejected, &route.uid, event_id).await?;
     letter.map(|letter| (route, letter)).ok_or_else(Problem::not_found)
 }

@@ -6,11 +6,9 @@ use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
-use sluice::app::App;
-use sluice::domain::retry::Answer;
-use sluice::engine::lifecycle::stop_route;
-use sluice::engine::sender::{answer, words};
-use sluice::store::letters::Fate;
+use sluice::engine::send_now::SendNow;
+use sluice::store::routes::Routes;
+use sluice::store::undelivered::{UndeliveredEvents, UndeliveredKind};
 
 use super::{Place, find};
 
@@ -30,23 +28,19 @@ use super::{Place, find};
 )]
 pub(crate) async fn retry(
     Needs { caller, .. }: Needs<IntegrationsWrite>,
-    State(app): State<App>,
+    State(routes): State<Routes>,
+    State(letters): State<UndeliveredEvents>,
+    State(send_now): State<SendNow>,
     PathParams(place): PathParams<Place>,
     EmptyBody: EmptyBody,
 ) -> Result<StatusCode, Problem> {
-    let (route, letter) = find(&app.routes, &app.letters, &caller.scope, &place).await?;
-    let target = route.webhook().ok_or_else(Problem::not_found)?;
-    let prepared = app.sender.prepare(&caller.scope, &route, target)?;
-    let attempt = app.sender.send(&prepared, &caller.scope, &letter.event, false).await?;
-    if answer(&attempt) == Answer::Gone {
-        let reason = "The target answered 410 Gone.";
-        stop_route(&app.routes, &app.journal, &app.ports, &caller.scope, &route, reason).await?;
-    }
-    if answer(&attempt) != Answer::Delivered {
-        let message = format!("The target did not take the event: {}.", words(&attempt));
-        let detail = serde_json::json!({ "status": attempt.status, "error": attempt.error });
+    let (route, letter) = find(&routes, &letters, &caller.scope, &place).await?;
+    let attempt = send_now.send(&caller.scope, &route, &letter.event).await?;
+    if !attempt.is_delivered() {
+        let message = format!("The target did not accept the event: {}.", attempt.reason);
+        let detail = serde_json::json!({ "status": attempt.status, "error": attempt.reason });
         return Err(Problem::new(StatusCode::BAD_GATEWAY, "delivery_failed", message).detail(detail));
     }
-    app.letters.discard(&caller.scope, Fate::Rejected, &letter).await?;
+    letters.discard(&caller.scope, UndeliveredKind::Rejected, &letter).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use sluice::app::App;
 use sluice::domain::scope::TenantId;
 use sluice::domain::tenant::Tenant as Record;
-use sluice::engine::tenancy;
+use sluice::engine::tenancy::Tenancy;
+use sluice::ports::Ports;
 
 use super::{Tenant, quota_fault};
 use crate::credentials::{name_fault, secret_answer};
@@ -60,7 +60,8 @@ pub(crate) struct TenantWithClient {
 )]
 pub(crate) async fn create(
     _: Operator,
-    State(app): State<App>,
+    State(tenancy): State<Tenancy>,
+    State(ports): State<Ports>,
     JsonBody(request): JsonBody<NewTenant>,
 ) -> Result<Response, Problem> {
     let name = request.name.unwrap_or_else(|| request.id.to_string());
@@ -68,9 +69,9 @@ pub(crate) async fn create(
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
-    let new = Record::new(request.id, false, app.ports.now());
+    let new = Record::new(request.id, false, ports.now());
     let tenant = Record { name, events_per_day: request.events_per_day, ..new };
-    let Some((client, secret)) = tenancy::create(&app, &tenant).await? else {
+    let Some((client, secret)) = tenancy.create(&tenant).await? else {
         let message = "There is a tenant of this id, or there was.";
         return Err(Problem::new(StatusCode::CONFLICT, "tenant_already_exists", message));
     };

@@ -7,8 +7,8 @@ use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
-use sluice::app::App;
-use sluice::engine::tenancy;
+use sluice::engine::tenancy::Tenancy;
+use sluice::store::tenants::Tenants;
 
 use super::find;
 
@@ -39,21 +39,22 @@ pub(crate) struct How {
 )]
 pub(crate) async fn delete(
     _: Operator,
-    State(app): State<App>,
+    State(tenants): State<Tenants>,
+    State(tenancy): State<Tenancy>,
     PathParams(id): PathParams<String>,
     Params(How { force }): Params<How>,
 ) -> Result<StatusCode, Problem> {
-    let tenant = find(&app, &id).await?;
+    let tenant = find(&tenants, &id).await?;
     let conflict = |code, message: &str| Problem::new(StatusCode::CONFLICT, code, message);
     if tenant.operator {
         return Err(conflict("operator_tenant", "The operator's tenant stays."));
     }
-    let standing = tenancy::standing(&app, &tenant.id).await?;
-    if !force && !standing.is_empty() {
-        let facts = json!({"routes": standing.routes, "events": standing.events});
+    let contents = tenancy.contents(&tenant.id).await?;
+    if !force && !contents.is_empty() {
+        let facts = json!({"routes": contents.routes, "events": contents.events});
         return Err(conflict("tenant_not_empty", "The tenant has routes or events; ?force=true deletes it still.")
             .detail(facts));
     }
-    tenancy::delete(&app, tenant).await?;
+    tenancy.delete(tenant).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,10 +7,10 @@ pub(crate) mod update;
 
 use crate::http::problem::{FieldError, Problem};
 use serde::Serialize;
-use sluice::app::App;
 use sluice::domain::scope::TenantId;
 use sluice::domain::tenant::{Tenant as Record, TenantStatus};
 use sluice::domain::time::Millis;
+use sluice::store::tenants::Tenants;
 
 /// The highest quota there can be.
 const MAX_EVENTS_PER_DAY: u64 = 1_000_000_000_000;
@@ -45,8 +45,8 @@ fn quota_fault(events_per_day: Option<u64>) -> Option<FieldError> {
 }
 
 /// The tenant of that id, unless it is gone.
-async fn find(app: &App, id: &str) -> Result<Record, Problem> {
+async fn find(tenants: &Tenants, id: &str) -> Result<Record, Problem> {
     let id: TenantId = id.parse().map_err(|_| Problem::not_found())?;
-    let found = app.tenants.get(&id).await?.filter(|tenant| tenant.status != TenantStatus::Deleted);
+    let found = tenants.get(&id).await?.filter(|tenant| tenant.status != TenantStatus::Deleted);
     found.ok_or_else(Problem::not_found)
 }

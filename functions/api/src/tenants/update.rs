@@ -7,7 +7,7 @@ use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use sluice::app::App;
+use sluice::store::tenants::Tenants;
 
 use super::{Tenant, find, quota_fault};
 use crate::credentials::name_fault;
@@ -43,17 +43,17 @@ pub(crate) struct TenantPatch {
 )]
 pub(crate) async fn update(
     _: Operator,
-    State(app): State<App>,
+    State(tenants): State<Tenants>,
     PathParams(id): PathParams<String>,
     JsonBody(patch): JsonBody<TenantPatch>,
 ) -> Result<Json<Tenant>, Problem> {
-    let mut tenant = find(&app, &id).await?;
+    let mut tenant = find(&tenants, &id).await?;
     tenant.name = patch.name.unwrap_or(tenant.name);
     tenant.events_per_day = patch.events_per_day.unwrap_or(tenant.events_per_day);
     let faults: Vec<_> = name_fault(&tenant.name).into_iter().chain(quota_fault(tenant.events_per_day)).collect();
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
-    app.tenants.update(&mut tenant).await?;
+    tenants.update(&mut tenant).await?;
     Ok(Json(tenant.into()))
 }

@@ -4,6 +4,7 @@ mod check;
 mod client;
 mod report;
 
+use std::convert::identity;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -59,7 +60,8 @@ pub async fn run(file: Option<&Path>) -> Result<(), DemoError> {
     let data = tempfile::tempdir().map_err(|e| StartError::new("a fresh data folder", e))?;
     let settings = local_settings(&SETTINGS)?;
     let listen = ([127, 0, 0, 1], 0).into();
-    let system = System::start(Options { listen, data: data.path().to_owned(), settings }).await?;
+    let system =
+        System::start(Options { listen, data: data.path().to_owned(), settings, destinations: identity }).await?;
     println!(
         "Sluice runs in this process, over a fresh folder: DynamoDB, SQS and S3 are embedded, the API is at {}.",
         system.credentials.base_url

@@ -1,5 +1,7 @@
 //! What expressions match, which are refused and where, and that none can hurt.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "measures what evaluation costs")]
+
 mod fuzz;
 
 use std::time::{Duration, Instant};

@@ -1,42 +1,26 @@
 use proptest::prelude::*;
 
-use super::super::integration::IntegrationType;
 use super::*;
+use crate::export::Position;
+use crate::face::integration::{Integration, IntegrationType};
+use crate::ids::ChunkId;
 
-pub(crate) fn route(live_from: i64) -> Route {
-    Route {
-        uid: "rt_1".into(),
-        kind: RouteKind::Integration,
+pub(crate) fn draft() -> Draft {
+    Draft {
+        face: Face::Integration(Integration { integration_type: IntegrationType::Permanent }),
         id: "one".into(),
         filter: FilterConditions::default(),
-        destination: Destination::Webhook(WebhookTarget {
-            url: "https://example.com/".parse().expect("url"),
-            api_key: None,
-            signing_secrets: Vec::new(),
-            headers: Vec::new(),
-            timeout_seconds: None,
-            max_per_second: None,
-        }),
+        destination: Destination { kind: "webhook".into(), parameters: serde_json::json!({}) },
+        way: Way::Live,
         retry: RetryKind::Stream,
-        ordering: Ordering::None,
-        status: RouteStatus::Running,
-        origin: Millis(live_from),
-        gaps: Vec::new(),
-        live_from: Millis(live_from),
-        live_until: None,
-        finished: false,
-        suspended_at: None,
-        backlog: Vec::new(),
-        stretches: 0,
-        integration: IntegrationFace {
-            integration_type: IntegrationType::Permanent,
-            starts_at: Millis(live_from),
-            ends_at: None,
-        },
-        created_at: Millis(live_from),
-        updated_at: Millis(live_from),
-        revision: 1,
+        starts_at: None,
+        ends_at: None,
     }
+}
+
+/// A route that is live from `live_from`.
+pub(crate) fn route(live_from: i64) -> Route {
+    Route::new(draft(), "rt_1".into(), Millis(live_from), Millis(live_from), Millis::ZERO)
 }
 
 proptest! {
@@ -46,7 +30,7 @@ proptest! {
     fn every_event_has_exactly_one_way(history: bool, steps in prop::collection::vec((1_i64..50, 0..4), 0..30)) {
         let mut route = route(0);
         if history {
-            route.hold_live();
+            route.state.live_until = Some(route.state.live_from);
         }
         let mut live = Vec::new();
         for (wait, step) in steps {
@@ -67,7 +51,7 @@ proptest! {
         route.stop(Millis(end), Millis(end));
         route.start(Millis(end), Millis(end));
         for (t, at_once) in (0..).map(Millis).zip(live) {
-            let replayed = route.backlog.iter().filter(|span| span.from.at() <= t && t < span.to).count();
+            let replayed = route.state.backlog.iter().filter(|span| span.from.at() <= t && t < span.to).count();
             prop_assert_eq!(usize::from(at_once) + replayed, 1, "dispatched at once: {:?}", t);
             prop_assert_eq!(usize::from(route.takes_live(t)) + replayed, 1, "dispatched at the end: {:?}", t);
         }
@@ -82,9 +66,9 @@ proptest! {
         };
         let log: Vec<Position> = (1..).zip(&chunks).flat_map(place).collect();
         let mut route = route(0);
-        route.backlog.extend(Span::between(Millis(1), Millis(20)));
+        route.state.backlog.extend(Span::between(Millis(1), Millis(20)));
         let mut came = Vec::new();
-        while let Some(span) = route.backlog.first().cloned() {
+        while let Some(span) = route.state.backlog.first().cloned() {
             let waiting: Vec<Position> = log.iter().filter(|at| **at >= span.start()).copied().collect();
             let next = waiting.get(size).copied().unwrap_or(Position::at(span.to));
             prop_assert!(route.pass(&span, next, true));
@@ -92,6 +76,6 @@ proptest! {
             came.extend(waiting.into_iter().take(size));
         }
         prop_assert_eq!(came, log);
-        prop_assert_eq!(route.stretches, chunks.iter().sum::<usize>().div_ceil(size).max(1) as u64);
+        prop_assert_eq!(route.state.stretches, chunks.iter().sum::<usize>().div_ceil(size).max(1) as u64);
     }
 }

@@ -1,0 +1,116 @@
+//! The permission sets of the endpoints.
+//!
+//! A set is named after what it may do. Its members share one role, so a member that needs more gets another set.
+
+use sluice::deployment::Action::{BatchWriteItem, DeleteItem, GetItem, PutItem, Query, UpdateItem};
+use sluice::deployment::PermissionSet;
+use sluice::queue::Queue;
+
+/// What every endpoint behind the guard needs: it authenticates the caller and counts the call.
+/// A change also writes the audit log (`PutItem` on `activity`), and a POST claims its idempotency key, which it
+/// releases where it fails (`PutItem` and `DeleteItem`).
+const GUARDED: PermissionSet =
+    PermissionSet { keys: true, counts_calls: true, config: &[GetItem], ..PermissionSet::NONE };
+
+/// Issues tokens: the one endpoint that sees credentials before there is a caller whose calls could be counted.
+pub(crate) const AUTHENTICATE: PermissionSet =
+    PermissionSet { name: "Authenticate", keys: true, config: &[GetItem], ..PermissionSet::NONE };
+
+// Reading.
+
+pub(crate) const GET_CONFIG: PermissionSet = PermissionSet { name: "GetConfig", ..GUARDED };
+
+pub(crate) const LIST_CONFIG: PermissionSet =
+    PermissionSet { name: "ListConfig", config: &[GetItem, Query], ..GUARDED };
+
+pub(crate) const LIST_ACTIVITY: PermissionSet = PermissionSet { name: "ListActivity", activity: &[Query], ..GUARDED };
+
+pub(crate) const LIST_EVENTS: PermissionSet = PermissionSet { name: "ListEvents", events: &[Query], ..GUARDED };
+
+/// An event of the publisher's own id is found by the claim on that id.
+pub(crate) const GET_EVENT: PermissionSet =
+    PermissionSet { name: "GetEvent", events: &[Query], activity: &[GetItem], ..GUARDED };
+
+// Credentials and tenants.
+
+/// Looks for a free place among the tenant's credentials.
+pub(crate) const CREATE_CREDENTIALS: PermissionSet = PermissionSet {
+    name: "CreateCredentials",
+    config: &[GetItem, Query, PutItem],
+    activity: &[PutItem, DeleteItem],
+    ..GUARDED
+};
+
+pub(crate) const POST_CONFIG: PermissionSet =
+    PermissionSet { name: "PostConfig", config: &[GetItem, PutItem], activity: &[PutItem, DeleteItem], ..GUARDED };
+
+pub(crate) const PATCH_CONFIG: PermissionSet =
+    PermissionSet { name: "PatchConfig", config: &[GetItem, PutItem], activity: &[PutItem], ..GUARDED };
+
+pub(crate) const DELETE_CREDENTIALS: PermissionSet =
+    PermissionSet { name: "DeleteCredentials", config: &[GetItem, DeleteItem], activity: &[PutItem], ..GUARDED };
+
+/// Everything of the tenant goes.
+pub(crate) const DELETE_TENANT: PermissionSet = PermissionSet {
+    name: "DeleteTenant",
+    events: &[Query],
+    config: &[GetItem, Query, PutItem, UpdateItem, DeleteItem, BatchWriteItem],
+    activity: &[Query, PutItem, DeleteItem, BatchWriteItem],
+    ..GUARDED
+};
+
+// Events and their types.
+
+/// Reads the catalogue of event types, and claims the publisher's ids.
+pub(crate) const PUBLISH: PermissionSet = PermissionSet {
+    name: "Publish",
+    events: &[Query, PutItem],
+    config: &[GetItem, Query],
+    activity: &[GetItem, PutItem, DeleteItem],
+    sends: &[Queue::Dispatch],
+    ..GUARDED
+};
+
+/// Changes a record of a versioned, counted family.
+pub(crate) const PUT_RECORD: PermissionSet =
+    PermissionSet { name: "PutRecord", config: &[GetItem, PutItem, UpdateItem], activity: &[PutItem], ..GUARDED };
+
+pub(crate) const DELETE_RECORD: PermissionSet =
+    PermissionSet { name: "DeleteRecord", config: &[GetItem, UpdateItem, DeleteItem], activity: &[PutItem], ..GUARDED };
+
+// Routes.
+
+/// Changes a route's state by a POST.
+pub(crate) const STOP_ROUTE: PermissionSet = PermissionSet {
+    name: "StopRoute",
+    config: &[GetItem, PutItem, UpdateItem],
+    activity: &[PutItem, DeleteItem],
+    ..GUARDED
+};
+
+/// Has the log read again for a route.
+pub(crate) const RECOVER_ROUTE: PermissionSet =
+    PermissionSet { name: "RecoverRoute", sends: &[Queue::Replay], ..STOP_ROUTE };
+
+/// An ordered route is called by a message in the delivery queue.
+pub(crate) const START_ROUTE: PermissionSet =
+    PermissionSet { name: "StartRoute", sends: &[Queue::Replay, Queue::Deliver], ..STOP_ROUTE };
+
+/// A route's log, rejected events and parked deliveries go with it.
+pub(crate) const DELETE_ROUTE: PermissionSet = PermissionSet {
+    name: "DeleteRoute",
+    config: &[GetItem, UpdateItem, DeleteItem],
+    activity: &[Query, PutItem, DeleteItem, BatchWriteItem],
+    ..GUARDED
+};
+
+// Rejected events.
+
+pub(crate) const DELETE_REJECTED: PermissionSet =
+    PermissionSet { name: "DeleteRejected", activity: &[Query, PutItem, DeleteItem], ..GUARDED };
+
+/// The answer of the target may stop or resume the route.
+pub(crate) const RETRY_REJECTED: PermissionSet =
+    PermissionSet { name: "RetryRejected", config: &[GetItem, PutItem, UpdateItem], ..DELETE_REJECTED };
+
+pub(crate) const NONE: PermissionSet = PermissionSet::NONE;

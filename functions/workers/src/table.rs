@@ -1,0 +1,198 @@
+//! The workers' rows of the table of functions, each with its queue.
+
+use sluice::deployment::Action::{DeleteItem, GetItem, PutItem, Query, UpdateItem};
+use sluice::deployment::{FunctionSpec, PermissionSet};
+use sluice::queue::Queue;
+
+use crate::{BOOTSTRAP, TICK, Worker};
+
+const DAY_SECONDS: u32 = 86_400;
+
+/// A worker's function, its queue, and how the two are connected.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkerSpec {
+    /// The function.
+    pub function: FunctionSpec,
+    /// The queue it takes its messages from.
+    pub queue: Queue,
+    /// The most messages of one call.
+    pub batch_size: u32,
+    /// The most calls at once; none: as many as the account allows.
+    pub max_concurrency: Option<u32>,
+    /// How often a message is received before it goes to the dead-letter queue.
+    pub max_receives: u32,
+    /// How long a message is kept.
+    pub retention_seconds: u32,
+    /// The age of the oldest message that raises an alarm.
+    pub alarm_age_seconds: u32,
+    /// The local run's pollers.
+    pub local: LocalPollers,
+}
+
+/// What takes the place of the event source mapping in the local run. It bounds the memory.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalPollers {
+    /// Calls at once.
+    pub parallel: usize,
+    /// The most messages of one call.
+    pub batch_size: u32,
+}
+
+impl WorkerSpec {
+    /// The retention of dead-letter queues: the longest that SQS offers.
+    pub const DLQ_RETENTION_SECONDS: u32 = 14 * DAY_SECONDS;
+
+    /// How long a received message stays hidden: six times as long as a call may take, as AWS advises, so that a call
+    /// that was throttled can be repeated in the meantime.
+    #[must_use]
+    pub const fn visibility_seconds(&self) -> u32 {
+        6 * self.function.timeout_seconds
+    }
+}
+
+/// What every worker needs: routes hold sealed secrets.
+const WORKER: PermissionSet = PermissionSet { keys: true, ..PermissionSet::NONE };
+
+const DISPATCH: WorkerSpec = WorkerSpec {
+    function: FunctionSpec {
+        name: "dispatch",
+        memory_mib: 1024,
+        timeout_seconds: 60,
+        permissions: &PermissionSet {
+            name: "Dispatch",
+            events: &[GetItem],
+            config: &[GetItem, Query, UpdateItem],
+            receives: Some(Queue::Dispatch),
+            sends: &[Queue::Deliver, Queue::Export],
+            ..WORKER
+        },
+    },
+    queue: Queue::Dispatch,
+    // All that one call may hold without a batching window: matching takes milliseconds.
+    batch_size: 10,
+    max_concurrency: None,
+    max_receives: 10,
+    retention_seconds: 14 * DAY_SECONDS,
+    alarm_age_seconds: 120,
+    local: LocalPollers { parallel: 2, batch_size: 10 },
+};
+
+const DELIVER: WorkerSpec = WorkerSpec {
+    function: FunctionSpec {
+        name: "deliver",
+        memory_mib: 1024,
+        timeout_seconds: 120,
+        permissions: &PermissionSet {
+            name: "Deliver",
+            events: &[Query],
+            config: &[GetItem, Query, PutItem, UpdateItem],
+            activity: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
+            receives: Some(Queue::Deliver),
+            sends: &[Queue::Deliver, Queue::DeliverDlq, Queue::Replay],
+            ..WORKER
+        },
+    },
+    queue: Queue::Deliver,
+    // A slow target holds its whole call: few messages a call, many calls at once, and still room for the endpoints
+    // in the account's 1,000 concurrent calls.
+    batch_size: 5,
+    max_concurrency: Some(500),
+    max_receives: 10,
+    retention_seconds: 14 * DAY_SECONDS,
+    // Delayed retries count: a delay is up to 15 minutes.
+    alarm_age_seconds: 1_200,
+    local: LocalPollers { parallel: 16, batch_size: 1 },
+};
+
+const EXPORT: WorkerSpec = WorkerSpec {
+    function: FunctionSpec {
+        name: "export",
+        memory_mib: 1024,
+        timeout_seconds: 120,
+        permissions: &PermissionSet {
+            name: "Export",
+            events: &[Query],
+            config: &[GetItem, Query, PutItem, UpdateItem],
+            activity: &[PutItem],
+            receives: Some(Queue::Export),
+            sends: &[Queue::Export],
+            ..WORKER
+        },
+    },
+    queue: Queue::Export,
+    // A file takes as long as its upload.
+    batch_size: 1,
+    max_concurrency: Some(50),
+    max_receives: 10,
+    // The next tick asks for the same file again, so a message need not live longer.
+    retention_seconds: 4 * DAY_SECONDS,
+    alarm_age_seconds: 900,
+    local: LocalPollers { parallel: 4, batch_size: 1 },
+};
+
+const REPLAY: WorkerSpec = WorkerSpec {
+    function: FunctionSpec {
+        name: "replay",
+        memory_mib: 1024,
+        timeout_seconds: 120,
+        permissions: &PermissionSet {
+            name: "Replay",
+            events: &[Query],
+            config: &[GetItem, Query, PutItem, UpdateItem],
+            activity: &[Query, DeleteItem],
+            receives: Some(Queue::Replay),
+            sends: &[Queue::Deliver, Queue::Replay],
+            ..WORKER
+        },
+    },
+    queue: Queue::Replay,
+    // A message is a whole backlog.
+    batch_size: 1,
+    max_concurrency: Some(50),
+    max_receives: 10,
+    retention_seconds: 14 * DAY_SECONDS,
+    alarm_age_seconds: 900,
+    local: LocalPollers { parallel: 2, batch_size: 1 },
+};
+
+const TICK_FUNCTION: FunctionSpec = FunctionSpec {
+    name: TICK,
+    memory_mib: FunctionSpec::MEMORY_MIB,
+    // It ends before the next minute's begins.
+    timeout_seconds: 50,
+    permissions: &PermissionSet {
+        name: "Tick",
+        config: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
+        activity: &[GetItem, Query, PutItem],
+        sends: &[Queue::Export, Queue::Deliver],
+        ..WORKER
+    },
+};
+
+/// It only makes credentials, and hashes need no master key.
+const BOOTSTRAP_FUNCTION: FunctionSpec = FunctionSpec {
+    name: BOOTSTRAP,
+    memory_mib: FunctionSpec::MEMORY_MIB,
+    timeout_seconds: FunctionSpec::TIMEOUT_SECONDS,
+    permissions: &PermissionSet { name: "Bootstrap", config: &[GetItem, Query, PutItem], ..PermissionSet::NONE },
+};
+
+impl Worker {
+    /// Its row.
+    #[must_use]
+    pub const fn spec(self) -> &'static WorkerSpec {
+        match self {
+            Self::Dispatch => &DISPATCH,
+            Self::Deliver => &DELIVER,
+            Self::Export => &EXPORT,
+            Self::Replay => &REPLAY,
+        }
+    }
+}
+
+/// The Lambda functions of the workers, then [`TICK`] and [`BOOTSTRAP`].
+#[must_use]
+pub fn functions() -> Vec<FunctionSpec> {
+    let workers = Worker::ALL.iter().map(|worker| worker.spec().function);
+    workers.chain([TICK_FUNCTION, BOOTSTRAP_FUNCTION]).collect()
+}

@@ -1,0 +1,60 @@
+//! Writes `template.yaml` and `infra/data.yaml` from the table of functions and the list of settings.
+//!
+//! What does not depend on either is plain YAML in `parts/`.
+
+mod api;
+mod data;
+mod functions;
+mod monitoring;
+mod roles;
+mod settings;
+
+use sluice::deployment::FunctionSpec;
+
+const GENERATED: &str = "\
+# Generated: change the tables of functions (functions/api/src/lib.rs, functions/workers/src/table.rs) or
+# infra/template, then run `sluice template`.
+";
+
+/// The template of the whole deployment: `template.yaml`.
+#[must_use]
+pub fn template() -> String {
+    let (endpoints, workers) = (sluice_api::functions(), sluice_workers::functions());
+    let all: Vec<FunctionSpec> = endpoints.iter().chain(&workers).copied().collect();
+    [
+        GENERATED,
+        include_str!("../parts/head.yaml"),
+        &settings::parameters(),
+        "\nConditions:\n  HasAlarmTopic: !Not [!Equals [!Ref AlarmTopicArn, \"\"]]\n",
+        &functions::globals(),
+        "\nResources:\n",
+        include_str!("../parts/data-stack.yaml"),
+        &api::body(),
+        &functions::endpoints(&endpoints),
+        &functions::workers(),
+        &roles::roles(&all),
+        &monitoring::resources(),
+        "\n",
+        include_str!("../parts/outputs.yaml"),
+    ]
+    .concat()
+}
+
+/// The template of the nested stack with tables, queues and master keys: `infra/data.yaml`.
+#[must_use]
+pub fn data() -> String {
+    [GENERATED, &data::text()].concat()
+}
+
+/// A heading of a group of resources.
+fn section(title: &str) -> String {
+    format!("\n  # ---- {title} {}\n", "-".repeat(112_usize.saturating_sub(title.len())))
+}
+
+/// A flow sequence, or the one item alone.
+fn one_or_many(items: &[String]) -> String {
+    match items {
+        [one] => one.clone(),
+        many => format!("[{}]", many.join(", ")),
+    }
+}

@@ -1,0 +1,76 @@
+//! One role for each permission set.
+
+use sluice::deployment::{Action, FunctionSpec, PermissionSet};
+
+use crate::data::{arn, queue_id};
+use crate::{one_or_many, section};
+
+/// The logical id of a set's role.
+pub(crate) fn role_id(permissions: &PermissionSet) -> String {
+    format!("{}Role", permissions.name)
+}
+
+/// The roles of these functions.
+pub(crate) fn roles(functions: &[FunctionSpec]) -> String {
+    let mut sets: Vec<(&PermissionSet, Vec<&str>)> = Vec::new();
+    for FunctionSpec { name, permissions, .. } in functions {
+        match sets.iter_mut().find(|(set, _)| set == permissions) {
+            Some((_, members)) => members.push(name),
+            None => sets.push((permissions, vec![name])),
+        }
+    }
+    let roles = sets.iter().map(|(set, members)| role(set, members));
+    section("Roles: one for each permission set") + &roles.collect::<Vec<_>>().join("\n")
+}
+
+fn role(permissions: &PermissionSet, members: &[&str]) -> String {
+    let statements: String =
+        statements(permissions).iter().map(|statement| format!("              - {statement}\n")).collect();
+    format!(
+        r#"  # {members}
+  {id}:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {{ Version: "2012-10-17", Statement: [{{ Effect: Allow, Action: sts:AssumeRole, Principal: {{ Service: lambda.amazonaws.com }} }}] }}
+      Policies:
+        - PolicyName: {name}
+          PolicyDocument:
+            Version: "2012-10-17"
+            Statement:
+{statements}"#,
+        members = members.join(", "),
+        id = role_id(permissions),
+        name = permissions.name,
+    )
+}
+
+fn statements(permissions: &PermissionSet) -> Vec<String> {
+    let PermissionSet { keys, counts_calls, events, config, activity, receives, sends, .. } = *permissions;
+    let mut statements = vec![allow(&["logs:CreateLogStream", "logs:PutLogEvents"], "!GetAtt Logs.Arn")];
+    if keys {
+        statements.push(allow(&["secretsmanager:GetSecretValue"], &arn("KeysSecret")));
+    }
+    if counts_calls {
+        // Counters belong to both environments, and nothing else of that partition is updated in place.
+        let partitions = r##"{ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["*#both#*"] } }"##;
+        let resource = format!("{}, Condition: {partitions}", arn("ActivityTable"));
+        statements.push(allow(&[Action::UpdateItem], &resource));
+    }
+    if let Some(queue) = receives {
+        let actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+        statements.push(allow(&actions, &arn(queue_id(queue))));
+    }
+    let tables = [(config, "ConfigTable"), (activity, "ActivityTable"), (events, "EventsTable")];
+    let tables = tables.into_iter().filter(|(actions, _)| !actions.is_empty());
+    statements.extend(tables.map(|(actions, table)| allow(actions, &arn(table))));
+    if !sends.is_empty() {
+        let queues: Vec<String> = sends.iter().map(|queue| arn(queue_id(*queue))).collect();
+        statements.push(allow(&["sqs:SendMessage"], &one_or_many(&queues)));
+    }
+    statements
+}
+
+fn allow(actions: &[impl ToString], resource: &str) -> String {
+    let actions: Vec<String> = actions.iter().map(ToString::to_string).collect();
+    format!("{{ Effect: Allow, Action: {}, Resource: {resource} }}", one_or_many(&actions))
+}

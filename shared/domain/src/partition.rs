@@ -1,0 +1,266 @@
+//! Partition keys: each names its tenant and environment, or is one of a few global partitions.
+//!
+//! Only [`Scope`] and [`TenantId`] make a [`Partition`], and only they make the [`SortKey`] of a record in a global
+//! partition. So tenant and environment are in every key.
+
+use std::fmt;
+
+use super::ids::ChunkId;
+use super::scope::{Scope, TenantId};
+
+/// An enum without data, the text of each variant, and the list of all variants.
+macro_rules! named {
+    ($(#[$of_enum:meta])* $name:ident { $($(#[$of_variant:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$of_enum])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$of_variant])* $variant,)+ }
+
+        impl $name {
+            /// Every variant.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The text that stands for it in keys.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+    };
+}
+
+/// A family of records of a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScopeFamily<'a> {
+    /// The catalogue of routes.
+    Routes,
+    /// The catalogue of event types.
+    EventTypes,
+    /// The audit log.
+    Audit,
+    /// One shard of one day of the event log.
+    Log {
+        /// Days since the epoch.
+        day: i64,
+        /// The shard of the day.
+        shard: u8,
+    },
+    /// The outcomes of one day's deliveries.
+    Outcomes {
+        /// Days since the epoch.
+        day: i64,
+    },
+    /// The claim on an event id.
+    Claim(&'a str),
+    /// The receipt of a publish, by its first chunk.
+    Receipt(ChunkId),
+    /// The answer kept for an idempotency key.
+    Answer(&'a str),
+}
+
+impl fmt::Display for ScopeFamily<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Routes => f.write_str("routes"),
+            Self::EventTypes => f.write_str("event_types"),
+            Self::Audit => f.write_str("audit"),
+            Self::Log { day, shard } => write!(f, "log#{day}#{shard}"),
+            Self::Outcomes { day } => write!(f, "outcomes#{day}"),
+            Self::Claim(id) => write!(f, "claim#{id}"),
+            Self::Receipt(chunk) => write!(f, "receipt#{chunk}"),
+            Self::Answer(key) => write!(f, "answer#{key}"),
+        }
+    }
+}
+
+named! {
+    /// A family of records of one route. Deleting a route walks [`RouteFamily::ALL`].
+    RouteFamily {
+        /// The route's log.
+        Journal = "journal",
+        /// Rejected events: when and why.
+        Rejected = "rejected",
+        /// Rejected events: the events themselves.
+        RejectedEvents = "rejected_events",
+        /// Dead letters: when and why.
+        Dead = "dead",
+        /// Dead letters: the events themselves.
+        DeadEvents = "dead_events",
+        /// Deliveries parked while the route is stopped.
+        Parked = "parked",
+        /// The progress of an ordered route.
+        Ordered = "ordered",
+        /// The time reserved under the route's rate.
+        RateLimiter = "pace",
+        /// What waits to be exported.
+        Export = "export",
+    }
+}
+
+/// A family of records that both environments of a tenant share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TenantFamily<'a> {
+    /// API clients and API keys.
+    Credentials,
+    /// The use of a limit.
+    Counter(&'a str),
+}
+
+impl fmt::Display for TenantFamily<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Credentials => f.write_str("credentials"),
+            Self::Counter(subject) => f.write_str(subject),
+        }
+    }
+}
+
+named! {
+    /// A partition that all tenants share, so that one query finds every record.
+    GlobalPartition {
+        /// Tenants.
+        Tenants = "tenants",
+        /// When temporary routes end.
+        Endings = "endings",
+        /// Export cursors.
+        Exports = "exports",
+    }
+}
+
+impl GlobalPartition {
+    /// Whether its records belong to routes, and go with them.
+    #[must_use]
+    pub const fn is_of_routes(self) -> bool {
+        match self {
+            Self::Endings | Self::Exports => true,
+            Self::Tenants => false,
+        }
+    }
+}
+
+/// The partition key of records of one scope or tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Partition(String);
+
+/// The sort key of a record in a [`GlobalPartition`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SortKey(String);
+
+impl SortKey {
+    /// The text of the key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Partition {}
+    impl Sealed for super::GlobalPartition {}
+}
+
+/// What can be queried: a [`Partition`] or a [`GlobalPartition`].
+pub trait AnyPartition: sealed::Sealed {
+    /// The text of the partition key.
+    fn as_str(&self) -> &str;
+}
+
+impl AnyPartition for Partition {
+    fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AnyPartition for GlobalPartition {
+    fn as_str(&self) -> &str {
+        (*self).as_str()
+    }
+}
+
+/// `#` cannot stand in a tenant's identifier, so no two scopes share a prefix.
+impl Scope {
+    /// The partition of a family of records of this scope.
+    #[must_use]
+    pub fn partition(&self, family: ScopeFamily<'_>) -> Partition {
+        Partition(format!("{self}#{family}"))
+    }
+
+    /// The partition of a family of records of the route with that uid.
+    #[must_use]
+    pub fn route_partition(&self, family: RouteFamily, uid: &str) -> Partition {
+        Partition(format!("{self}#{}#{uid}", family.as_str()))
+    }
+
+    /// The sort key of the route with that uid in a global partition.
+    #[must_use]
+    pub fn sort_key(&self, uid: &str) -> SortKey {
+        SortKey(format!("{self}#{uid}"))
+    }
+}
+
+impl TenantId {
+    /// The partition of a family of records of this tenant.
+    #[must_use]
+    pub fn partition(&self, family: TenantFamily<'_>) -> Partition {
+        Partition(format!("{self}#both#{family}"))
+    }
+
+    /// The tenant's sort key in a global partition.
+    #[must_use]
+    pub fn sort_key(&self) -> SortKey {
+        SortKey(self.as_str().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::scope::Environment;
+
+    fn scope() -> Scope {
+        Scope { tenant: "acme".parse().expect("valid"), environment: Environment::Sandbox }
+    }
+
+    #[test]
+    fn keys_name_tenant_and_environment() {
+        let chunk = ChunkId::floor(crate::time::Millis(1));
+        let families = [
+            (ScopeFamily::Routes, "acme#s#routes".to_owned()),
+            (ScopeFamily::EventTypes, "acme#s#event_types".to_owned()),
+            (ScopeFamily::Audit, "acme#s#audit".to_owned()),
+            (ScopeFamily::Log { day: 20_000, shard: 3 }, "acme#s#log#20000#3".to_owned()),
+            (ScopeFamily::Outcomes { day: 20_000 }, "acme#s#outcomes#20000".to_owned()),
+            (ScopeFamily::Claim("id"), "acme#s#claim#id".to_owned()),
+            (ScopeFamily::Receipt(chunk), format!("acme#s#receipt#{chunk}")),
+            (ScopeFamily::Answer("key"), "acme#s#answer#key".to_owned()),
+        ];
+        for (family, text) in families {
+            assert_eq!(AnyPartition::as_str(&scope().partition(family)), text);
+        }
+        let tenant = scope().tenant;
+        assert_eq!(tenant.partition(TenantFamily::Credentials).as_str(), "acme#both#credentials");
+        assert_eq!(tenant.partition(TenantFamily::Counter("events")).as_str(), "acme#both#events");
+        assert_eq!((tenant.sort_key().as_str(), scope().sort_key("rt_1").as_str()), ("acme", "acme#s#rt_1"));
+    }
+
+    #[test]
+    fn families_of_a_route_are_distinct() {
+        let texts: HashSet<String> = RouteFamily::ALL
+            .iter()
+            .map(|family| scope().route_partition(*family, "rt_1").as_str().to_owned())
+            .inspect(|text| assert!(text.starts_with("acme#s#") && text.ends_with("#rt_1"), "{text}"))
+            .collect();
+        assert_eq!(texts.len(), RouteFamily::ALL.len());
+        assert!(texts.contains("acme#s#journal#rt_1") && texts.contains("acme#s#pace#rt_1"), "{texts:?}");
+    }
+
+    #[test]
+    fn global_partitions() {
+        let names: Vec<&str> = GlobalPartition::ALL.iter().map(|partition| (*partition).as_str()).collect();
+        assert_eq!(names, ["tenants", "endings", "exports"]);
+        let of_routes = GlobalPartition::ALL.iter().filter(|partition| partition.is_of_routes());
+        assert_eq!(of_routes.count(), 2);
+    }
+}

@@ -1,0 +1,77 @@
+//! The parts of a process, put together once. Nothing below this module knows of it.
+
+mod resources;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::engine::{Engine, Tools};
+use crate::outbound::Destinations;
+use crate::ports::Ports;
+use crate::queue::Queues;
+use crate::secrets::Keyring;
+use crate::settings::Settings;
+use crate::store::{Db, Stores};
+
+pub use resources::{Clients, MissingVariable, Resources};
+
+/// The parts, together. Cheap to clone: it is done for every request.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// Time and randomness.
+    pub ports: Ports,
+    /// What the operator set.
+    pub settings: Settings,
+    /// The master keys.
+    pub keys: Keyring,
+    /// The kinds of destination.
+    pub destinations: Destinations,
+    /// The records.
+    pub stores: Stores,
+    /// The use cases and the workers.
+    pub engine: Engine,
+}
+
+impl App {
+    /// Puts the parts together. `extend` may add kinds of destination to those of the product.
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be made.
+    pub fn new(
+        clients: &Clients,
+        resources: Resources,
+        settings: Settings,
+        keys: Keyring,
+        ports: Ports,
+        extend: impl FnOnce(Destinations) -> Destinations,
+    ) -> Result<Self, reqwest::Error> {
+        let destinations = extend(Destinations::standard(
+            keys.clone(),
+            ports.clone(),
+            settings.target_policy,
+            settings.request_timeout,
+            clients.observer.clone(),
+        )?);
+        let db = Db::new(clients.dynamodb.clone(), resources.tables, ports.clone());
+        let stores = Stores::new(&db, &keys, settings.log_retention);
+        let tools = Tools {
+            queues: Queues::new(clients.sqs.clone(), resources.queues),
+            destinations: destinations.clone(),
+            settings: settings.clone(),
+            ports: ports.clone(),
+        };
+        let engine = Engine::new(&tools, &stores);
+        Ok(Self(Arc::new(Parts { ports, settings, keys, destinations, stores, engine })))
+    }
+}

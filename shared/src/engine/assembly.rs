@@ -1,0 +1,194 @@
+//! The parts of the engine, each given what it needs and no more.
+
+use std::sync::Arc;
+
+use super::concurrency::ConcurrencySlots;
+use super::courier::Courier;
+use super::credentials::Issuer;
+use super::deliver::Deliverer;
+use super::dispatch::Dispatcher;
+use super::finder::EventFinder;
+use super::health::Health;
+use super::lifecycle::Lifecycle;
+use super::publish::Publisher;
+use super::send_now::SendNow;
+use super::tenancy::Tenancy;
+use super::tick::Tick;
+use super::transitions::Transitions;
+use super::undelivered::Undelivered;
+use super::ways::Ways;
+use super::ways::export::{Closing, Export};
+use super::ways::live::{Live, Replay};
+use super::ways::ordered::{Ordered, OrderedWaker};
+use crate::outbound::Destinations;
+use crate::ports::Ports;
+use crate::queue::Queues;
+use crate::settings::Settings;
+use crate::store::Stores;
+
+/// What the engine works with, beside the records.
+#[derive(Clone)]
+pub struct Tools {
+    /// The queues.
+    pub queues: Queues,
+    /// The kinds of destination.
+    pub destinations: Destinations,
+    /// What the operator set.
+    pub settings: Settings,
+    /// Time and randomness.
+    pub ports: Ports,
+}
+
+/// The use cases and the workers.
+#[derive(Clone)]
+pub struct Engine {
+    /// Accepts events.
+    pub publisher: Publisher,
+    /// Finds events of the log.
+    pub finder: EventFinder,
+    /// Makes, changes and deletes routes.
+    pub lifecycle: Lifecycle,
+    /// Sends single events at once.
+    pub send_now: SendNow,
+    /// Issues and changes credentials.
+    pub issuer: Issuer,
+    /// Makes and removes tenants.
+    pub tenancy: Tenancy,
+    /// The dispatch worker.
+    pub dispatcher: Dispatcher,
+    /// The deliver worker.
+    pub deliverer: Deliverer,
+    /// The replay worker.
+    pub replay: Replay,
+    /// The export worker.
+    pub export: Arc<Export>,
+    /// What is done once a minute.
+    pub tick: Tick,
+}
+
+/// What several ways share.
+struct Shared {
+    courier: Courier,
+    transitions: Transitions,
+    health: Health,
+    undelivered: Undelivered,
+    finder: EventFinder,
+}
+
+impl Engine {
+    /// The engine over these tools and records.
+    #[must_use]
+    pub fn new(tools: &Tools, stores: &Stores) -> Self {
+        let Tools { queues, settings, ports, .. } = tools;
+        let shared = Shared::new(tools, stores);
+        let ways = ways(tools, stores, &shared);
+        let Shared { courier, transitions, health, finder, .. } = shared;
+        let (log, routes, grace) = (stores.log.clone(), stores.routes.clone(), settings.log_grace);
+        let lifecycle = Lifecycle {
+            transitions: transitions.clone(),
+            ways: ways.clone(),
+            endings: stores.endings.clone(),
+            log: log.clone(),
+        };
+        Self {
+            publisher: Publisher::new(
+                log.clone(),
+                stores.claims.clone(),
+                queues.clone(),
+                ports.clone(),
+                settings.log_grace,
+            ),
+            finder,
+            send_now: SendNow { courier, health },
+            issuer: Issuer { credentials: stores.credentials.clone(), ports: ports.clone() },
+            tenancy: Tenancy {
+                tenants: stores.tenants.clone(),
+                credentials: stores.credentials.clone(),
+                routes: routes.clone(),
+                event_types: stores.event_types.clone(),
+                log: log.clone(),
+                lifecycle: lifecycle.clone(),
+                grace,
+                ports: ports.clone(),
+            },
+            dispatcher: Dispatcher { routes: routes.clone(), log, ways: ways.clone() },
+            deliverer: Deliverer {
+                routes,
+                ways: ways.clone(),
+                outcomes: stores.outcomes.clone(),
+                queues: queues.clone(),
+                ports: ports.clone(),
+            },
+            replay: ways.live.replay.clone(),
+            export: Arc::clone(&ways.export),
+            tick: Tick { transitions, ways, endings: stores.endings.clone(), grace },
+            lifecycle,
+        }
+    }
+}
+
+impl Shared {
+    fn new(Tools { queues, destinations, settings, ports }: &Tools, stores: &Stores) -> Self {
+        let (routes, journal) = (stores.routes.clone(), stores.journal.clone());
+        let transitions = Transitions { routes, journal: journal.clone(), ports: ports.clone() };
+        Self {
+            courier: Courier::new(destinations.clone(), ports.clone()),
+            health: Health { transitions: transitions.clone(), policy: settings.health.clone() },
+            transitions,
+            undelivered: Undelivered { letters: stores.letters.clone(), journal, queues: queues.clone() },
+            finder: EventFinder::new(stores.log.clone(), stores.claims.clone()),
+        }
+    }
+}
+
+fn ways(Tools { queues, settings, ports, .. }: &Tools, stores: &Stores, shared: &Shared) -> Ways {
+    let grace = settings.log_grace;
+    let replay = Replay {
+        routes: stores.routes.clone(),
+        log: stores.log.clone(),
+        parked: stores.parked.clone(),
+        journal: stores.journal.clone(),
+        queues: queues.clone(),
+        grace,
+        ports: ports.clone(),
+    };
+    let live = Live {
+        courier: shared.courier.clone(),
+        finder: shared.finder.clone(),
+        routes: stores.routes.clone(),
+        health: shared.health.clone(),
+        undelivered: shared.undelivered.clone(),
+        profiles: settings.retry.clone(),
+        rate: stores.pace.clone(),
+        slots: ConcurrencySlots::default(),
+        queues: queues.clone(),
+        replay,
+        ports: ports.clone(),
+    };
+    let ordered = Ordered {
+        courier: shared.courier.clone(),
+        routes: stores.routes.clone(),
+        log: stores.log.clone(),
+        progress: stores.ordered.clone(),
+        health: shared.health.clone(),
+        undelivered: shared.undelivered.clone(),
+        profiles: settings.retry.clone(),
+        waker: OrderedWaker::new(queues.clone(), ports.clone(), grace),
+        grace,
+        ports: ports.clone(),
+    };
+    let (interval, max_bytes) = (settings.export_interval, settings.export_max_bytes);
+    let export = Export {
+        courier: shared.courier.clone(),
+        routes: stores.routes.clone(),
+        log: stores.log.clone(),
+        cursors: stores.exports.clone(),
+        journal: stores.journal.clone(),
+        health: shared.health.clone(),
+        queues: queues.clone(),
+        closing: Closing { interval, max_bytes, grace },
+        slots: ConcurrencySlots::default(),
+        ports: ports.clone(),
+    };
+    Ways { live: Arc::new(live), ordered: Arc::new(ordered), export: Arc::new(export) }
+}

@@ -1,0 +1,38 @@
+//! An event and its attempt, as records and logs want them.
+
+use crate::domain::activity::{EventRef, Failure};
+use crate::domain::attempt::Attempt;
+use crate::domain::event::Event;
+use crate::domain::time::Millis;
+use crate::store::outcomes::Outcome;
+use crate::store::undelivered::UndeliveredEvent;
+
+/// How a log names an event.
+fn event_ref(event: &Event) -> EventRef {
+    EventRef { id: event.id.clone(), name: event.name.clone() }
+}
+
+/// What the target said, or why it said nothing.
+fn error_text(attempt: &Attempt) -> String {
+    if attempt.excerpt.is_empty() { attempt.reason.to_string() } else { attempt.excerpt.clone() }
+}
+
+/// The record of one attempt, number `number`, of one event.
+pub(super) fn outcome(route: &str, event: &Event, attempt: &Attempt, number: u32, at: Millis) -> Outcome {
+    let note = if attempt.is_delivered() { String::new() } else { error_text(attempt) };
+    let millis = u32::try_from(attempt.duration.as_millis()).unwrap_or(u32::MAX);
+    let (route, event) = (route.to_owned(), event.id.clone());
+    Outcome { route, event, attempt: number, status: attempt.status, millis, note, at }
+}
+
+/// The record of an event that is given up after `number` attempts.
+pub(super) fn letter(route: &str, event: Event, attempt: &Attempt, number: u32, at: Millis) -> UndeliveredEvent {
+    let error = error_text(attempt);
+    UndeliveredEvent { route: route.to_owned(), event, status: attempt.status, error, attempts: number, at }
+}
+
+/// What the log says of a failed attempt, number `number` of at most `attempts`.
+pub(super) fn failure(target: &str, attempt: &Attempt, event: &Event, (number, attempts): (u32, u32)) -> Failure {
+    let (target, reason) = (target.to_owned(), attempt.reason.to_string());
+    Failure { target, reason, event: event_ref(event), events: 1, attempt: number, attempts }
+}

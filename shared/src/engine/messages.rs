@@ -1,0 +1,354 @@
+//! What workers tell each other: the one codec of queue messages.
+//!
+//! Queues are hints, the log is the truth: a message that is lost or repeated costs time, never an event.
+
+use std::borrow::Borrow;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::EngineError;
+use crate::domain::chunk::{self, Effort, Pack};
+use crate::domain::event::Event;
+use crate::domain::ids::ChunkId;
+use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
+use crate::queue::{MAX_DELAY, Outgoing, QueueError};
+
+/// The most events of one delivery message: what one worker can try within its time.
+pub const MAX_PACK_EVENTS: usize = 500;
+/// The most compressed bytes a message carries; base64 makes four of three.
+pub const MAX_INLINE_BYTES: usize = 170 * 1024;
+
+/// Compressed events inside a JSON message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed(pub Vec<u8>);
+
+impl Serialize for Packed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Packed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        BASE64.decode(text.as_bytes()).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// To `dispatch`: a chunk to be matched against its scope's routes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DispatchMessage {
+    /// Whose.
+    pub scope: Scope,
+    /// Which chunk of the log.
+    pub chunk: ChunkId,
+    /// The chunk itself, if it is small.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Packed>,
+}
+
+impl DispatchMessage {
+    /// The message of a chunk. It carries the chunk if that is small: cheaper than reading the log.
+    ///
+    /// # Errors
+    /// [`QueueError`] if it cannot be written as JSON.
+    pub fn of(scope: &Scope, chunk: ChunkId, body: Option<Vec<u8>>) -> Result<Outgoing, QueueError> {
+        let body = body.filter(|body| body.len() <= MAX_INLINE_BYTES).map(Packed);
+        Outgoing::json(&Self { scope: scope.clone(), chunk, body }, Duration::ZERO)
+    }
+}
+
+/// The route that a message is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipient {
+    /// Whose.
+    pub scope: Scope,
+    /// The route's uid.
+    pub route: String,
+}
+
+impl Recipient {
+    /// A route of a scope.
+    #[must_use]
+    pub fn new(scope: &Scope, route: &str) -> Self {
+        Self { scope: scope.clone(), route: route.to_owned() }
+    }
+}
+
+/// To `deliver`: something to do for one route.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeliverMessage {
+    /// For which route.
+    pub to: Recipient,
+    /// Not before this time: delays longer than SQS's go in hops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Millis>,
+    /// What to do.
+    pub task: Task,
+}
+
+/// What is to be done for a route.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// Continue with the route's own cursor over the log.
+    Wake,
+    /// Send these events.
+    Deliver {
+        /// How, and how often they were tried.
+        delivery: Delivery,
+        /// The events.
+        events: Events,
+    },
+}
+
+/// How events are to be delivered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// What the message is.
+    pub step: Step,
+    /// Whether the route's user asked for these events again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replay: bool,
+    /// When it may be sent under the route's rate limit, if that is reserved already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_at: Option<Millis>,
+}
+
+/// What a delivery message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Events as they were published.
+    Fresh,
+    /// A range of the log: its events are sent in order, and the next stretch follows its end.
+    Stretch {
+        /// Counts the route's stretches.
+        number: u64,
+    },
+    /// Events that were not accepted before.
+    Retry {
+        /// Which attempt this is, from 2.
+        attempt: u32,
+    },
+    /// One event that tests a suspended target.
+    Probe {
+        /// Which probe this is, from 0.
+        number: u32,
+        /// Which attempt of the event is next; probes are not counted as attempts.
+        attempt: u32,
+    },
+}
+
+impl Delivery {
+    /// Events as they were published.
+    #[must_use]
+    pub fn fresh() -> Self {
+        Self { step: Step::Fresh, replay: false, reserved_at: None }
+    }
+
+    /// The same kind of delivery as another step: what was reserved for it is used up.
+    #[must_use]
+    pub fn step(&self, step: Step) -> Self {
+        Self { step, reserved_at: None, ..self.clone() }
+    }
+
+    /// The same events as attempt number `attempt`.
+    #[must_use]
+    pub fn retry(&self, attempt: u32) -> Self {
+        self.step(if attempt <= 1 { Step::Fresh } else { Step::Retry { attempt } })
+    }
+
+    /// Which attempt it is, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        match self.step {
+            Step::Fresh | Step::Stretch { .. } => 1,
+            Step::Retry { attempt } | Step::Probe { attempt, .. } => attempt,
+        }
+    }
+
+    /// The number of the stretch that it is.
+    #[must_use]
+    pub fn stretch(&self) -> Option<u64> {
+        match self.step {
+            Step::Stretch { number } => Some(number),
+            _ => None,
+        }
+    }
+}
+
+/// The events of a delivery.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Events {
+    /// Carried along.
+    Inline(Packed),
+    /// One event that is too large to carry.
+    Logged {
+        /// The event's id.
+        id: String,
+    },
+}
+
+/// When a message is to be worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    now: Millis,
+    delay: Duration,
+}
+
+impl Due {
+    /// After `delay`.
+    #[must_use]
+    pub fn after(now: Millis, delay: Duration) -> Self {
+        Self { now, delay }
+    }
+
+    /// At once.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { now: Millis::ZERO, delay: Duration::ZERO }
+    }
+
+    /// SQS delays a message by 15 minutes at most; a later one is sent on when it arrives.
+    fn not_before(self) -> Option<Millis> {
+        (self.delay > MAX_DELAY).then(|| self.now.plus(self.delay))
+    }
+}
+
+impl DeliverMessage {
+    /// The message as it is sent.
+    ///
+    /// # Errors
+    /// [`QueueError`] if it cannot be written as JSON.
+    pub fn outgoing(&self, delay: Duration) -> Result<Outgoing, QueueError> {
+        Outgoing::json(self, delay)
+    }
+
+    /// A message that has a route continue with its own cursor.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub fn wake(to: Recipient, due: Due) -> Result<Outgoing, QueueError> {
+        Self { to, not_before: due.not_before(), task: Task::Wake }.outgoing(due.delay)
+    }
+
+    /// Messages that carry these events, in order.
+    ///
+    /// # Errors
+    /// [`EngineError`] if they cannot be encoded.
+    pub fn deliveries<E: Borrow<Event> + Serialize>(
+        to: &Recipient,
+        delivery: &Delivery,
+        events: Vec<E>,
+        due: Due,
+    ) -> Result<Vec<Outgoing>, EngineError> {
+        let packs = chunk::pack(events, (MAX_PACK_EVENTS, MAX_INLINE_BYTES), Effort::Message)?;
+        packs.into_iter().map(|pack| Ok(Self::packed(to, delivery, pack, due)?)).collect()
+    }
+
+    /// One message that carries the first of these events, as many as it holds, and how many those are.
+    ///
+    /// # Errors
+    /// [`EngineError`] if they cannot be encoded.
+    pub fn first_delivery(
+        to: &Recipient,
+        delivery: &Delivery,
+        mut events: Vec<Event>,
+    ) -> Result<Option<(Outgoing, usize)>, EngineError> {
+        events.truncate(MAX_PACK_EVENTS);
+        let packs = chunk::pack(events, (MAX_PACK_EVENTS, MAX_INLINE_BYTES), Effort::Message)?;
+        let Some(pack) = packs.into_iter().next() else { return Ok(None) };
+        let count = pack.0.len();
+        Ok(Some((Self::packed(to, delivery, pack, Due::now())?, count)))
+    }
+
+    fn packed<E: Borrow<Event>>(
+        to: &Recipient,
+        delivery: &Delivery,
+        (events, body): Pack<E>,
+        due: Due,
+    ) -> Result<Outgoing, QueueError> {
+        let events = match &events[..] {
+            [event] if body.len() > MAX_INLINE_BYTES => Events::Logged { id: event.borrow().id.clone() },
+            _ => Events::Inline(Packed(body)),
+        };
+        let task = Task::Deliver { delivery: delivery.clone(), events };
+        Self { to: to.clone(), not_before: due.not_before(), task }.outgoing(due.delay)
+    }
+}
+
+/// To `export`: a route whose next file may be due.
+pub type ExportMessage = Recipient;
+
+/// To `replay`: a route whose backlog is to be sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReplayMessage {
+    /// Which route.
+    #[serde(flatten)]
+    pub to: Recipient,
+    /// Only if this stretch is the last one sent: otherwise another worker continues with the backlog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to() -> Recipient {
+        let scope = r#"{"tenant":"acme","environment":"production"}"#;
+        Recipient::new(&serde_json::from_str(scope).expect("a scope"), "rt_1")
+    }
+
+    fn sent(message: &DeliverMessage) -> DeliverMessage {
+        let text = message.outgoing(Duration::ZERO).expect("JSON").body;
+        serde_json::from_str(&text).expect("a message")
+    }
+
+    #[test]
+    fn every_kind_of_task_is_read_as_it_was_sent() {
+        let steps = [
+            Step::Fresh,
+            Step::Stretch { number: 7 },
+            Step::Retry { attempt: 3 },
+            Step::Probe { number: 0, attempt: 2 },
+        ];
+        for (step, replay) in steps.into_iter().zip([false, true, false, true]) {
+            let delivery = Delivery { step, replay, reserved_at: replay.then_some(Millis(5)) };
+            let events = Events::Logged { id: "evt_1".to_owned() };
+            let task = Task::Deliver { delivery: delivery.clone(), events };
+            let read = sent(&DeliverMessage { to: to(), not_before: None, task });
+            let Task::Deliver { delivery: read, events: Events::Logged { id } } = read.task else {
+                panic!("another task: {:?}", read.task)
+            };
+            assert_eq!((read, id.as_str()), (delivery, "evt_1"));
+        }
+        let wake = sent(&DeliverMessage { to: to(), not_before: Some(Millis(9)), task: Task::Wake });
+        assert!(matches!(wake, DeliverMessage { not_before: Some(Millis(9)), task: Task::Wake, .. }), "{wake:?}");
+    }
+
+    #[test]
+    fn a_delay_beyond_the_queues_is_written_into_the_message() {
+        let message = |delay| {
+            let due = Due::after(Millis(1_000), Duration::from_secs(delay));
+            let sent = DeliverMessage::wake(to(), due).expect("JSON");
+            (sent.delay.as_secs(), serde_json::from_str::<DeliverMessage>(&sent.body).expect("a message").not_before)
+        };
+        assert_eq!(message(900), (900, None));
+        assert_eq!(message(901), (900, Some(Millis(902_000))));
+    }
+
+    #[test]
+    fn a_retry_keeps_that_it_is_a_replay_and_loses_its_reservation() {
+        let first = Delivery { step: Step::Stretch { number: 1 }, replay: true, reserved_at: Some(Millis(1)) };
+        let again = Delivery { step: Step::Retry { attempt: 2 }, replay: true, reserved_at: None };
+        assert_eq!(first.retry(2), again);
+        assert_eq!((first.attempt(), again.attempt()), (1, 2));
+    }
+}

@@ -1,0 +1,105 @@
+//! Changes of a route's state: started, stopped, suspended, resumed. Each is written once and logged.
+
+use std::time::Duration;
+
+use super::EngineError;
+use crate::domain::activity::{Activity, StopCause};
+use crate::domain::route::{Route, RouteKey, RouteStatus};
+use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
+use crate::ports::Ports;
+use crate::store::journal::Journal;
+use crate::store::routes::Routes;
+
+/// How far ahead the edges of a route's live time are set. A write is durable before its edge, so no dispatcher can miss
+/// it; whoever answers a user waits for the edge, so what is published after the answer is on the right side of it.
+pub(crate) const SEAM: Duration = Duration::from_millis(150);
+
+/// Changes routes' states.
+#[derive(Clone)]
+pub(crate) struct Transitions {
+    pub(crate) routes: Routes,
+    pub(crate) journal: Journal,
+    pub(crate) ports: Ports,
+}
+
+/// A route after a change that was asked for.
+#[derive(Debug)]
+pub(super) struct Changed {
+    /// The route as it stands now.
+    pub(super) route: Route,
+    /// The route as it was, if the change was made; `None` if there was nothing to change.
+    pub(super) before: Option<Route>,
+}
+
+impl Transitions {
+    /// Starts a route; `None` if there is no such route.
+    pub(super) async fn start(&self, scope: &Scope, key: &RouteKey) -> Result<Option<Changed>, EngineError> {
+        self.change(scope, key, &Activity::Started, |route, now| route.start(now, now.plus(SEAM))).await
+    }
+
+    /// Stops a route; `None` if there is no such route.
+    pub(super) async fn stop(&self, scope: &Scope, key: &RouteKey) -> Result<Option<Changed>, EngineError> {
+        let stopped = Activity::Stopped { cause: StopCause::Request };
+        self.change(scope, key, &stopped, |route, now| route.stop(now, now.plus(SEAM))).await
+    }
+
+    /// Stops the same route because its target is gone or unreachable.
+    pub(super) async fn give_up(&self, scope: &Scope, route: &Route, cause: StopCause) -> Result<(), EngineError> {
+        let stop = |route: &mut Route, now: Millis| route.stop(now, now.plus(SEAM));
+        self.change(scope, &route.key(), &Activity::Stopped { cause }, stop).await?;
+        Ok(())
+    }
+
+    /// Stops the same route because it has got all of its window.
+    pub(super) async fn finish(&self, scope: &Scope, route: &Route) -> Result<(), EngineError> {
+        let stopped = Activity::Stopped { cause: StopCause::WindowOver };
+        let finish = |route: &mut Route, now: Millis| route.finish(now, now.plus(SEAM));
+        self.change(scope, &route.key(), &stopped, finish).await?;
+        Ok(())
+    }
+
+    /// Suspends the same route; `false` if it does not run any more.
+    pub(super) async fn suspend(
+        &self,
+        scope: &Scope,
+        route: &Route,
+        target: &str,
+        reason: &str,
+    ) -> Result<bool, EngineError> {
+        let activity = Activity::Suspended { target: target.to_owned(), reason: reason.to_owned() };
+        let suspend = |route: &mut Route, now: Millis| route.suspend(now, now.plus(SEAM));
+        let changed = self.change(scope, &route.key(), &activity, suspend).await?;
+        Ok(changed.is_some_and(|changed| changed.before.is_some()))
+    }
+
+    /// Brings the same route back from suspension, if it is still suspended.
+    pub(super) async fn resume(&self, scope: &Scope, route: &Route) -> Result<(), EngineError> {
+        let resume = |route: &mut Route, now: Millis| {
+            route.status() == RouteStatus::Suspended && route.start(now, now.plus(SEAM))
+        };
+        self.change(scope, &route.key(), &Activity::Resumed, resume).await?;
+        Ok(())
+    }
+
+    /// Changes a route and logs the change, if there is one.
+    pub(super) async fn change(
+        &self,
+        scope: &Scope,
+        key: &RouteKey,
+        activity: &Activity,
+        mut change: impl FnMut(&mut Route, Millis) -> bool,
+    ) -> Result<Option<Changed>, EngineError> {
+        let mut before = None;
+        let apply = |route: &mut Route| {
+            let old = route.clone();
+            before = change(route, self.ports.now()).then_some(old);
+            before.is_some()
+        };
+        let Some(route) = self.routes.change(scope, key, apply).await? else { return Ok(None) };
+        if before.is_some() {
+            self.journal.note(scope, &route.uid, activity, self.ports.now()).await?;
+        }
+        Ok(Some(Changed { route, before }))
+    }
+}

@@ -1,0 +1,74 @@
+//! Sends the events of one message, many at once.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::stream::{self, StreamExt as _};
+
+use super::Live;
+use super::deliver::Batch;
+use super::rate::Spacing;
+use super::sequencer::Sequencer;
+use super::watch::{Readiness, RouteWatch};
+use crate::domain::attempt::Attempt;
+use crate::domain::event::Event;
+use crate::domain::health::Tally;
+use crate::engine::concurrency::Slot;
+
+/// Requests under way at once for one message.
+const PARALLEL_REQUESTS: usize = 32;
+/// After this many failures in a row the rest of a message is not tried: a dead target must not hold the worker.
+const MAX_FAILURES: u32 = 20;
+/// After this time no further attempt begins: the worker's own time ends at 120 s, and a target may take 60 s.
+const BEGIN_WITHIN: Duration = Duration::from_secs(50);
+
+/// An event and its attempt; none if the worker gave up before it came to it.
+#[derive(Debug)]
+pub(super) struct Tried {
+    pub(super) event: Event,
+    pub(super) attempt: Option<Attempt>,
+}
+
+impl Live {
+    /// Attempts each event, those of a stretch in their order.
+    pub(super) async fn attempt_all(
+        &self,
+        batch: &Batch<'_>,
+        spacing: Option<Spacing>,
+        (slot, watch): (&Slot, &RouteWatch<'_>),
+        events: Vec<Event>,
+    ) -> Vec<Tried> {
+        let (tally, begun) = (Mutex::new(Tally::default()), Instant::now());
+        let sequencer = batch.delivery.stretch().map(|_| Sequencer::new());
+        let in_order = stream::iter(events).enumerate().then(|(place, event)| {
+            let sequencer = sequencer.clone();
+            async move {
+                let turn = if let Some(sequencer) = sequencer { sequencer.next().await } else { None };
+                (place, event, turn)
+            }
+        });
+        let attempts = in_order.map(|(place, event, turn)| {
+            let tally = &tally;
+            async move {
+                if let Some(spacing) = spacing {
+                    self.ports.wait_until(spacing.at(place)).await;
+                }
+                let gives_up = lock(tally).failed >= MAX_FAILURES || begun.elapsed() > BEGIN_WITHIN;
+                if gives_up || watch.check().await != Readiness::Ready {
+                    return Tried { event, attempt: None };
+                }
+                let (scope, replay) = (&batch.to.scope, batch.delivery.replay);
+                let sending = self.courier.send(&*batch.target, scope, batch.route, &event, replay);
+                let attempt = if let Some(turn) = turn { turn.take(sending).await } else { sending.await };
+                slot.progressed();
+                lock(tally).add(attempt.verdict);
+                Tried { event, attempt: Some(attempt) }
+            }
+        });
+        attempts.buffered(PARALLEL_REQUESTS).collect().await
+    }
+}
+
+fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+    tally.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,110 @@
+//! Delivers the events of one message, and sees to each that was not accepted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::attempts::Tried;
+use super::settle::Settlement;
+use super::watch::{Readiness, RouteWatch};
+use super::{Live, Work};
+use crate::domain::chunk;
+use crate::domain::event::Event;
+use crate::domain::health::{Condition, Tally};
+use crate::domain::route::{Route, RouteStatus};
+use crate::engine::EngineError;
+use crate::engine::attempted::outcome;
+use crate::engine::messages::{DeliverMessage, Delivery, Events, Packed, Recipient, Step, Task};
+use crate::outbound::Target;
+use crate::queue::Queue;
+use crate::store::outcomes::Outcome;
+
+/// When a message comes again for which there is no concurrency slot.
+const NO_SLOT_DELAY: Duration = Duration::from_secs(2);
+
+/// A message whose events are being sent.
+pub(super) struct Batch<'a> {
+    pub(super) to: &'a Recipient,
+    pub(super) delivery: &'a Delivery,
+    pub(super) route: &'a Route,
+    pub(super) target: Arc<dyn Target>,
+    /// How many attempts had failed in a row before.
+    pub(super) failures: u32,
+}
+
+impl Live {
+    /// Delivers a message's events, or puts the message where it waits.
+    pub(super) async fn deliver_events(&self, work: Work, mut delivery: Delivery) -> Result<Vec<Outcome>, EngineError> {
+        let Work { to, task, snapshot, compiled, failures } = work;
+        let message = DeliverMessage { to, not_before: None, task };
+        let to = &message.to;
+        if Readiness::of(&snapshot, to, &delivery) != Readiness::Ready {
+            self.replay.park(to, message.outgoing(Duration::ZERO)?.body).await?;
+            return Ok(Vec::new());
+        }
+        let Some(slot) = self.slots.enter(&to.route).await else {
+            self.queues.send(Queue::Deliver, vec![message.outgoing(NO_SLOT_DELAY)?]).await?;
+            return Ok(Vec::new());
+        };
+        let mut events = self.events(&message).await?;
+        let target = self.courier.target(&to.scope, &compiled.route)?;
+        let spacing = self.limit_rate(to, &mut delivery, &mut events, target.max_per_second()).await?;
+        let batch = Batch { to, delivery: &delivery, route: &compiled.route, target, failures };
+        let watch = RouteWatch::new(&self.routes, to, &delivery);
+        let tried = self.attempt_all(&batch, spacing, (&slot, &watch), events).await;
+        // What was not tried comes again, and the next stretch after it.
+        let complete = tried.iter().all(|one| one.attempt.is_some());
+        let outcomes = self.conclude(&batch, tried, watch.seen()).await?;
+        if let Some(number) = delivery.stretch().filter(|_| complete) {
+            self.replay.request(to, Some(number)).await?;
+        }
+        Ok(outcomes)
+    }
+
+    async fn events(&self, message: &DeliverMessage) -> Result<Vec<Event>, EngineError> {
+        match &message.task {
+            Task::Wake => Ok(Vec::new()),
+            Task::Deliver { events: Events::Inline(Packed(body)), .. } => Ok(chunk::decode(body)?),
+            Task::Deliver { events: Events::Logged { id }, .. } => {
+                Ok(self.finder.find(&message.to.scope, id).await?.into_iter().collect())
+            }
+        }
+    }
+
+    /// Sees to every event that was not accepted, durably, before the message is deleted.
+    async fn conclude(
+        &self,
+        batch: &Batch<'_>,
+        tried: Vec<Tried>,
+        readiness: Readiness,
+    ) -> Result<Vec<Outcome>, EngineError> {
+        let (Batch { to, delivery, route, .. }, now) = (batch, self.ports.now());
+        let mut tally = Tally::default();
+        let mut outcomes = Vec::with_capacity(tried.len());
+        for Tried { event, attempt } in &tried {
+            let Some(attempt) = attempt else { continue };
+            tally.add(attempt.verdict);
+            outcomes.push(outcome(&route.uid, event, attempt, delivery.attempt(), now));
+        }
+        if readiness == Readiness::Gone {
+            return Ok(outcomes);
+        }
+        let condition = self.health.judge(&to.scope, &route.uid, tally, batch.failures).await?;
+        let profile = self.profiles.of(route.retry);
+        let mut settlement = Settlement::of(batch, tried, profile, self.ports.fraction(), now);
+        if readiness == Readiness::Waiting {
+            settlement.hold_all();
+        }
+        match delivery.step {
+            _ if settlement.gone => {
+                self.health.gone(&to.scope, route).await?;
+                self.settle(batch, settlement).await?;
+            }
+            Step::Probe { number, .. } if route.status() == RouteStatus::Suspended => {
+                self.after_probe(batch, number, condition, settlement).await?;
+            }
+            _ if condition == Condition::Failing => self.suspend(batch, settlement).await?,
+            _ => self.settle(batch, settlement).await?,
+        }
+        Ok(outcomes)
+    }
+}

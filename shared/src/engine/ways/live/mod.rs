@@ -1,0 +1,84 @@
+//! The live way: events are sent as soon as they are dispatched; what a route missed comes by replay.
+
+mod attempts;
+mod deliver;
+mod probe;
+mod rate;
+mod replay;
+mod sequencer;
+mod settle;
+mod watch;
+
+use async_trait::async_trait;
+
+use super::{Matched, RouteWay, Work};
+use crate::domain::retry::RetryProfiles;
+use crate::domain::route::Route;
+use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
+use crate::engine::EngineError;
+use crate::engine::concurrency::ConcurrencySlots;
+use crate::engine::courier::Courier;
+use crate::engine::finder::EventFinder;
+use crate::engine::health::Health;
+use crate::engine::messages::{DeliverMessage, Delivery, Due, Recipient, Task};
+use crate::engine::undelivered::Undelivered;
+use crate::ports::Ports;
+use crate::queue::{Queue, Queues};
+use crate::store::outcomes::Outcome;
+use crate::store::rate_limiter::RateLimiter;
+use crate::store::routes::Routes;
+
+pub use replay::Replay;
+
+/// The live way.
+pub(crate) struct Live {
+    pub(crate) courier: Courier,
+    pub(crate) finder: EventFinder,
+    pub(crate) routes: Routes,
+    pub(crate) health: Health,
+    pub(crate) undelivered: Undelivered,
+    pub(crate) profiles: RetryProfiles,
+    pub(crate) rate: RateLimiter,
+    pub(crate) slots: ConcurrencySlots,
+    pub(crate) queues: Queues,
+    pub(crate) replay: Replay,
+    pub(crate) ports: Ports,
+}
+
+#[async_trait]
+impl RouteWay for Live {
+    async fn created(&self, _: &Scope, _: &Route) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    async fn matched(&self, scope: &Scope, matches: Vec<Matched>) -> Result<(), EngineError> {
+        let mut messages = Vec::new();
+        for Matched { route, events } in matches {
+            let to = Recipient::new(scope, &route);
+            messages.extend(DeliverMessage::deliveries(&to, &Delivery::fresh(), events, Due::now())?);
+        }
+        Ok(self.queues.send(Queue::Deliver, messages).await?)
+    }
+
+    async fn deliver(&self, work: Work) -> Result<Vec<Outcome>, EngineError> {
+        match &work.task {
+            Task::Deliver { delivery, .. } => {
+                let delivery = delivery.clone();
+                self.deliver_events(work, delivery).await
+            }
+            Task::Wake => Ok(Vec::new()),
+        }
+    }
+
+    async fn started(&self, scope: &Scope, route: &Route, _: Option<Millis>) -> Result<(), EngineError> {
+        self.replay.request(&Recipient::new(scope, &route.uid), None).await
+    }
+
+    async fn finished(&self, scope: &Scope, route: &Route) -> Result<bool, EngineError> {
+        let caught_up = route.state.not_live_since().is_none() && route.state.backlog().is_empty();
+        Ok(caught_up && self.replay.parked.oldest(scope, &route.uid).await?.is_empty())
+    }
+
+    fn forgotten(&self, _: &str) {}
+}

@@ -1,0 +1,174 @@
+//! Objects in a customer's S3 bucket: files in parts, or one object for each event.
+
+mod client;
+mod failure;
+mod parameters;
+mod writer;
+
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation, SharedHttpClient};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::time::{Instant, timeout};
+
+use super::address::TargetPolicy;
+use super::kind::{Accepted, FileWriter, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
+use super::vault::Vault;
+use super::written::parse;
+use crate::domain::attempt::Attempt;
+use crate::domain::scope::Scope;
+use failure::Failure;
+use parameters::{Parameters, Written};
+use writer::Writer;
+
+/// The kind `s3`.
+pub struct S3 {
+    vault: Vault,
+    policy: TargetPolicy,
+    http: SharedHttpClient,
+    timeout: Duration,
+    observer: Option<SharedInterceptor>,
+}
+
+impl S3 {
+    /// The kind under these settings.
+    #[must_use]
+    pub fn new(settings: &KindSettings) -> Self {
+        let KindSettings { vault, policy, timeout, observer } = settings.clone();
+        Self { vault, policy, http: client::s3_http_client(policy), timeout, observer }
+    }
+}
+
+#[async_trait]
+impl Kind for S3 {
+    type Parameters = Parameters;
+
+    const NAME: &'static str = "s3";
+
+    async fn accept(
+        &self,
+        scope: &Scope,
+        written: Value,
+        kept: Option<&Parameters>,
+    ) -> Result<Accepted<Parameters>, Refusal> {
+        parse::<Written>(written)?.accept(&self.vault, scope, self.policy, kept).await
+    }
+
+    fn show(&self, parameters: &Parameters) -> Value {
+        parameters.show()
+    }
+
+    fn prepare(&self, scope: &Scope, parameters: &Parameters) -> Result<Arc<dyn Target>, PrepareError> {
+        let id = self.vault.open(scope, &parameters.aws_access_key_id)?;
+        let secret = self.vault.open(scope, &parameters.aws_secret_access_key)?;
+        let mut config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(self.http.clone())
+            .region(Region::new(parameters.aws_region.clone()))
+            .credentials_provider(Credentials::new(id.as_str(), secret.as_str(), None, None, "customer"))
+            // Services that imitate S3 often know neither trailing checksums nor virtual-hosted names.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+        if let Some(endpoint) = &parameters.endpoint_url {
+            config = config.endpoint_url(endpoint.as_str()).force_path_style(true);
+        }
+        if let Some(observer) = &self.observer {
+            config.push_interceptor(observer.clone());
+        }
+        let prefix = match parameters.key_prefix.trim_matches('/') {
+            "" => String::new(),
+            prefix => format!("{prefix}/"),
+        };
+        Ok(Arc::new(Bucket {
+            client: Client::from_conf(config.build()),
+            label: format!("s3://{}/{prefix}", parameters.bucket),
+            bucket: parameters.bucket.clone(),
+            prefix,
+            timeout: self.timeout,
+        }))
+    }
+}
+
+/// A bucket with its keys opened.
+struct Bucket {
+    client: Client,
+    label: String,
+    bucket: String,
+    /// Empty, or it ends with `/`.
+    prefix: String,
+    timeout: Duration,
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("S3").field(&self.label).finish()
+    }
+}
+
+impl Bucket {
+    /// One request, not repeated: retries are the engine's.
+    async fn put(&self, key: &str, content_type: &str, body: Bytes) -> Result<(), Failure> {
+        let put = self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type);
+        let once = aws_sdk_s3::Config::builder().retry_config(RetryConfig::disabled());
+        let answer = put.body(ByteStream::from(body)).customize().config_override(once).send().await?;
+        // Every S3 gives an ETag: an endpoint that does not has kept nothing.
+        answer.e_tag.map(drop).ok_or_else(Failure::not_s3)
+    }
+}
+
+#[async_trait]
+impl Target for Bucket {
+    fn label(&self) -> &str {
+        &self.label
+    }
+
+    async fn send(&self, parcel: Parcel<'_>) -> Attempt {
+        let (started, key) = (Instant::now(), format!("{}{}", self.prefix, object_name(parcel.id)));
+        let put = timeout(self.timeout, self.put(&key, parcel.content_type, parcel.body)).await;
+        match put.unwrap_or_else(|_elapsed| Err(Failure::timeout())) {
+            Ok(()) => Attempt::delivered(started.elapsed()),
+            Err(failure) => failure.attempt(started.elapsed()),
+        }
+    }
+
+    fn file_key(&self, name: &str) -> Option<String> {
+        Some(format!("{}{name}", self.prefix))
+    }
+
+    fn create_file(&self, key: &str) -> Option<Box<dyn FileWriter>> {
+        Some(Box::new(Writer::new(self.client.clone(), &self.bucket, key)))
+    }
+}
+
+/// The name of one event's object: its id, with everything escaped that could mean something in a key.
+fn object_name(id: &str) -> String {
+    let mut name = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b':' => name.push(byte.into()),
+            other => {
+                // Writing into a string does not fail.
+                let _ = write!(name, "%{other:02X}");
+            }
+        }
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_cannot_leave_its_prefix() {
+        assert_eq!(object_name("evt_01:a-B"), "evt_01:a-B");
+        assert_eq!(object_name("../a b%"), "%2E%2E%2Fa%20b%25");
+    }
+}
