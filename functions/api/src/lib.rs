@@ -142,7 +142,7 @@ endpoints! {
     "event_types.put" scoped PUT_RECORD => event_types::put::put;
     "event_types.delete" scoped DELETE_RECORD => event_types::delete::delete;
     "integrations.list" scoped LIST_CONFIG => integrations::list::list;
-    "integrations.create" scoped START_ROUTE => integrations::create::create;
+    "integrations.create" scoped CREATE_ROUTE => integrations::create::create;
     "integrations.get" scoped GET_CONFIG => integrations::get::get;
     "integrations.update" scoped PUT_RECORD => integrations::update::update;
     // Deletes any number of the route's records.
@@ -152,7 +152,7 @@ endpoints! {
     "integrations.recover" scoped RECOVER_ROUTE => integrations::recover::recover;
     "integrations.log" scoped LIST_ACTIVITY => integrations::log::log;
     "rejected_events.list" scoped LIST_ACTIVITY => rejected_events::list::list;
-    "rejected_events.get" scoped LIST_ACTIVITY => rejected_events::get::get;
+    "rejected_events.get" scoped GET_REJECTED => rejected_events::get::get;
     "rejected_events.delete" scoped DELETE_REJECTED => rejected_events::delete::delete;
     // Waits for the answer of the target.
     "rejected_events.retry" scoped RETRY_REJECTED timeout 29 => rejected_events::retry::retry;

@@ -96,18 +96,29 @@ pub(crate) const RECOVER_ROUTE: PermissionSet =
 pub(crate) const START_ROUTE: PermissionSet =
     PermissionSet { name: "StartRoute", sends: &[Queue::Replay, Queue::Deliver], ..STOP_ROUTE };
 
+/// What was prepared for a route that cannot be made is deleted again.
+pub(crate) const CREATE_ROUTE: PermissionSet = PermissionSet {
+    name: "CreateRoute",
+    config: &[GetItem, Query, PutItem, UpdateItem, DeleteItem, BatchWriteItem],
+    activity: &[Query, PutItem, DeleteItem, BatchWriteItem],
+    ..START_ROUTE
+};
+
 /// A route's log, rejected events and parked deliveries go with it.
 pub(crate) const DELETE_ROUTE: PermissionSet = PermissionSet {
     name: "DeleteRoute",
-    config: &[GetItem, UpdateItem, DeleteItem],
+    config: &[GetItem, Query, UpdateItem, DeleteItem, BatchWriteItem],
     activity: &[Query, PutItem, DeleteItem, BatchWriteItem],
     ..GUARDED
 };
 
 // Rejected events.
 
+pub(crate) const GET_REJECTED: PermissionSet =
+    PermissionSet { name: "GetRejected", activity: &[GetItem, Query], ..GUARDED };
+
 pub(crate) const DELETE_REJECTED: PermissionSet =
-    PermissionSet { name: "DeleteRejected", activity: &[Query, PutItem, DeleteItem], ..GUARDED };
+    PermissionSet { name: "DeleteRejected", activity: &[GetItem, Query, PutItem, DeleteItem], ..GUARDED };
 
 /// The answer of the target may stop or resume the route.
 pub(crate) const RETRY_REJECTED: PermissionSet =

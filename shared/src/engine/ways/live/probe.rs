@@ -20,6 +20,7 @@ impl Live {
         };
         match self.health.suspend(&batch.to.scope, batch.route, &failure.target, &failure.reason).await? {
             Some(delay) => {
+                self.note_failure(batch.to, failure, delay).await?;
                 self.send_probe(batch, event, (0, attempt), delay).await?;
                 settlement.hold_all();
             }

@@ -12,7 +12,7 @@ use crate::domain::retry::{Next, RetryProfile, after_attempt};
 use crate::domain::time::Millis;
 use crate::engine::EngineError;
 use crate::engine::attempted::{failure, letter};
-use crate::engine::messages::{DeliverMessage, Delivery, Due};
+use crate::engine::messages::{DeliverMessage, Delivery, Due, Recipient};
 use crate::engine::undelivered::GivenUp;
 use crate::queue::Queue;
 use crate::store::undelivered::UndeliveredKind;
@@ -127,15 +127,26 @@ impl Live {
             let messages = DeliverMessage::deliveries(to, &delivery, events, Due::after(now, delay))?;
             self.queues.send(Queue::Deliver, messages).await?;
             if let Some(failure) = settlement.failure.clone().filter(|_| attempt > batch.delivery.attempt()) {
-                let next_attempt_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-                let activity = Activity::DeliveryFailed { failure, next_attempt_ms };
-                self.undelivered.journal.note(&to.scope, &to.route, &activity, now).await?;
+                self.note_failure(to, failure, delay).await?;
             }
         }
         for given_up in settlement.given_up {
             self.undelivered.keep(to, given_up, now).await?;
         }
         Ok(())
+    }
+}
+
+impl Live {
+    pub(super) async fn note_failure(
+        &self,
+        to: &Recipient,
+        failure: Failure,
+        delay: Duration,
+    ) -> Result<(), EngineError> {
+        let next_attempt_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        let (activity, now) = (Activity::DeliveryFailed { failure, next_attempt_ms }, self.ports.now());
+        Ok(self.undelivered.journal.note(&to.scope, &to.route, &activity, now).await?)
     }
 }
 
