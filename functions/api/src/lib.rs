@@ -24,8 +24,8 @@ use axum::routing::{MethodFilter, on};
 use axum::{Router, middleware};
 use sluice::app::App;
 use sluice::deployment::{FunctionSpec, PermissionSet};
-use utoipa::openapi::path::PathItem;
 use sluice::ports::Ports;
+use utoipa::openapi::path::PathItem;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

@@ -35,7 +35,7 @@ fn event(id: &str, text: &str) -> Value {
 async fn listed(tenant: &Tenant) -> Result<Vec<String>> {
     let list = tenant.api.get("/v1/integrations/hook/rejected_events").await?.json(200)?;
     let events = list["rejected_events"].as_array().context("a list")?;
-    Ok(events.iter().filter_map(|event| event["event_id"].as_str().map(str::to_owned)).collect())
+    Ok(events.iter().filter_map(|event| event["id"].as_str().map(str::to_owned)).collect())
 }
 
 async fn wait_for(tenant: &Tenant, ids: &[String]) -> Result<()> {

@@ -92,14 +92,19 @@ pub(crate) struct CallbackPatch {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct S3Patch {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 128)]
     aws_access_key_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 256)]
     aws_secret_access_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[a-z0-9-]{1,40}$")]
     aws_region: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[a-z0-9.-]{3,63}$")]
     bucket: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 512)]
     key_prefix: Option<String>,
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -128,7 +133,9 @@ pub(crate) struct CallbackView {
 /// A bucket, its secrets masked.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct S3View {
+    #[schema(min_length = 1, max_length = 128)]
     aws_access_key_id: String,
+    #[schema(min_length = 1, max_length = 256)]
     aws_secret_access_key: String,
     aws_region: String,
     bucket: String,

@@ -18,6 +18,7 @@ pub(super) fn open(schema: &mut RefOr<Schema>) {
             }
         }
         Schema::Array(array) => {
+            array.default = array.default.take().filter(|default| !default.is_null());
             if let ArrayItems::RefOrSchema(items) = &mut array.items {
                 open(items);
             }
