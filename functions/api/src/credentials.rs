@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::http::auth::Caller;
-use crate::http::problem::{FieldError, Problem};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
@@ -11,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use sluice::domain::credentials::{Credential, CredentialKind, Grant, Permission, Permissions};
 use sluice::domain::time::Millis;
 use sluice::engine::credentials::{IssueError, Issuer, MAX_CREDENTIALS, Rotated};
+
+use crate::http::auth::Caller;
+use crate::http::problem::{FieldError, Problem};
 
 /// The most characters of a name for people.
 const MAX_NAME: usize = 100;

@@ -6,6 +6,7 @@ mod operations;
 mod schemas;
 
 use http::Method;
+use sluice::domain::credentials::Permission;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::path::{Operation, PathItem};
@@ -14,10 +15,8 @@ use utoipa::openapi::security::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::http::problem::{ErrorBody, ProblemDetails};
-use sluice::domain::credentials::Permission;
-
 use crate::ENDPOINTS;
+use crate::http::problem::{ErrorBody, ProblemDetails};
 use crate::state::Api;
 
 #[derive(OpenApi)]

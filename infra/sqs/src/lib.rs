@@ -14,6 +14,7 @@ mod http;
 mod messages;
 mod operations;
 mod receipt;
+mod reply;
 mod tables;
 mod waiters;
 mod writer;

@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 
 use crate::fault::{Code, Fault, Outcome, Refusal};
 use crate::messages::Received;
+use crate::reply::Reply;
 use crate::tables::Tables;
-use crate::writer::Reply;
 
 /// The most long polls at a time; the next is told to come back later.
 const MAX_WAITING: usize = 4096;

@@ -10,6 +10,7 @@ use crate::Error;
 use crate::clock::now_ms;
 use crate::fault::{Fault, Outcome};
 use crate::messages::Received;
+use crate::reply::Reply;
 use crate::tables::{self, Cache, Tables};
 use crate::waiters::{Receive, Waiters, settle};
 
@@ -27,8 +28,6 @@ const SWEEP_SLICE: usize = 200;
 /// The pause after a transaction that failed.
 const FAILURE_PAUSE: Duration = Duration::from_millis(50);
 
-/// An answer, given after the commit.
-pub(crate) type Reply = Box<dyn FnOnce() + Send>;
 type Job = Box<dyn FnOnce(&mut Tables<'_>) -> rusqlite::Result<Reply> + Send>;
 
 enum Command {

@@ -14,7 +14,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::EngineError;
 use super::messages::DispatchMessage;
-use super::publish::{Acceptance, CommitPermit, NewEvent, Receipt, Waiting};
+use super::submission::{Acceptance, CommitPermit, NewEvent, Receipt, Waiting};
 use crate::domain::chunk::{self, Chunk, Effort, MAX_CHUNK_BYTES, Pack};
 use crate::domain::event::{Event, MAX_BATCH_EVENTS};
 use crate::domain::ids::{ChunkId, chunk_of, event_id};

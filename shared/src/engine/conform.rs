@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::EngineError;
-use super::publish::NewEvent;
+use super::submission::NewEvent;
 use crate::deep;
 use crate::domain::schema::Fault;
 use crate::store::event_types::Schemas;

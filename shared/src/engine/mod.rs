@@ -20,6 +20,7 @@ pub mod messages;
 
 pub mod publish;
 pub mod send_now;
+mod submission;
 pub mod tenancy;
 pub mod tick;
 mod transitions;

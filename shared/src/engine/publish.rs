@@ -7,59 +7,18 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::EngineError;
 use super::commit::Committer;
+use super::submission::Waiting;
+pub use super::submission::{Acceptance, NewEvent, Receipt};
 use crate::domain::event::MAX_BATCH_EVENTS;
 use crate::domain::scope::Scope;
-use crate::domain::time::Millis;
 use crate::ports::Ports;
 use crate::queue::Queues;
 use crate::store::event_ids::EventIdClaims;
 use crate::store::log::EventLog;
-
-/// An event as its publisher hands it in, checked.
-#[derive(Clone, Debug)]
-pub struct NewEvent {
-    /// The publisher's id, if it gave one.
-    pub id: Option<String>,
-    /// `entity.event`.
-    pub name: String,
-    /// A JSON object, compact.
-    pub payload: Box<RawValue>,
-    /// When it happened, if the publisher said.
-    pub published_at: Option<Millis>,
-    /// The partner it concerns.
-    pub partner_id: Option<String>,
-    /// The kind of business document.
-    pub document_type: Option<String>,
-    /// What it is ordered by.
-    pub ordering_key: Option<String>,
-}
-
-/// What became of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Acceptance {
-    /// Logged, and on its way.
-    Accepted,
-    /// Its id was published within the last day.
-    Duplicate,
-}
-
-/// An event's id and what became of it.
-pub type Receipt = (String, Acceptance);
-
-/// One request's events, waiting for their turn.
-pub(super) struct Waiting {
-    pub(super) scope: Scope,
-    pub(super) events: Vec<NewEvent>,
-    pub(super) answer: oneshot::Sender<Result<Vec<Receipt>, Arc<EngineError>>>,
-}
-
-/// The right to commit for a scope, and a permit of the writers.
-pub(super) type CommitPermit = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 /// Commits under way at once, each of another scope: one writes while the next of its scope gathers.
 const WRITERS: usize = 8;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnConsumedCapacity, TransactWriteItem};
 
-use super::reader::{Direction, LogReader};
 use super::{Db, Item, Key, StoreError, binary};
 use crate::domain::chunk::{self, Chunk};
 use crate::domain::event::Event;
@@ -117,12 +116,6 @@ impl EventLog {
     pub async fn event(&self, scope: &Scope, first: ChunkId, id: &str) -> Result<Option<Event>, StoreError> {
         let chunks = self.publish_of(scope, first).await?;
         Ok(chunks.into_iter().flat_map(|(_, events)| events).find(|event| event.id == id))
-    }
-
-    /// Reads `[from, end)` in the order of the log, or from the newest backwards.
-    #[must_use]
-    pub fn read(&self, scope: &Scope, from: ChunkId, end: ChunkId, direction: Direction) -> LogReader {
-        LogReader::new(self.clone(), scope.clone(), from, end, direction)
     }
 
     pub(super) fn range(

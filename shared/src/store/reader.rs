@@ -46,6 +46,14 @@ struct Shard {
     done: bool,
 }
 
+impl EventLog {
+    /// Reads `[from, end)` in the order of the log, or from the newest backwards.
+    #[must_use]
+    pub fn read(&self, scope: &Scope, from: ChunkId, end: ChunkId, direction: Direction) -> LogReader {
+        LogReader::new(self.clone(), scope.clone(), from, end, direction)
+    }
+}
+
 impl LogReader {
     pub(super) fn new(log: EventLog, scope: Scope, low: ChunkId, end: ChunkId, direction: Direction) -> Self {
         let day = match direction {

@@ -1,14 +1,14 @@
 //! `DELETE /v1/api-clients/{id}`: an OAuth 2.0 client is refused, and gone.
 
-use crate::http::auth::{Admin, Needs};
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
 use sluice::domain::credentials::CredentialKind;
 use sluice::engine::credentials::Issuer;
 
 use crate::credentials;
+use crate::http::auth::{Admin, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// Delete an OAuth 2.0 client
 ///

@@ -1,9 +1,5 @@
 //! `POST /v1/api-clients/{id}/rotate`: a new secret; the old one stays good for a while.
 
-use crate::http::auth::{Admin, Needs};
-use crate::http::body::OptionalBody;
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -12,6 +8,10 @@ use sluice::engine::credentials::Issuer;
 
 use super::ClientCredentialWithSecret;
 use crate::credentials::{Rotation, find, rotate as renew, secret_answer};
+use crate::http::auth::{Admin, Needs};
+use crate::http::body::OptionalBody;
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// Rotate an OAuth 2.0 client
 ///

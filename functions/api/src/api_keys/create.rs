@@ -1,8 +1,5 @@
 //! `POST /v1/api-keys`: makes an API key; its text is in this answer and in no other.
 
-use crate::http::auth::{Admin, Needs};
-use crate::http::body::JsonBody;
-use crate::http::problem::{ErrorBody, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -11,6 +8,9 @@ use sluice::engine::credentials::Issuer;
 
 use super::ApiKeyWithSecret;
 use crate::credentials::{NewCredential, issue, secret_answer};
+use crate::http::auth::{Admin, Needs};
+use crate::http::body::JsonBody;
+use crate::http::problem::{ErrorBody, Problem};
 
 /// Make an API key
 ///

@@ -1,7 +1,5 @@
 //! `GET /v1/api-keys`: the API keys of the caller's tenant.
 
-use crate::http::auth::{Admin, Needs};
-use crate::http::problem::Problem;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -9,6 +7,8 @@ use sluice::domain::credentials::CredentialKind;
 use sluice::store::credentials::Credentials;
 
 use super::ApiKey;
+use crate::http::auth::{Admin, Needs};
+use crate::http::problem::Problem;
 
 /// Every key of the tenant.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -1,9 +1,5 @@
 //! `POST /v1/api-keys/{id}/revoke`: the key is refused from now on, and stays in the list.
 
-use crate::http::auth::{Admin, Needs};
-use crate::http::body::EmptyBody;
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use sluice::domain::credentials::CredentialKind;
@@ -11,6 +7,10 @@ use sluice::engine::credentials::Issuer;
 
 use super::ApiKey;
 use crate::credentials::find;
+use crate::http::auth::{Admin, Needs};
+use crate::http::body::EmptyBody;
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// Revoke an API key
 ///

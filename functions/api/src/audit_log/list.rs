@@ -1,12 +1,13 @@
 //! `GET /v1/audit-log`: who changed what, newest first.
 
-use crate::http::auth::{Admin, Needs};
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::{self, PageParams, Params, bad_cursor};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use sluice::store::audit::{AuditEntry, AuditLog};
+
+use crate::http::auth::{Admin, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::{self, PageParams, Params, bad_cursor};
 
 /// A page of the audit log.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -1,8 +1,5 @@
 //! `POST /v1/auth/token`: an access token for a client's id and secret, or for an API key.
 
-use crate::http::auth::{Authenticator, TOKEN_SECONDS};
-use crate::http::body::{self, expect_json};
-use crate::http::problem::{ErrorBody, Problem};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
@@ -12,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use sluice::domain::credentials::{Credential, Permissions};
 
 use crate::credentials::secret_answer;
+use crate::http::auth::{Authenticator, TOKEN_SECONDS};
+use crate::http::body::{self, expect_json};
+use crate::http::problem::{ErrorBody, Problem};
 
 /// A client's credentials.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]

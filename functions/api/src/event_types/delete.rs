@@ -1,12 +1,13 @@
 //! `DELETE /v1/event-types/{name}`: an event type and its schema.
 
-use crate::http::auth::{EventsWrite, Needs};
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
 use sluice::domain::event::is_event_name;
 use sluice::store::event_types::EventTypes;
+
+use crate::http::auth::{EventsWrite, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// Delete an event type
 ///

@@ -1,14 +1,14 @@
 //! `GET /v1/event-types/{name}`: one event type.
 
-use crate::http::auth::{EventsRead, Needs};
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use sluice::domain::event::is_event_name;
 use sluice::store::event_types::EventTypes;
 
 use super::EventType;
+use crate::http::auth::{EventsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// Get an event type
 #[utoipa::path(

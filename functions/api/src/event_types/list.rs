@@ -1,8 +1,5 @@
 //! `GET /v1/event-types`: the catalogue, by name.
 
-use crate::http::auth::{EventsRead, Needs};
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::{self, PageParams, Params, bad_cursor};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -10,6 +7,10 @@ use sluice::domain::event::is_event_name;
 use sluice::domain::event_type;
 use sluice::domain::time::Millis;
 use sluice::store::event_types::EventTypes;
+
+use crate::http::auth::{EventsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::{self, PageParams, Params, bad_cursor};
 
 /// An event type without its schema, which can be large.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -5,11 +5,12 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod put;
 
-use crate::http::problem::Problem;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sluice::domain::event_type;
 use sluice::domain::time::Millis;
+
+use crate::http::problem::Problem;
 
 /// An event type.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -1,9 +1,5 @@
 //! `PUT /v1/event-types/{name}`: makes or replaces an event type.
 
-use crate::http::auth::{EventsWrite, Needs};
-use crate::http::body::JsonBody;
-use crate::http::problem::{ErrorBody, FieldError, Problem};
-use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
@@ -17,6 +13,10 @@ use sluice::ports::Ports;
 use sluice::store::event_types::{EventTypes, Placed};
 
 use super::EventType;
+use crate::http::auth::{EventsWrite, Needs};
+use crate::http::body::JsonBody;
+use crate::http::problem::{ErrorBody, FieldError, Problem};
+use crate::http::query::PathParams;
 
 /// An event type, whole: what is missing is taken away.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

@@ -1,13 +1,13 @@
 //! `GET /v1/events/{id}`: one event of the log.
 
-use crate::http::auth::{EventsRead, Needs};
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use sluice::engine::finder::EventFinder;
 
 use super::EventView;
+use crate::http::auth::{EventsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// Get an event
 #[utoipa::path(

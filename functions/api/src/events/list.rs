@@ -1,8 +1,5 @@
 //! `GET /v1/events`: reads the log, newest first.
 
-use crate::http::auth::{EventsRead, Needs};
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::{self, Params, bad_cursor};
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -14,6 +11,9 @@ use sluice::store::log::EventLog;
 use sluice::store::reader::Direction;
 
 use super::EventView;
+use crate::http::auth::{EventsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::{self, Params, bad_cursor};
 
 /// Chunks read for one page, whatever matches: a rare name must not read the whole log in one request.
 const MAX_CHUNKS: usize = 200;

@@ -1,9 +1,5 @@
 //! `POST /v1/events`: takes events in; answers once they are durable.
 
-use crate::http::auth::{EventsWrite, Needs};
-use crate::http::body::{self, expect_json, too_large};
-use crate::http::limits::Limiter;
-use crate::http::problem::{ErrorBody, FieldError, Problem};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -18,6 +14,11 @@ use sluice::domain::time::Millis;
 use sluice::engine::conform;
 use sluice::engine::publish::{Acceptance, NewEvent, Publisher};
 use sluice::store::event_types::EventTypes;
+
+use crate::http::auth::{EventsWrite, Needs};
+use crate::http::body::{self, expect_json, too_large};
+use crate::http::limits::Limiter;
+use crate::http::problem::{ErrorBody, FieldError, Problem};
 
 /// An event to publish.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

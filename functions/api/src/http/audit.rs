@@ -7,13 +7,13 @@ use axum::response::{IntoResponse as _, Response};
 use http::header;
 use http::request::Parts;
 use serde_json::{Map, Value};
+use sluice::domain::scope::Scope;
+use sluice::domain::time::Millis;
+use sluice::store::audit::{AuditEntry, AuditLog};
 
 use super::auth::Caller;
 use super::layers::RequestId;
 use super::problem::Problem;
-use sluice::domain::scope::Scope;
-use sluice::domain::time::Millis;
-use sluice::store::audit::{AuditEntry, AuditLog};
 
 /// Where a request came from: whoever serves puts it into the request's extensions. It is the peer of the connection,
 /// never a header, which anybody can write.

@@ -1,50 +1,21 @@
 //! Who is calling, and what they may do. A handler states what it needs in its signature: [`Needs`].
 
 mod authenticator;
+pub(super) mod caller;
 
 use std::marker::PhantomData;
 
 use axum::extract::{FromRef, FromRequestParts, MatchedPath, OriginalUri};
 use http::request::Parts;
 use http::{StatusCode, header};
+use sluice::domain::credentials::Permission;
+use sluice::domain::scope::Environment;
 
 use super::problem::Problem;
-use sluice::domain::credentials::{Permission, Permissions};
-use sluice::domain::scope::{Environment, Scope};
 
 pub use authenticator::{Authenticator, TOKEN_SECONDS};
-
-/// A caller with valid credentials.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// Whose data the request is about.
-    pub scope: Scope,
-    /// The client or key, for the audit log.
-    pub actor: String,
-    /// What it may do.
-    pub permissions: Permissions,
-    /// Whether its tenant is an operator's.
-    pub operator: bool,
-    /// Its tenant's own quota.
-    pub events_per_day: Option<u64>,
-}
-
-impl Caller {
-    /// Whether it has all of these itself: nobody hands out what it lacks.
-    ///
-    /// # Errors
-    /// 403 `insufficient_scope`, naming what it lacks.
-    pub fn may_grant(&self, scopes: &Permissions) -> Result<(), Problem> {
-        let lacking = self.permissions.lacking(scopes);
-        if lacking.is_empty() { Ok(()) } else { Err(insufficient_scope(&lacking.to_string())) }
-    }
-}
-
-fn insufficient_scope(scope: &str) -> Problem {
-    let message = format!("These credentials lack the scope {scope}.");
-    let problem = Problem::new(StatusCode::FORBIDDEN, "insufficient_scope", message);
-    problem.detail(serde_json::json!({ "scope": scope }))
-}
+pub use caller::Caller;
+use caller::insufficient_scope;
 
 impl<S> FromRequestParts<S> for Caller
 where

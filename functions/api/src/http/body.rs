@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
+use sluice::domain::json::{JsonFault, Scanner};
 
 use super::problem::Problem;
-use sluice::domain::json::{JsonFault, Scanner};
 
 /// The most a body may take, but where an endpoint says otherwise.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;

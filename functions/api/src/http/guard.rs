@@ -6,14 +6,14 @@ use axum::extract::{FromRequestParts as _, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::Method;
+use sluice::ports::Ports;
+use sluice::store::audit::AuditLog;
 
 use super::audit::Deed;
 use super::auth::Caller;
 use super::idempotency::{self, Once};
 use super::problem::Problem;
 use crate::state::Api;
-use sluice::ports::Ports;
-use sluice::store::audit::AuditLog;
 
 /// Operations that are data and not administration: the event log is their record.
 const NOT_AUDITED: [&str; 1] = ["events.publish"];

@@ -18,11 +18,6 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Frame, SizeHint};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tracing::Instrument as _;
-
-use super::auth::Caller;
-use super::body::READ_TIMEOUT;
-use super::problem::Problem;
 use sluice::app::App;
 use sluice::domain::chunk::{self, Effort};
 use sluice::domain::scope::Scope;
@@ -31,6 +26,11 @@ use sluice::ports::Ports;
 use sluice::secrets::Keyring;
 use sluice::store::StoreError;
 use sluice::store::idempotency::{BodyPrint, Entry, Fingerprint, IdempotencyRecords, KeptResponse, Reservation};
+use tracing::Instrument as _;
+
+use super::auth::Caller;
+use super::body::READ_TIMEOUT;
+use super::problem::Problem;
 
 /// The request's header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

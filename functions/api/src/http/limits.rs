@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, header};
-use tokio::sync::Mutex as AsyncMutex;
-
-use super::auth::Caller;
-use super::problem::Problem;
 use sluice::domain::allowance::{Account, Limit, Step};
 use sluice::domain::scope::TenantId;
 use sluice::ports::Ports;
 use sluice::settings::Settings;
 use sluice::store::StoreError;
 use sluice::store::counters::Counters;
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::auth::caller::Caller;
+use super::problem::Problem;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);

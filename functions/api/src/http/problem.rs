@@ -3,7 +3,6 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
-
 use sluice::domain::json::JsonFault;
 use sluice::engine::EngineError;
 use sluice::store::StoreError;

@@ -1,8 +1,5 @@
 //! `POST /v1/integrations`: registers an integration; it runs at once.
 
-use crate::http::auth::{IntegrationsWrite, Needs};
-use crate::http::body::JsonBody;
-use crate::http::problem::{ErrorBody, FieldError, Problem};
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
@@ -23,6 +20,9 @@ use sluice::store::routes::CreateError;
 use super::parameters::{CallbackParameters, S3Parameters};
 use super::target::{Target, Written};
 use super::{Integration, filter_faults};
+use crate::http::auth::{IntegrationsWrite, Needs};
+use crate::http::body::JsonBody;
+use crate::http::problem::{ErrorBody, FieldError, Problem};
 
 /// An integration to register: exactly one of the two kinds of parameters.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

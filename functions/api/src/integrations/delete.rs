@@ -1,13 +1,13 @@
 //! `DELETE /v1/integrations/{id}`: an integration and all that belongs to it.
 
-use crate::http::auth::{IntegrationsWrite, Needs};
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
 use sluice::engine::lifecycle::Lifecycle;
 
 use super::key;
+use crate::http::auth::{IntegrationsWrite, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// Delete an integration
 ///

@@ -1,14 +1,14 @@
 //! `GET /v1/integrations/{id}`: one integration.
 
-use crate::http::auth::{IntegrationsRead, Needs};
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use sluice::outbound::Destinations;
 use sluice::store::routes::Routes;
 
 use super::{Integration, find};
+use crate::http::auth::{IntegrationsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// Get an integration
 #[utoipa::path(

@@ -1,7 +1,5 @@
 //! `GET /v1/integrations`: every integration.
 
-use crate::http::auth::{IntegrationsRead, Needs};
-use crate::http::problem::Problem;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -10,6 +8,8 @@ use sluice::outbound::Destinations;
 use sluice::store::routes::Routes;
 
 use super::Integration;
+use crate::http::auth::{IntegrationsRead, Needs};
+use crate::http::problem::Problem;
 
 /// Every integration, stopped and temporary ones too.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

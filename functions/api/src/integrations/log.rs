@@ -1,8 +1,5 @@
 //! `GET /v1/integrations/{id}/log`: what happened to an integration.
 
-use crate::http::auth::{IntegrationsRead, Needs};
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -11,6 +8,9 @@ use sluice::store::journal::{Entry, Journal};
 use sluice::store::routes::Routes;
 
 use super::find;
+use crate::http::auth::{IntegrationsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// The last 50 entries.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -12,7 +12,6 @@ pub(crate) mod stop;
 pub(crate) mod target;
 pub(crate) mod update;
 
-use crate::http::problem::{FieldError, Problem};
 use serde::Serialize;
 use sluice::deep;
 use sluice::domain::face::integration::{IntegrationType, Ordering};
@@ -24,6 +23,7 @@ use sluice::domain::time::Millis;
 use sluice::outbound::Destinations;
 use sluice::store::routes::Routes;
 
+use crate::http::problem::{FieldError, Problem};
 use parameters::{CallbackView, S3View};
 use target::Target;
 

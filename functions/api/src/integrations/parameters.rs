@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::http::body::present;
 use serde::{Deserialize, Serialize};
+
+use crate::http::body::present;
 
 /// A webhook target.
 #[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]

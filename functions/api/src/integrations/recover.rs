@@ -1,10 +1,5 @@
 //! `POST /v1/integrations/{id}/_recover`: sends what the log holds for a window once more.
 
-use crate::http::audit;
-use crate::http::auth::{IntegrationsWrite, Needs};
-use crate::http::body::JsonBody;
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -18,6 +13,11 @@ use sluice::ports::Ports;
 use sluice::store::routes::Routes;
 
 use super::{Integration, find};
+use crate::http::audit;
+use crate::http::auth::{IntegrationsWrite, Needs};
+use crate::http::body::JsonBody;
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// The most recoveries that wait at the same time.
 const MAX_WAITING: usize = 10;

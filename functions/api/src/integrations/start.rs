@@ -1,15 +1,15 @@
 //! `POST /v1/integrations/{id}/_start`: the integration carries events again; what it missed within 30 days arrives too.
 
-use crate::http::auth::{IntegrationsWrite, Needs};
-use crate::http::body::EmptyBody;
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use sluice::engine::lifecycle::Lifecycle;
 use sluice::outbound::Destinations;
 
 use super::{Integration, key};
+use crate::http::auth::{IntegrationsWrite, Needs};
+use crate::http::body::EmptyBody;
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// Start an integration
 ///

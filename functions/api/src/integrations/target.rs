@@ -1,11 +1,12 @@
 //! Between an integration's names for its target and the destination's own.
 
-use crate::http::problem::{FieldError, Problem};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sluice::domain::route::Way;
 use sluice::outbound::{Fault, Refusal};
+
+use crate::http::problem::{FieldError, Problem};
 
 /// An integration's name for a webhook's `url`.
 const CALLBACK_URL: &str = "callback_url";

@@ -1,9 +1,5 @@
 //! `PATCH /v1/integrations/{id}`: changes a stopped, permanent integration.
 
-use crate::http::auth::{IntegrationsWrite, Needs};
-use crate::http::body::JsonBody;
-use crate::http::problem::{ErrorBody, FieldError, Problem};
-use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -19,6 +15,10 @@ use sluice::store::routes::Routes;
 use super::parameters::{CallbackPatch, S3Patch};
 use super::target::{Target, TargetFaults, Written};
 use super::{Integration, filter_faults, find};
+use crate::http::auth::{IntegrationsWrite, Needs};
+use crate::http::body::JsonBody;
+use crate::http::problem::{ErrorBody, FieldError, Problem};
+use crate::http::query::PathParams;
 
 /// What to change; what is missing stays.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use crate::http::problem::{ErrorBody, Problem};
 use axum::extract::Path;
 use axum::response::{Redirect, Response};
 use bytes::Bytes;
@@ -11,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use utoipa_swagger_ui::{Config, serve};
 
 use super::file::StaticFile;
+use crate::http::problem::{ErrorBody, Problem};
 
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     let config = Config::new(["/openapi.json"]).try_it_out_enabled(true).persist_authorization(false);

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use crate::http::problem::Problem;
 use axum::response::Response;
 use http::HeaderMap;
 
 use super::file::StaticFile;
+use crate::http::problem::Problem;
 
 static FILE: LazyLock<Option<StaticFile>> =
     LazyLock::new(|| StaticFile::new("application/json", crate::document_text().into()).ok());

@@ -1,14 +1,14 @@
 //! `DELETE /v1/integrations/{id}/rejected_events/{event_id}`: forgets a rejected event.
 
-use crate::http::auth::{IntegrationsWrite, Needs};
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
 use sluice::store::routes::Routes;
 use sluice::store::undelivered::{UndeliveredEvents, UndeliveredKind};
 
 use super::{Place, find};
+use crate::http::auth::{IntegrationsWrite, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// Delete a rejected event
 #[utoipa::path(

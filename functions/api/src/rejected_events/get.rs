@@ -1,8 +1,5 @@
 //! `GET /v1/integrations/{id}/rejected_events/{event_id}`: the envelope that the target rejected.
 
-use crate::http::auth::{IntegrationsRead, Needs};
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
@@ -12,6 +9,9 @@ use sluice::store::routes::Routes;
 use sluice::store::undelivered::UndeliveredEvents;
 
 use super::{Place, find};
+use crate::http::auth::{IntegrationsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// What a target receives. Describes the answer; its bytes are those that were sent.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -1,8 +1,5 @@
 //! `GET /v1/integrations/{id}/rejected_events`: the newest 30 that the target answered with 400.
 
-use crate::http::auth::{IntegrationsRead, Needs};
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -10,6 +7,9 @@ use sluice::domain::time::Millis;
 use sluice::store::routes::Routes;
 use sluice::store::undelivered::{UndeliveredEvents, UndeliveredKind, UndeliveredSummary};
 
+use crate::http::auth::{IntegrationsRead, Needs};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 use crate::integrations;
 
 /// A rejected event.

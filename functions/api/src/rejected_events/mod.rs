@@ -5,12 +5,12 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod retry;
 
-use crate::http::problem::Problem;
 use sluice::domain::route::Route;
 use sluice::domain::scope::Scope;
 use sluice::store::routes::Routes;
 use sluice::store::undelivered::{UndeliveredEvent, UndeliveredEvents, UndeliveredKind};
 
+use crate::http::problem::Problem;
 use crate::integrations;
 
 /// The path of one rejected event.

@@ -1,9 +1,5 @@
 //! `POST /v1/integrations/{id}/rejected_events/{event_id}/_retry`: sends a rejected event again, now.
 
-use crate::http::auth::{IntegrationsWrite, Needs};
-use crate::http::body::EmptyBody;
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::extract::State;
 use http::StatusCode;
 use sluice::engine::send_now::SendNow;
@@ -11,6 +7,10 @@ use sluice::store::routes::Routes;
 use sluice::store::undelivered::{UndeliveredEvents, UndeliveredKind};
 
 use super::{Place, find};
+use crate::http::auth::{IntegrationsWrite, Needs};
+use crate::http::body::EmptyBody;
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// Retry a rejected event
 ///

@@ -1,8 +1,5 @@
 //! `POST /v1/tenants`: makes a tenant; its first client's secret is in this answer and in no other.
 
-use crate::http::auth::Operator;
-use crate::http::body::JsonBody;
-use crate::http::problem::{ErrorBody, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -14,6 +11,9 @@ use sluice::ports::Ports;
 
 use super::{Tenant, quota_fault};
 use crate::credentials::{name_fault, secret_answer};
+use crate::http::auth::Operator;
+use crate::http::body::JsonBody;
+use crate::http::problem::{ErrorBody, Problem};
 
 /// A tenant to make.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

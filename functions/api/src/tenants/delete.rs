@@ -1,8 +1,5 @@
 //! `DELETE /v1/tenants/{id}`: a tenant, its credentials and its routes.
 
-use crate::http::auth::Operator;
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::{Params, PathParams};
 use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
@@ -11,6 +8,9 @@ use sluice::engine::tenancy::Tenancy;
 use sluice::store::tenants::Tenants;
 
 use super::find;
+use crate::http::auth::Operator;
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::{Params, PathParams};
 
 /// How to delete.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

@@ -1,7 +1,5 @@
 //! `GET /v1/tenants`: every tenant.
 
-use crate::http::auth::Operator;
-use crate::http::problem::{ErrorBody, Problem};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -9,6 +7,8 @@ use sluice::domain::tenant::TenantStatus;
 use sluice::store::tenants::Tenants;
 
 use super::Tenant;
+use crate::http::auth::Operator;
+use crate::http::problem::{ErrorBody, Problem};
 
 /// Every tenant that is not deleted.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

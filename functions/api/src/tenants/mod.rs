@@ -5,12 +5,13 @@ pub(crate) mod delete;
 pub(crate) mod list;
 pub(crate) mod update;
 
-use crate::http::problem::{FieldError, Problem};
 use serde::Serialize;
 use sluice::domain::scope::TenantId;
 use sluice::domain::tenant::{Tenant as Record, TenantStatus};
 use sluice::domain::time::Millis;
 use sluice::store::tenants::Tenants;
+
+use crate::http::problem::{FieldError, Problem};
 
 /// The highest quota there can be.
 const MAX_EVENTS_PER_DAY: u64 = 1_000_000_000_000;

@@ -1,9 +1,5 @@
 //! `PATCH /v1/tenants/{id}`: another name, another quota.
 
-use crate::http::auth::Operator;
-use crate::http::body::{JsonBody, present};
-use crate::http::problem::{ErrorBody, Problem};
-use crate::http::query::PathParams;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -11,6 +7,10 @@ use sluice::store::tenants::Tenants;
 
 use super::{Tenant, find, quota_fault};
 use crate::credentials::name_fault;
+use crate::http::auth::Operator;
+use crate::http::body::{JsonBody, present};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
 
 /// What to change: what is missing stays.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]

@@ -9,10 +9,6 @@ use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-
-use crate::http::auth::Caller;
-use crate::http::limits::Limiter;
-use crate::http::problem::Problem;
 use sluice::domain::credentials::{Credential, CredentialKind, Digest256, Permissions, client_tenant, key_parts};
 use sluice::domain::scope::{Environment, Scope, TenantId};
 use sluice::domain::tenant::{Tenant, TenantStatus};
@@ -22,6 +18,10 @@ use sluice::secrets::Keyring;
 use sluice::store::StoreError;
 use sluice::store::credentials::Credentials;
 use sluice::store::tenants::Tenants;
+
+use super::caller::Caller;
+use crate::http::limits::Limiter;
+use crate::http::problem::Problem;
 
 /// How long an access token is good, in seconds.
 pub const TOKEN_SECONDS: i64 = 3_600;

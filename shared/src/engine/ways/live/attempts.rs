@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use futures::stream::{self, StreamExt as _};
 
 use super::Live;
-use super::deliver::Batch;
+use super::batch::{Batch, Tried};
 use super::rate::Spacing;
 use super::sequencer::Sequencer;
 use super::watch::{Readiness, RouteWatch};
-use crate::domain::attempt::Attempt;
 use crate::domain::event::Event;
 use crate::domain::health::Tally;
 use crate::engine::concurrency::Slot;
@@ -21,13 +20,6 @@ const PARALLEL_REQUESTS: usize = 32;
 const MAX_FAILURES: u32 = 20;
 /// After this time no further attempt begins: the worker's own time ends at 120 s, and a target may take 60 s.
 const BEGIN_WITHIN: Duration = Duration::from_secs(50);
-
-/// An event and its attempt; none if the worker gave up before it came to it.
-#[derive(Debug)]
-pub(super) struct Tried {
-    pub(super) event: Event,
-    pub(super) attempt: Option<Attempt>,
-}
 
 impl Live {
     /// Attempts each event, those of a stretch in their order.

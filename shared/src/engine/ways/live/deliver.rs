@@ -1,35 +1,23 @@
 //! Delivers the events of one message, and sees to each that was not accepted.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::attempts::Tried;
+use super::batch::{Batch, Tried};
 use super::settle::Settlement;
 use super::watch::{Readiness, RouteWatch};
 use super::{Live, Work};
 use crate::domain::chunk;
 use crate::domain::event::Event;
 use crate::domain::health::{Condition, Tally};
-use crate::domain::route::{Route, RouteStatus};
+use crate::domain::route::RouteStatus;
 use crate::engine::EngineError;
 use crate::engine::attempted::outcome;
-use crate::engine::messages::{DeliverMessage, Delivery, Events, Packed, Recipient, Step, Task};
-use crate::outbound::Target;
+use crate::engine::messages::{DeliverMessage, Delivery, Events, Packed, Step, Task};
 use crate::queue::Queue;
 use crate::store::outcomes::Outcome;
 
 /// When a message comes again for which there is no concurrency slot.
 const NO_SLOT_DELAY: Duration = Duration::from_secs(2);
-
-/// A message whose events are being sent.
-pub(super) struct Batch<'a> {
-    pub(super) to: &'a Recipient,
-    pub(super) delivery: &'a Delivery,
-    pub(super) route: &'a Route,
-    pub(super) target: Arc<dyn Target>,
-    /// How many attempts had failed in a row before.
-    pub(super) failures: u32,
-}
 
 impl Live {
     /// Delivers a message's events, or puts the message where it waits.

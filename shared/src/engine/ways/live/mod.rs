@@ -1,6 +1,7 @@
 //! The live way: events are sent as soon as they are dispatched; what a route missed comes by replay.
 
 mod attempts;
+mod batch;
 mod deliver;
 mod probe;
 mod rate;

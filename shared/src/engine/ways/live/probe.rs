@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Live;
-use super::deliver::Batch;
+use super::batch::Batch;
 use super::settle::Settlement;
 use crate::domain::event::Event;
 use crate::domain::health::Condition;

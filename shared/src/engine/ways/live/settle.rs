@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Live;
-use super::attempts::Tried;
-use super::deliver::Batch;
+use super::batch::{Batch, Tried};
 use crate::domain::activity::{Activity, Failure};
 use crate::domain::event::Event;
 use crate::domain::retry::{Next, RetryProfile, after_attempt};

@@ -3,6 +3,7 @@
 //! Such a route reads the settled log by a cursor of its own. Wake-ups come by the deliver queue and carry no events; the
 //! first takes the route's lease and sends what there is, so that no two workers ever send for one route.
 
+mod cycle;
 mod job;
 mod probe;
 mod run;
