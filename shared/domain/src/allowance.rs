@@ -152,6 +152,20 @@ mod tests {
     }
 
     #[test]
+    fn leases_grow_to_a_tenth_and_no_further() {
+        let limit = Limit { amount: 100, window: MINUTE };
+        let (mut account, mut leases) = (Account::default(), Vec::new());
+        for _ in 0..60 {
+            if let Step::Lease(lease) = account.spend(1, 0, limit, u64::MAX) {
+                account.credit(lease);
+                assert_eq!(account.spend(1, 0, limit, u64::MAX), Step::Go);
+                leases.push(lease);
+            }
+        }
+        assert_eq!(leases, [1, 1, 2, 4, 8, 10, 10, 10, 10, 10]);
+    }
+
+    #[test]
     fn one_process_spends_all_of_it_with_few_writes() {
         let limit = Limit { amount: 60_000, window: MINUTE };
         let (mut account, mut counter, mut writes) = (Account::default(), 0, 0);

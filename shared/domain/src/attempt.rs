@@ -70,6 +70,8 @@ mod tests {
             duration: Duration::ZERO,
         };
         assert!(attempt(Verdict::Delivered).is_delivered());
+        assert!(Attempt::delivered(Duration::ZERO).is_delivered());
+        assert!(!Attempt::failed("connection refused", Duration::ZERO).is_delivered());
         for verdict in [Verdict::Rejected, Verdict::Gone, Verdict::Failed { retry_after: None }] {
             assert!(!attempt(verdict).is_delivered(), "{verdict:?}");
         }

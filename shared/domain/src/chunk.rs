@@ -214,6 +214,14 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn more_than_twice_the_limit_is_not_unpacked() {
+        let twice = vec![b' '; 2 * MAX_RAW_BYTES - 2];
+        let body = |text: &[u8]| compress(text, Effort::Message).expect("compresses");
+        assert!(decode(&body(&[b"[]", &*twice].concat())).is_ok_and(|events| events.is_empty()));
+        assert!(decode(&body(&[b"[]  ", &*twice].concat())).is_err());
+    }
+
+    #[test]
     fn whatever_a_publisher_fills_in_can_be_read_back() {
         let worst = Event {
             partner_id: Some("\u{1}".repeat(256)),

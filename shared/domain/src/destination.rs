@@ -46,6 +46,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_printed_names_the_kind_and_hides_the_parameters() {
+        let parameters = serde_json::json!({"url": "https://example.com/?key=secret"});
+        let printed = format!("{:?}", Destination { kind: "webhook".into(), parameters });
+        assert!(printed.contains("webhook") && !printed.contains("secret"), "{printed}");
+    }
+
+    #[test]
     fn a_destination_is_an_object_with_one_entry() {
         let text = r#"{"webhook":{"url":"https://example.com/"}}"#;
         let destination: Destination = serde_json::from_str(text).expect("a destination");

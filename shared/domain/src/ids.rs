@@ -167,6 +167,7 @@ mod tests {
             prop_assert_eq!(one.shard(), random[0] % LOG_SHARDS);
             let json = serde_json::to_string(&one).expect("JSON");
             prop_assert_eq!(&json, &format!("\"{one}\""));
+            prop_assert_eq!(format!("{one:?}"), format!("ChunkId({one})"));
             prop_assert_eq!(serde_json::from_str::<ChunkId>(&json).ok(), Some(one));
         }
 

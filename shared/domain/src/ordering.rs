@@ -163,6 +163,37 @@ mod tests {
         Job { lane: name.into(), events, upto, attempt: lane.attempt }
     }
 
+    /// Events one second apart, with these keys.
+    fn log_of(keys: &[Option<&str>]) -> Vec<Placed> {
+        let place = |n: usize| Position { chunk: ChunkId::floor(Millis(n as i64)), index: 0 };
+        let of_key = |(n, key): (usize, &Option<&str>)| {
+            let ordering_key = key.map(str::to_owned);
+            (place(n), Event { ordering_key, ..event(&n.to_string(), "{}") })
+        };
+        keys.iter().enumerate().map(of_key).collect()
+    }
+
+    #[test]
+    fn only_events_of_one_key_wait_for_each_other() {
+        let mut progress = Progress::from(Millis(0));
+        let jobs = progress.take_up(log_of(&[Some("a"), None, Some("b"), None, Some("a")]), ChunkId::floor(Millis(5)));
+        let ids = |job: &Job| job.events.iter().map(|(_, event)| event.id.clone()).collect::<Vec<_>>();
+        assert_eq!(jobs.iter().map(ids).collect::<Vec<_>>(), [vec!["0", "4"], vec!["1"], vec!["2"], vec!["3"]]);
+        // An event without a key, and a key that reads like its id, are two.
+        let [keyless, keyed] = [&log_of(&[None])[0].1, &log_of(&[Some("0")])[0].1].map(lane_of);
+        assert_ne!(keyless, keyed);
+    }
+
+    #[test]
+    fn the_oldest_lane_is_the_one_that_is_furthest_behind() {
+        let mut progress = Progress::from(Millis(0));
+        assert_eq!(progress.oldest(), None);
+        let jobs = progress.take_up(log_of(&[Some("z"), Some("a")]), ChunkId::floor(Millis(2)));
+        assert_eq!(progress.oldest(), Some(jobs[0].lane.clone()));
+        progress.ended(&jobs[0].lane, End::Through { upto: jobs[0].upto });
+        assert_eq!(progress.oldest(), Some(jobs[1].lane.clone()));
+    }
+
     proptest! {
         /// Whatever fails, is broken off or crashes when: the first time that each event of a key arrives comes after
         /// that of the one before it, and in the end all have arrived, each once where nothing crashed.

@@ -69,3 +69,23 @@ impl Face {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::integration::{Integration, IntegrationType};
+    use super::*;
+    use crate::chunk::tests::event;
+
+    #[test]
+    fn an_integration_is_seen_as_the_contract_says() {
+        let face = Face::Integration(Integration { integration_type: IntegrationType::Permanent });
+        assert_eq!((face.kind().as_str(), face.kind().limit()), ("integration", 25));
+        let tenant: TenantId = "acme".parse().expect("a tenant");
+        let (mut body, mut envelope) = (Vec::new(), Vec::new());
+        face.write_body(&tenant, &event("evt_1", "{}"), &mut body);
+        event("evt_1", "{}").write_envelope(&tenant, &mut envelope);
+        assert!(!body.is_empty());
+        assert_eq!(body, envelope);
+        assert_eq!(face.describe(&Activity::Started).0, "integration_started");
+    }
+}
