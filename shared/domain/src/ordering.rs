@@ -191,7 +191,10 @@ mod tests {
         let jobs = progress.take_up(log_of(&[Some("z"), Some("a")]), ChunkId::floor(Millis(2)));
         assert_eq!(progress.oldest(), Some(jobs[0].lane.clone()));
         progress.ended(&jobs[0].lane, End::Through { upto: jobs[0].upto });
-        assert_eq!(progress.oldest(), Some(jobs[1].lane.clone()));
+        assert_eq!((progress.oldest(), progress.due_at()), (Some(jobs[1].lane.clone()), Some(Millis(0))));
+        let at = jobs[1].events[0].0;
+        progress.ended(&jobs[1].lane, End::Held { at, attempt: 2, not_before: Millis(9) });
+        assert_eq!(progress.due_at(), Some(Millis(9)));
     }
 
     proptest! {

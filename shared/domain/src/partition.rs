@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn global_partitions() {
-        let names: Vec<&str> = GlobalPartition::ALL.iter().map(|partition| (*partition).as_str()).collect();
+        let names: Vec<&str> = GlobalPartition::ALL.iter().map(AnyPartition::as_str).collect();
         assert_eq!(names, ["tenants", "endings", "exports"]);
         let of_routes = GlobalPartition::ALL.iter().filter(|partition| partition.is_of_routes());
         assert_eq!(of_routes.count(), 2);

@@ -131,6 +131,7 @@ mod tests {
         let stream: RetryProfile = RetryProfile::STREAM.parse().expect("profile");
         let webhook: RetryProfile = RetryProfile::WEBHOOK.parse().expect("profile");
         assert_eq!((stream.retries(), webhook.retries()), (10, 10));
+        assert_eq!((stream.attempts(), webhook.attempts()), (11, 11));
         assert_eq!(stream.0[4], Duration::from_secs(60));
         assert_eq!(webhook.0[9], Duration::from_secs(86_400));
         for bad in ["5", "5x", "s", "-1s", "5s,,x", "99999999999999999999s", "40d"] {

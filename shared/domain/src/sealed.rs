@@ -31,3 +31,14 @@ impl fmt::Debug for Sealed {
         f.write_str("Sealed(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ciphertext_is_kept_as_it_is_and_not_printed() {
+        let sealed = Sealed::new("v1.k1.c2VjcmV0".into());
+        assert_eq!((sealed.text(), format!("{sealed:?}").as_str()), ("v1.k1.c2VjcmV0", "Sealed(..)"));
+    }
+}

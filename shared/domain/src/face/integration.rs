@@ -174,6 +174,7 @@ mod tests {
         let cases = [
             (Permanent, None, None, Ok(())),
             (Permanent, Some(50), None, Ok(())),
+            (Permanent, Some(100), None, Ok(())),
             (Permanent, Some(101), None, Err(StartsInFuture)),
             (Permanent, None, Some(150), Err(PermanentEnds)),
             (Temporary, Some(50), Some(150), Ok(())),
@@ -185,6 +186,19 @@ mod tests {
         for (kind, start, end, want) in cases {
             assert_eq!(check_dates(kind, start.map(Millis), end.map(Millis), now), want, "{kind:?} {start:?} {end:?}");
         }
+    }
+
+    #[test]
+    fn a_wrong_date_is_pointed_at() {
+        assert_eq!(DateProblem::StartsInFuture.pointer(), "/starts_at");
+        for problem in [DateProblem::PermanentEnds, DateProblem::TemporaryNeedsBoth, DateProblem::EndsBeforeStart] {
+            assert_eq!(problem.pointer(), "/ends_at", "{problem}");
+        }
+    }
+
+    #[test]
+    fn no_order_is_the_default() {
+        assert!(Ordering::default().is_none() && Ordering::None.is_none() && !Ordering::Key.is_none());
     }
 
     #[test]
