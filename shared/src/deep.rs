@@ -20,7 +20,7 @@ pub struct NoAnswer(String);
 /// [`NoAnswer`].
 pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, NoAnswer> {
     let (answer, result) = oneshot::channel();
-    // Whoever asked may have hung up.
+    // The receiver is dropped if the request was cancelled.
     spawn(move || drop(answer.send(work())))?;
     result.await.map_err(|_| NoAnswer("it panicked".to_owned()))
 }

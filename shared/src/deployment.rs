@@ -1,4 +1,4 @@
-//! What a row of the table of functions says: a Lambda function, its size, and what it may touch.
+//! A row of the table of functions: a Lambda function, its size and its permissions.
 //!
 //! The rows of the endpoints are in `functions/api`, those of the workers in `functions/workers`. `template.yaml` is
 //! generated from them, and the local run takes its queues and pollers from them.
@@ -16,7 +16,7 @@ pub struct FunctionSpec {
     pub memory_mib: u32,
     /// How long a call may take.
     pub timeout_seconds: u32,
-    /// What it may touch.
+    /// Its permissions.
     pub permissions: &'static PermissionSet,
 }
 

@@ -47,8 +47,8 @@ struct Keeper {
 }
 
 impl Function {
-    /// Starts one as its environment describes it. Without `keys` it is not given the master keys, and cannot tell who
-    /// calls, nor open a secret.
+    /// Starts one as its environment describes it. Without `keys` it does not get the master keys: it can neither
+    /// authenticate a caller nor open a secret.
     ///
     /// # Errors
     /// A missing variable, a bad setting, or a secret that cannot be read.
@@ -86,7 +86,7 @@ impl Keeper {
         Ok(Self { client, secret_id, read_at: Mutex::new(ports.now()) })
     }
 
-    /// Whether the keys are old; then it is the caller who reads them, and nobody else for a while.
+    /// Whether the keys must be read again. The first caller to get `true` reads them; others keep using the old ones.
     fn is_due(&self, now: Millis) -> bool {
         let mut read_at = self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
         let due = now.since(*read_at) >= KEYS_BELIEVED;

@@ -64,7 +64,7 @@ impl QueueUrls {
 pub struct Outgoing {
     /// The text.
     pub body: String,
-    /// How long nobody gets it.
+    /// How long it stays invisible to receivers.
     pub delay: Duration,
 }
 

@@ -44,7 +44,7 @@ struct DerivedKeys {
     token: TokenKey,
 }
 
-/// What access tokens are signed with.
+/// The key that signs access tokens.
 pub type TokenKey = Zeroizing<[u8; 32]>;
 
 /// The text of a ring: `{"current": "k1", "k1": "...", "k0": "..."}`.
@@ -79,7 +79,7 @@ impl Keyring {
         Zeroizing::new(serde_json::json!({"current": "k1", "k1": material}).to_string())
     }
 
-    /// A ring that nobody else has, for what neither signs nor opens anything.
+    /// A random ring, for processes that neither sign nor decrypt.
     ///
     /// # Errors
     /// None that can happen.

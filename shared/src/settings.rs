@@ -1,4 +1,4 @@
-//! What an operator can set, by environment variables.
+//! The operator's settings, from environment variables.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::outbound::TargetPolicy;
 pub struct Setting {
     /// The environment variable.
     pub name: &'static str,
-    /// What it means, with its unit.
+    /// Its meaning, with its unit.
     pub meaning: &'static str,
     /// Its default.
     pub default: &'static str,

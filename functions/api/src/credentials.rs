@@ -1,4 +1,4 @@
-//! What API clients and API keys share: what is asked for, how it is checked, how it is stored.
+//! The part that API clients and API keys share: request bodies, checks, storage.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const GRACE_SECONDS: u32 = 86_400;
 /// The longest that a rotated secret can be kept good.
 const MAX_GRACE_SECONDS: u32 = 30 * 86_400;
 
-/// A client or key to make.
+/// A client or key to create.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "erp", "scopes": ["events:write"], "expires_at": "2099-01-01T00:00:00.000Z"}))]
@@ -28,26 +28,26 @@ pub(crate) struct NewCredential {
     /// For people: 1 to 100 characters.
     #[schema(example = "erp", min_length = 1, max_length = 100)]
     name: String,
-    /// What it may do: none that the caller lacks.
+    /// Its scopes; the caller must have all of them.
     #[schema(example = json!(["events:write"]), min_items = 1)]
     scopes: Vec<Permission>,
-    /// From when it is refused; never where missing.
+    /// The time from which it is refused; never if missing.
     #[serde(default)]
     expires_at: Option<Millis>,
 }
 
-/// How to rotate.
+/// Options of a rotation.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"grace_seconds": 3600}))]
 pub(crate) struct Rotation {
-    /// How long the old secret is still good: 0 to 2592000; a day where missing.
+    /// How long the old secret stays valid, in seconds: 0 to 2592000; default a day.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 2_592_000)]
     grace_seconds: Option<u32>,
 }
 
-/// What is wrong with a name for people.
+/// The error of a display name.
 pub(crate) fn name_fault(name: &str) -> Option<FieldError> {
     let fits = (1..=MAX_NAME).contains(&name.chars().count()) && !name.trim().is_empty();
     let plain = fits && !name.chars().any(char::is_control);
@@ -140,7 +140,7 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// An answer with a secret in it, which nobody may keep.
+/// A response with a secret in it, which must not be cached.
 pub(crate) fn secret_answer(status: StatusCode, body: impl Serialize) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }

@@ -23,7 +23,7 @@ async fn with_fresh_keys(State(function): State<Function>, request: Request, nex
     next.run(request).await
 }
 
-/// Who called, as API Gateway saw it.
+/// Records the source address that API Gateway saw.
 async fn note_source(mut request: Request) -> Request {
     let source = match request.extensions().get::<RequestContext>() {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),

@@ -24,26 +24,26 @@ use crate::state::Api;
     info(
         title = "Sluice",
         description = "An event gateway in your own AWS account: signed webhooks in real time, newline-JSON files in \
-                       S3, nothing lost. Every path under `/v1` exists again under `/sandbox/v1`, over separate data. \
+                       S3, nothing lost. Every path under `/v1` also exists under `/sandbox/v1`, with separate data. \
                        Every error has the shape of `ErrorResponse`; with `Accept: application/problem+json` it is `ProblemDetails`, as RFC 9457 \
                        has it.",
         license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT"),
     ),
     servers(
         (url = "/", description = "production"),
-        (url = "/sandbox", description = "sandbox: the same API over separate data, but for tokens, credentials, tenants and the documents"),
+        (url = "/sandbox", description = "sandbox: the same API with separate data; tokens, credentials, tenants and documents are shared"),
     ),
     components(schemas(ErrorBody<'_>, ProblemDetails<'_>)),
     tags(
         (name = "auth", description = "Access tokens"),
         (name = "api_clients", description = "OAuth 2.0 clients of the tenant, for both environments"),
         (name = "api_keys", description = "API keys of the tenant, for both environments"),
-        (name = "tenants", description = "Tenants: for the operator"),
+        (name = "tenants", description = "Tenants, for the operator"),
         (name = "events", description = "Publishing, and reading the log"),
-        (name = "event_types", description = "The catalogue of what is published, and its schemas"),
-        (name = "integrations", description = "The event stream: who gets which events, and how"),
+        (name = "event_types", description = "The catalogue of event types and their schemas"),
+        (name = "integrations", description = "Registrations for the event stream, with filters and targets"),
         (name = "rejected_events", description = "Events that a target answered with 400"),
-        (name = "audit_log", description = "Who changed what"),
+        (name = "audit_log", description = "Changes of this environment"),
         (name = "meta", description = "Health and documents"),
     ),
 )]

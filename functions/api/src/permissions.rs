@@ -6,7 +6,7 @@ use sluice::deployment::Action::{BatchWriteItem, DeleteItem, GetItem, PutItem, Q
 use sluice::deployment::PermissionSet;
 use sluice::queue::Queue;
 
-/// What every endpoint behind the guard needs: it authenticates the caller and counts the call.
+/// The permissions of every endpoint behind the guard, which authenticates the caller and counts the call.
 /// A change also writes the audit log (`PutItem` on `activity`), and a POST claims its idempotency key, which it
 /// releases where it fails (`PutItem` and `DeleteItem`).
 const GUARDED: PermissionSet =
@@ -96,7 +96,7 @@ pub(crate) const RECOVER_ROUTE: PermissionSet =
 pub(crate) const START_ROUTE: PermissionSet =
     PermissionSet { name: "StartRoute", sends: &[Queue::Replay, Queue::Deliver], ..STOP_ROUTE };
 
-/// What was prepared for a route that cannot be made is deleted again.
+/// Records prepared for a route that cannot be created are deleted again.
 pub(crate) const CREATE_ROUTE: PermissionSet = PermissionSet {
     name: "CreateRoute",
     config: &[GetItem, Query, PutItem, UpdateItem, DeleteItem, BatchWriteItem],

@@ -1,4 +1,4 @@
-//! What the endpoints are given: the app's parts, and what only HTTP needs.
+//! The state of the router: the app's parts, and those that only HTTP needs.
 
 use axum::extract::FromRef;
 use sluice::app::App;

@@ -65,7 +65,7 @@ impl Worker {
 /// The name of the worker that the schedule calls.
 pub const TICK: &str = "tick";
 
-/// What is done once a minute.
+/// The work of every minute.
 ///
 /// # Errors
 /// [`EngineError`]; the next tick tries again.
@@ -76,7 +76,7 @@ pub async fn tick(app: &App) -> Result<(), EngineError> {
 /// The name of the function that makes an operator's tenant; it is invoked by hand, never over HTTP.
 pub const BOOTSTRAP: &str = "admin.bootstrap";
 
-/// What [`BOOTSTRAP`] is invoked with.
+/// The input of [`BOOTSTRAP`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BootstrapRequest {
@@ -84,7 +84,7 @@ pub struct BootstrapRequest {
     pub tenant: TenantId,
 }
 
-/// What [`BOOTSTRAP`] answers.
+/// The output of [`BOOTSTRAP`].
 #[derive(Debug, Serialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum BootstrapAnswer {

@@ -29,7 +29,7 @@ pub struct WorkerSpec {
     pub local: LocalPollers,
 }
 
-/// What takes the place of the event source mapping in the local run. It bounds the memory.
+/// The local run's replacement for the event source mapping. It bounds the memory.
 #[derive(Clone, Copy, Debug)]
 pub struct LocalPollers {
     /// Calls at once.
@@ -50,7 +50,7 @@ impl WorkerSpec {
     }
 }
 
-/// What every worker needs: routes hold sealed secrets.
+/// The permissions of every worker: routes hold encrypted secrets.
 const WORKER: PermissionSet = PermissionSet { keys: true, ..PermissionSet::NONE };
 
 const DISPATCH: WorkerSpec = WorkerSpec {

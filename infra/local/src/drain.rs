@@ -24,7 +24,7 @@ const TIME: Duration = Duration::from_secs(10);
 
 /// Runs the request, and reads the rest of its body before the answer goes out.
 pub(crate) async fn drain(request: Request, next: Next) -> Response {
-    // Who waits for `100 Continue` has not sent anything, and will not once it has its answer.
+    // A client that waits for `100 Continue` has sent no body, and sends none after a final answer.
     if request.body().is_end_stream() || request.headers().contains_key(header::EXPECT) {
         return next.run(request).await;
     }
@@ -82,7 +82,7 @@ impl Drop for Lent {
         if let (Some(body), Some(give_back)) = (self.body.take(), self.give_back.take())
             && !body.is_end_stream()
         {
-            // Nobody waits for it where the request itself was given up.
+            // The receiver is dropped if the request was cancelled.
             let _ = give_back.send(body);
         }
     }

@@ -20,7 +20,8 @@ pub(crate) fn load(folder: &Folder, ports: &Ports) -> Result<Keyring, StartError
     Keyring::from_json(&text(folder, ports)?).map_err(|e| StartError::new(FILE, e))
 }
 
-/// Adds a key to the ring of a folder that nobody uses, and makes it the current one; the old ones still open and verify.
+/// Adds a key to the ring of a folder that no process uses, and makes it current; the old ones still decrypt and
+/// verify.
 ///
 /// # Errors
 /// As [`load`]'s, or where it cannot be written.

@@ -11,8 +11,8 @@ pub mod receiver;
 pub mod system;
 pub mod usage;
 
-/// One process does what many Lambda functions do, and its events are larger than what glibc keeps at hand: an eighth of
-/// the processor's time went into its allocator. The settings are in `.cargo/config.toml`.
+/// One process does what many Lambda functions do, and its events are larger than what glibc keeps at hand: an eighth
+/// of the processor's time went into its allocator. The settings are in `.cargo/config.toml`.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -22,7 +22,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 pub struct StartError(pub String);
 
 impl StartError {
-    /// What was being done, and what went wrong.
+    /// The task, and the error.
     pub fn new(doing: impl std::fmt::Display, error: impl std::fmt::Display) -> Self {
         Self(format!("{doing}: {error}"))
     }

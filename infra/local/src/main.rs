@@ -66,7 +66,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let quiet = matches!(cli.command, Command::Demo { .. } | Command::Bootstrap { .. });
-    // The embedded database reports every failed condition, which is how ours says "somebody was first".
+    // The embedded database reports every failed condition, which here is an expected outcome.
     init_logs(if quiet { "error" } else { "info,dynoxide=error" });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

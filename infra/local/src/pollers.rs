@@ -1,4 +1,4 @@
-//! What event source mappings and the schedule are on AWS: takes messages from the queues and calls the workers.
+//! The local run's event source mappings and schedule: receives messages from the queues and calls the workers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ pub struct Pollers {
     tasks: TaskTracker,
 }
 
-/// What a poller needs.
+/// The parts of a poller.
 struct Poller {
     app: App,
     client: Client,

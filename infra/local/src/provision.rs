@@ -19,7 +19,7 @@ use crate::folder::Folder;
 /// The prefix of tables and queues.
 const PREFIX: &str = "sluice-";
 
-/// What `DATA/credentials.json` holds: all that a first user needs.
+/// The content of `DATA/credentials.json`: all that a first user needs.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct LocalCredentials {
     /// Where the API is.

@@ -33,7 +33,7 @@ impl Received {
     }
 }
 
-/// What it answers.
+/// Its response.
 pub type Answer = Response<Full<Bytes>>;
 
 /// An answer without a body.

@@ -74,7 +74,7 @@ pub fn local_settings(defaults: &[(&str, &str)]) -> Result<Settings, StartError>
 
 /// A running system.
 pub struct System {
-    /// What a first user needs.
+    /// The first user's credentials.
     pub credentials: LocalCredentials,
     /// The parts, for tests and benches.
     pub app: App,
@@ -128,7 +128,7 @@ impl Backend {
     }
 }
 
-/// Makes an operator's tenant over a data folder that nobody uses, as `admin.bootstrap` does on AWS.
+/// Creates the operator's tenant in a data folder that no process uses, as `admin.bootstrap` does on AWS.
 ///
 /// # Errors
 /// One clear line.
@@ -166,7 +166,7 @@ impl System {
         Ok(Self { credentials, app, usage, backend, pollers, api, stop })
     }
 
-    /// What AWS would have billed so far.
+    /// The usage so far, as AWS would bill it.
     #[must_use]
     pub fn usage(&self) -> Report {
         self.usage.report()
@@ -196,7 +196,7 @@ fn router(app: App, usage: &Arc<Usage>) -> Router {
         .layer(middleware::map_request(note_source))
 }
 
-/// Who called: the other end of the connection.
+/// Records the source address: the peer of the connection.
 async fn note_source(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
     request.extensions_mut().insert(SourceIp(peer.ip().to_string()));
     request

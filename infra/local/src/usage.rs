@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 
 /// SQS bills each started 64 KB of a request.
 const SQS_CHUNK: usize = 64 * 1024;
-/// What the busy functions have in `template.yaml`, in GB.
+/// The memory of the busy functions in `template.yaml`, in GB.
 const LAMBDA_GB: f64 = 1.0;
 
-/// What one operation came to so far.
+/// One operation's usage so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Count {
     /// Calls.
@@ -182,7 +182,7 @@ pub fn price(report: &Report) -> Vec<(&'static str, f64, String)> {
     ]
 }
 
-/// What came between two reports.
+/// The difference between two reports.
 #[must_use]
 pub fn difference(before: &Report, after: &Report) -> Report {
     let mut more = after.clone();

@@ -44,7 +44,7 @@ impl Attribute {
     }
 }
 
-/// What the attributes add to the message's size, and their MD5 in lower-case hex.
+/// The attributes' part of the message's size, and their MD5 in lower-case hex.
 pub(crate) fn measure(attributes: &Attributes) -> Result<(usize, String), Fault> {
     if attributes.len() > MAX_ATTRIBUTES {
         let reason = "A message has at most 10 attributes.";

@@ -20,7 +20,7 @@ pub(crate) const MAX_WAIT: i64 = 20;
 const IGNORED: [&str; 5] =
     ["Policy", "RedriveAllowPolicy", "SqsManagedSseEnabled", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"];
 
-/// What can be set on a queue; times in seconds.
+/// The attributes of a queue; times in seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Config {
     pub(crate) visibility: i64,

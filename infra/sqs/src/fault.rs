@@ -98,7 +98,7 @@ impl Fault {
     }
 }
 
-/// What ends a piece of work inside the transaction.
+/// An error inside a transaction.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// The request is at fault. Work refuses before its first write, so the transaction goes on.

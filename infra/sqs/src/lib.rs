@@ -53,8 +53,8 @@ pub enum Error {
 
 /// Makes every message that was received and not deleted visible again, before the server is started.
 ///
-/// For a consumer that runs in the same process as the server: when the server starts, whoever had received
-/// those messages is gone, and waiting out their visibility timeout helps nobody. Gives their number.
+/// For a consumer that runs in the same process as the server: when the server starts, the receivers of
+/// those messages are gone, so there is no reason to wait for their visibility timeouts. Returns their number.
 ///
 /// # Errors
 /// When the database exists and cannot be opened.

@@ -57,7 +57,7 @@ pub(crate) struct Queue {
     pub(crate) modified_at: i64,
 }
 
-/// What the writer keeps of the database between transactions.
+/// The writer's state between transactions.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     /// Marks the receipt handles of this database.

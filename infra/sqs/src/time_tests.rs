@@ -1,4 +1,4 @@
-//! What takes days on AWS, on a clock set by hand: retention, clearing away, chains of redrive.
+//! Tests of behaviour that takes days on AWS, on a manual clock: retention, clearing, chains of redrive.
 
 use std::collections::HashMap;
 
@@ -83,7 +83,7 @@ fn messages_past_their_time_are_gone() {
     let counts = bench.run(|tables| tables.counts("short"));
     assert_eq!(counts, Counts { visible: 1, in_flight: 0, delayed: 0 });
 
-    // A queue nobody asks about is cleared away too.
+    // A queue without requests is cleared too.
     bench.now += 4 * DAY;
     assert_eq!(bench.rows("bodies"), 2);
     assert!(!bench.run(|tables| Ok(tables.sweep(10)?)));

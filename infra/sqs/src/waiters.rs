@@ -1,8 +1,8 @@
 //! Long polls: receives that found nothing and wait inside the writer.
 //!
 //! A waiting receive is served in the very transaction that brings its message, oldest first, so a
-//! send wakes exactly as many as it can feed. What comes due by time is known from the table, so
-//! nobody polls for it.
+//! send wakes exactly as many as it can feed. The table tells when the next message is due, so
+//! there is no polling.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -153,7 +153,7 @@ impl Waiters {
         }
     }
 
-    /// How long the writer may sleep; `None` while nobody waits.
+    /// How long the writer may sleep; `None` without waiting receives.
     pub(crate) fn next(&self, now_ms: i64) -> Option<Duration> {
         let now = Instant::now();
         let next = |line: &Line| {

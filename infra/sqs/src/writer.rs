@@ -87,7 +87,7 @@ impl Store {
     }
 }
 
-/// The writer's thread, for the one who stops it.
+/// The writer's thread.
 pub(crate) struct Writer {
     commands: mpsc::Sender<Command>,
     thread: std::thread::JoinHandle<()>,

@@ -10,7 +10,7 @@ use crate::{section, settings};
 const API_CODE: &str = "target/lambda/sluice-api/bootstrap.zip";
 const WORKERS_CODE: &str = "target/lambda/sluice-workers/bootstrap.zip";
 
-/// What all functions have in common.
+/// The properties that all functions share.
 pub(crate) fn globals() -> String {
     let (memory, timeout) = (FunctionSpec::MEMORY_MIB, FunctionSpec::TIMEOUT_SECONDS);
     format!(

@@ -1,6 +1,6 @@
 //! Writes `template.yaml` and `infra/data.yaml` from the table of functions and the list of settings.
 //!
-//! What does not depend on either is plain YAML in `parts/`.
+//! Parts that depend on neither are plain YAML in `parts/`.
 
 mod api;
 mod data;

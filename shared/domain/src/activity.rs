@@ -1,4 +1,4 @@
-//! What happened to a route, in neutral terms: what the engine records. A face gives it names and words.
+//! The activities of a route that the engine records, in neutral terms. A face gives them public names and words.
 
 use serde::{Deserialize, Serialize};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::time::Millis;
 
-/// So much in each window.
+/// An amount for each window of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// The most in a window.
@@ -32,24 +32,24 @@ impl Limit {
     }
 }
 
-/// What one process has of a limit in the present window.
+/// One process's share of a limit in the present window.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
     window: i64,
     left: u64,
     leased: u64,
-    /// So much at once was refused in this window, and so will be more.
+    /// The smallest amount that was refused in this window: larger ones are refused without asking.
     refused: Option<u64>,
 }
 
-/// What to do about something that is to be counted.
+/// The answer to a request for an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// It is paid for.
     Go,
     /// There is not enough left in this window.
     Refuse,
-    /// Take so much of the shared counter first.
+    /// Take this amount from the shared counter first.
     Lease(u64),
 }
 

@@ -22,12 +22,12 @@ pub enum Verdict {
 /// One attempt and its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// What the result means for retrying.
+    /// Its meaning for retries.
     pub verdict: Verdict,
     /// The HTTP status code, if there was an HTTP response.
     pub status: Option<u16>,
-    /// Why the event was not accepted, such as `too many requests (HTTP status code 429)` or `connection refused`; empty
-    /// if it was accepted. Never contains a secret or the query of a URL.
+    /// Why the event was not accepted, such as `too many requests (HTTP status code 429)` or `connection refused`;
+    /// empty if it was accepted. Never contains a secret or the query of a URL.
     pub reason: Cow<'static, str>,
     /// The first 4 KiB of the response as printable text.
     pub excerpt: String,

@@ -21,7 +21,7 @@ pub struct Chunk {
 
 /// The most that one encoded chunk may take: a DynamoDB item is 400 KB at most, key and attribute names included.
 pub const MAX_CHUNK_BYTES: usize = 390 * 1024;
-/// The most that a chunk may hold before compression: bounds the memory of whoever reads it.
+/// The most that a chunk may hold before compression: bounds a reader's memory.
 pub const MAX_RAW_BYTES: usize = 1024 * 1024;
 
 /// How hard a chunk is compressed.
@@ -97,7 +97,7 @@ pub fn raw_size(event: &Event) -> usize {
     texts.map(|text| escaped_size(text)).sum::<usize>() + event.payload.get().len() + FRAME
 }
 
-/// What a text takes in JSON, without its quotes: these fields may hold any characters.
+/// A text's size in JSON, without its quotes: these fields may hold any characters.
 fn escaped_size(text: &str) -> usize {
     let size = |byte: u8| match byte {
         b'"' | b'\\' => 2,

@@ -15,7 +15,7 @@ use super::time::Millis;
 
 macro_rules! permissions {
     ($($variant:ident = $text:literal),+ $(,)?) => {
-        /// One thing a caller may do: an OAuth 2.0 scope.
+        /// An OAuth 2.0 scope.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Permission {
             $(#[doc = concat!("`", $text, "`")] #[serde(rename = $text)] $variant,)+
@@ -39,7 +39,7 @@ impl utoipa::PartialSchema for Permission {
         utoipa::openapi::ObjectBuilder::new()
             .schema_type(utoipa::openapi::schema::Type::String)
             .enum_values(Some(Self::ALL.iter().map(|permission| permission.as_str())))
-            .description(Some("One thing a caller may do: an OAuth 2.0 scope."))
+            .description(Some("An OAuth 2.0 scope."))
             .into()
     }
 }
@@ -62,7 +62,7 @@ permissions! {
     Admin = "admin",
 }
 
-/// What a caller may do. Its text form is OAuth 2.0's: scopes parted by spaces.
+/// A set of scopes. Its text form is OAuth 2.0's: scopes separated by spaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Permissions(BTreeSet<Permission>);
@@ -185,7 +185,7 @@ pub struct Credential {
     pub tenant: TenantId,
     /// A name for people.
     pub name: String,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Permissions,
     /// The secret's digest.
     secret: Digest256,
@@ -213,10 +213,10 @@ const MAX_RETIRED: usize = 10;
 const PUBLIC_DIGITS: usize = 24;
 /// Hexadecimal digits of a key.
 const KEY_DIGITS: usize = 64;
-/// So much of a key is shown in lists.
+/// The part of a key that lists show.
 const PREFIX_DIGITS: usize = 8;
 
-/// What a credential is to be.
+/// A credential to create.
 #[derive(Clone, Debug)]
 pub struct Grant {
     /// How it is presented.
@@ -225,7 +225,7 @@ pub struct Grant {
     pub tenant: TenantId,
     /// A name for people.
     pub name: String,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Permissions,
     /// From when it is refused.
     pub ends_at: Option<Millis>,
@@ -285,7 +285,7 @@ impl Credential {
         matches && self.is_good(now)
     }
 
-    /// Gives it a new secret, which is shown once; what was good before is good for `grace` at the most.
+    /// Gives it a new secret, which is shown once; the previous one stays valid for at most `grace`.
     pub fn rotate(&mut self, secret: [u8; 32], grace: Duration, now: Millis) -> Zeroizing<String> {
         let text = secret_text(self.kind, &self.tenant, &self.id, secret);
         let last = std::mem::replace(&mut self.secret, Digest256::of(&text));
@@ -305,7 +305,7 @@ impl Credential {
         first
     }
 
-    /// What a key begins with, to tell it by.
+    /// The beginning of a key, to recognize it by.
     #[must_use]
     pub fn prefix(&self) -> String {
         let public = self.id.trim_start_matches("key_");

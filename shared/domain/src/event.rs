@@ -32,12 +32,12 @@ pub struct Event {
     /// The kind of business document it carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_type: Option<String>,
-    /// Events of one key keep their order on routes that ask for it.
+    /// Integrations with `"ordering": "key"` send events of one key in order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordering_key: Option<String>,
 }
 
-/// What a target receives: the contract's event envelope.
+/// The body that a target receives: the contract's event envelope.
 #[derive(Serialize)]
 struct Envelope<'a> {
     tenant: &'a TenantId,

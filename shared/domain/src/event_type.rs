@@ -14,7 +14,7 @@ pub const MAX_DESCRIPTION_BYTES: usize = 1_024;
 pub struct EventType {
     /// The name of its events.
     pub name: String,
-    /// What they are about.
+    /// A description for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The JSON Schema of their payloads, as text: the database cannot nest as deep as a schema may.

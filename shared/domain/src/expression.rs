@@ -23,7 +23,7 @@ pub use facts::Facts;
 
 /// The most bytes of an expression.
 pub const MAX_EXPRESSION_BYTES: usize = 2_048;
-/// What stands outside a loop and is used inside it may be a text of so many bytes, a number, a bool or null.
+/// The most bytes of a text that is made outside a loop and used inside it.
 const MAX_OUTER_TEXT: usize = 1_024;
 /// The functions and types that expressions may name. `?` and `{}` are left out.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib().with_optional_support(false)));
@@ -44,7 +44,7 @@ pub struct ExpressionError {
     pub line: usize,
     /// The column.
     pub column: usize,
-    /// What is wrong there.
+    /// The error in words.
     pub reason: String,
 }
 

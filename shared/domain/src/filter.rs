@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::event::entity;
 use super::expression::{Expression, ExpressionError, Facts};
 
-/// What a client registers. The two lists match as a union; none or empty sets no limit.
+/// A filter as a user registers it. The two lists match as a union; none or empty sets no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FilterConditions {
@@ -17,9 +17,9 @@ pub struct FilterConditions {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(example = json!(["order.created"]))]
     pub event_filter: Vec<String>,
-    /// A CEL expression that narrows by content what the lists let through. Its variables are `payload`, `name`,
+    /// A CEL expression over the events that the lists match. Its variables are `payload`, `name`,
     /// `entity`, `published_at`, `partner_id` and `document_type`. An event about which it cannot be evaluated, such
-    /// as one that lacks a field, does not match; `has()` asks for a field. Its cost is bounded: at most 2,048 bytes,
+    /// as one that lacks a field, does not match; `has()` tests for a field. Its cost is bounded: at most 2,048 bytes,
     /// and a loop inside a loop can only go through a part of the outer one's variable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = json!("payload.total > 100 && payload.lines.exists(l, l.sku == 'A-1')"))]
@@ -30,7 +30,7 @@ pub struct FilterConditions {
 pub const MAX_ENTRIES: usize = 1_000;
 
 impl FilterConditions {
-    /// What is wrong with it: a pointer below the filter and words. Expressions recurse: to be called on a thread with a
+    /// Its first error: a pointer below the filter, and words. Expressions recurse: to be called on a thread with a
     /// large stack.
     #[must_use]
     pub fn problems(&self) -> Vec<(String, String)> {
@@ -75,7 +75,7 @@ pub struct Filter {
     content: Content,
 }
 
-/// What a filter says about the content.
+/// A filter's condition on the content.
 #[derive(Debug)]
 enum Content {
     /// Nothing.

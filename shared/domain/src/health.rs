@@ -43,7 +43,7 @@ impl FromStr for ProbeDelays {
     }
 }
 
-/// What an operator set about health.
+/// The settings of health.
 #[derive(Clone, Debug)]
 pub struct HealthPolicy {
     /// Failures in a row that suspend a route.
@@ -52,7 +52,7 @@ pub struct HealthPolicy {
     pub probes: ProbeDelays,
 }
 
-/// What comes after a failed probe.
+/// The step after a failed probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterProbe {
     /// The next probe, after this delay.
@@ -62,13 +62,13 @@ pub enum AfterProbe {
 }
 
 impl HealthPolicy {
-    /// What the number of failures in a row means for the target.
+    /// Classifies a number of failures in a row.
     #[must_use]
     pub fn judge(&self, failures_in_a_row: u32) -> Condition {
         if failures_in_a_row >= self.suspend_after { Condition::Failing } else { Condition::Unknown }
     }
 
-    /// What follows when probe number `number` of a route that is suspended since `suspended_at` has failed.
+    /// The step after the failed probe `number` of a route that is suspended since `suspended_at`.
     #[must_use]
     pub fn after_failed_probe(&self, suspended_at: Option<Millis>, number: u32, now: Millis) -> AfterProbe {
         if suspended_at.is_some_and(|since| now.since(since) >= GIVE_UP) {
@@ -78,7 +78,7 @@ impl HealthPolicy {
     }
 }
 
-/// What is known of a target.
+/// The known state of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// It accepted or rejected something.

@@ -27,7 +27,7 @@ pub struct Progress {
     pub probe_at: Millis,
 }
 
-/// What one key has still to get, all of it before the cursor.
+/// The waiting part of the log for one key, all of it before the cursor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lane {
     /// Its first event that has not arrived.
@@ -67,12 +67,12 @@ pub enum End {
         at: Position,
         /// Which attempt of it is next.
         attempt: u32,
-        /// When.
+        /// The time.
         not_before: Millis,
     },
 }
 
-/// The name of an event's lane. An event without a key waits for nobody, and nobody for it.
+/// The name of an event's lane. An event without a key has a lane of its own.
 #[must_use]
 pub fn lane_of(event: &Event) -> String {
     match &event.ordering_key {
@@ -154,7 +154,7 @@ mod tests {
     use super::super::chunk::tests::event;
     use super::*;
 
-    /// What a lane has still to get, as the engine reads it from the log.
+    /// A lane's waiting events, as the engine reads them from the log.
     fn job_of(log: &[Placed], progress: &Progress, name: &str, most: usize) -> Job {
         let lane = &progress.lanes[name];
         let inside = |(at, event): &&Placed| *at >= lane.from && *at < lane.to && lane_of(event) == name;

@@ -91,7 +91,7 @@ named! {
         Ordered = "ordered",
         /// The time reserved under the route's rate.
         RateLimiter = "pace",
-        /// What waits to be exported.
+        /// Events that wait for export.
         Export = "export",
     }
 }
@@ -159,7 +159,7 @@ mod sealed {
     impl Sealed for super::GlobalPartition {}
 }
 
-/// What can be queried: a [`Partition`] or a [`GlobalPartition`].
+/// A queryable partition: a [`Partition`] or a [`GlobalPartition`].
 pub trait AnyPartition: sealed::Sealed {
     /// The text of the partition key.
     fn as_str(&self) -> &str;

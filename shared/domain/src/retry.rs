@@ -1,4 +1,4 @@
-//! What comes after an attempt: done, again later, rejected, dead, or the end of the route.
+//! The step after an attempt: done, retry, reject, dead letter, or stop the route.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -84,7 +84,7 @@ fn parse_delay(entry: &str) -> Option<Duration> {
     number.checked_mul(unit).filter(|ms| *ms <= 30 * 86_400_000).map(Duration::from_millis)
 }
 
-/// What to do with a delivery after an attempt.
+/// The step after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Nothing: it arrived.

@@ -25,7 +25,7 @@ const MAX_PATTERN_BYTES: usize = 256 * 1024;
 pub struct Fault {
     /// Into the schema, or into the payload.
     pub pointer: String,
-    /// What is wrong there.
+    /// The error in words.
     pub message: String,
 }
 
@@ -48,7 +48,7 @@ impl Schema {
     /// Compiles a schema. It recurses: to be called on a thread with a large stack.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Its errors.
     pub fn compile(schema: &Value) -> Result<Self, Vec<Fault>> {
         if schema.to_string().len() > MAX_SCHEMA_BYTES {
             return Err(vec![Fault::new("", format!("a schema may take {MAX_SCHEMA_BYTES} bytes"))]);
@@ -65,7 +65,7 @@ impl Schema {
         options.build(schema).map(Self).map_err(|error| vec![Fault::of(&error)])
     }
 
-    /// What is wrong with a payload; nothing where it fits. It recurses: to be called on a thread with a large stack.
+    /// The errors of a payload; none if it conforms. It recurses: call it on a thread with a large stack.
     #[must_use]
     pub fn faults(&self, payload: &str) -> Vec<Fault> {
         let payload: Value = match serde_json::from_str(payload) {

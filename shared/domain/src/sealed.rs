@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a secret looks like in an answer; sent back, it keeps the stored value.
+/// Stands for a secret in responses; sent back, it keeps the stored value.
 pub const MASK: &str = "••••••••";
 
 /// An encrypted secret: `v1.{key id}.{base64 of nonce and ciphertext}`. Only a key ring opens it.
@@ -13,7 +13,7 @@ pub const MASK: &str = "••••••••";
 pub struct Sealed(String);
 
 impl Sealed {
-    /// What a key ring made.
+    /// Wraps a key ring's ciphertext.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(text)

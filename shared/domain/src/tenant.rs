@@ -1,11 +1,11 @@
-//! Tenants: who the data belongs to.
+//! Tenants: the owners of the data.
 
 use serde::{Deserialize, Serialize};
 
 use super::scope::TenantId;
 use super::time::Millis;
 
-/// Where a tenant stands in its life.
+/// The status of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TenantStatus {
@@ -13,7 +13,7 @@ pub enum TenantStatus {
     Active,
     /// Its credentials are refused, and what is its own is being removed.
     Deleting,
-    /// It is gone. The record stays: nobody may get the id, and with it what the log still keeps.
+    /// It is gone. The record stays so that the id, with the events still in the log, is never given to another tenant.
     Deleted,
 }
 
@@ -24,7 +24,7 @@ pub struct Tenant {
     pub id: TenantId,
     /// A name for people.
     pub name: String,
-    /// Whether its admins make and delete tenants.
+    /// Whether its admins manage tenants.
     pub operator: bool,
     /// How many events it may publish in a day; the setting's where missing, without a limit where 0.
     pub events_per_day: Option<u64>,

@@ -27,11 +27,11 @@ impl Deref for App {
     }
 }
 
-/// What an [`App`] is made of.
+/// The parts of an [`App`].
 pub struct Parts {
     /// Time and randomness.
     pub ports: Ports,
-    /// What the operator set.
+    /// The operator's settings.
     pub settings: Settings,
     /// The master keys.
     pub keys: Keyring,

@@ -26,14 +26,14 @@ use crate::queue::Queues;
 use crate::settings::Settings;
 use crate::store::Stores;
 
-/// What the engine works with, beside the records.
+/// The parts of the engine, beside the stores.
 #[derive(Clone)]
 pub struct Tools {
     /// The queues.
     pub queues: Queues,
     /// The kinds of destination.
     pub destinations: Destinations,
-    /// What the operator set.
+    /// The operator's settings.
     pub settings: Settings,
     /// Time and randomness.
     pub ports: Ports,
@@ -62,11 +62,11 @@ pub struct Engine {
     pub replay: Replay,
     /// The export worker.
     pub export: Arc<Export>,
-    /// What is done once a minute.
+    /// The work of every minute.
     pub tick: Tick,
 }
 
-/// What several ways share.
+/// The parts that several ways share.
 struct Shared {
     courier: Courier,
     transitions: Transitions,

@@ -12,7 +12,7 @@ fn event_ref(event: &Event) -> EventRef {
     EventRef { id: event.id.clone(), name: event.name.clone() }
 }
 
-/// What the target said, or why it said nothing.
+/// The target's response, or the reason that there is none.
 fn error_text(attempt: &Attempt) -> String {
     if attempt.excerpt.is_empty() { attempt.reason.to_string() } else { attempt.excerpt.clone() }
 }
@@ -31,7 +31,7 @@ pub(super) fn letter(route: &str, event: Event, attempt: &Attempt, number: u32, 
     UndeliveredEvent { route: route.to_owned(), event, status: attempt.status, error, attempts: number, at }
 }
 
-/// What the log says of a failed attempt, number `number` of at most `attempts`.
+/// The log entry's details of a failed attempt, number `number` of at most `attempts`.
 pub(super) fn failure(target: &str, attempt: &Attempt, event: &Event, (number, attempts): (u32, u32)) -> Failure {
     let (target, reason) = (target.to_owned(), attempt.reason.to_string());
     Failure { target, reason, event: event_ref(event), events: 1, attempt: number, attempts }

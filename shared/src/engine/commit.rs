@@ -3,8 +3,8 @@
 //! 1. Claim the ids that publishers gave. An id held by a publish that came to its end is a duplicate.
 //! 2. Log the chunks. 3. Send their messages. 4. Where ids were claimed, note that the publish is settled.
 //!
-//! A publish that dies between 1 and 4 was never answered. Whoever repeats one of its ids finds it unsettled: if
-//! its chunks are in the log they are sent (again), else the id is taken over.
+//! A publish that dies between 1 and 4 was never answered. A later publish with one of its ids finds it unsettled: if
+//! its chunks are in the log their messages are sent (again), else the later publish takes the id over.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ const PARALLEL_CLAIMS: usize = 16;
 /// How often a publish that holds an id is looked at while it may still be under way.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// What to do with an event that has its publisher's id.
+/// The decision about an event with an id from its publisher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     /// Ours to log.
@@ -39,7 +39,7 @@ enum Verdict {
     InFlight,
 }
 
-/// What a commit may touch.
+/// The parts that a commit uses.
 #[derive(Clone)]
 pub(super) struct Committer {
     pub(super) log: EventLog,
@@ -50,7 +50,8 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    /// Commits the requests of one scope together, and answers each; the permit is given back when it is done, or has to wait.
+    /// Commits the requests of one scope together, and answers each; the permit is given back when it is done, or has
+    /// to wait.
     pub(super) async fn commit(&self, mut group: Vec<Waiting>, permit: CommitPermit) {
         let Some(scope) = group.first().map(|first| first.scope.clone()) else { return };
         let lengths: Vec<usize> = group.iter().map(|waiting| waiting.events.len()).collect();
@@ -61,7 +62,7 @@ impl Committer {
                 Ok(receipts) => Ok(receipts.drain(..length).collect()),
                 Err(error) => Err(Arc::clone(error)),
             };
-            // A caller who has gone away does not need the answer.
+            // The receiver is dropped if the request was cancelled.
             let _ = waiting.answer.send(answer);
         }
     }
@@ -105,7 +106,7 @@ impl Committer {
             left = waiting;
             // Waiting only now, with nothing claimed and unsettled: two publishes never wait for each other.
             if !left.is_empty() {
-                // It may last until the other publish is given up: nobody else must wait for that.
+                // This may last until the other publish counts as dead: other commits must not wait for it.
                 permit = None;
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
@@ -147,7 +148,7 @@ impl Committer {
     }
 
     async fn verdict(&self, scope: &Scope, first: ChunkId, id: &str) -> Result<Verdict, EngineError> {
-        // An id that we gave has no claim: its event is in the log, or it is nobody's.
+        // A generated id has no claim: its event is in the log, or there is none.
         if let Some(chunk) = chunk_of(id)
             && self.log.event(scope, chunk, id).await?.is_some()
         {

@@ -71,7 +71,7 @@ impl Issuer {
         Ok(self.credentials.get(tenant, id).await?.filter(|credential| credential.kind == kind))
     }
 
-    /// Gives a credential a new secret; the old one stays good for `grace`.
+    /// Gives a credential a new secret; the old one stays valid for `grace`.
     ///
     /// # Errors
     /// [`IssueError`].

@@ -22,7 +22,7 @@ pub struct Dispatcher {
     pub(crate) ways: Ways,
 }
 
-/// What matched, by the route's uid: its way, and its events.
+/// The matches, by the route's uid: its way and its events.
 type Matches = HashMap<String, (Way, Vec<Arc<Event>>)>;
 
 impl Dispatcher {

@@ -46,7 +46,7 @@ impl Lifecycle {
         Ok(route)
     }
 
-    /// What is older than the log keeps cannot be sent.
+    /// Events older than the log's retention cannot be sent.
     fn oldest(&self, now: Millis) -> Millis {
         now.minus(self.log.retention())
     }
@@ -72,8 +72,8 @@ impl Lifecycle {
         Ok(Some(route))
     }
 
-    /// Stops a route, and waits for its last live moment: what is published after that waits in the log, and every worker
-    /// that is sending to it has seen that it stopped. `None` if there is no such route.
+    /// Stops a route, and waits for its last live moment: what is published after that waits in the log, and every
+    /// worker that is sending to it has seen that it stopped. `None` if there is no such route.
     ///
     /// # Errors
     /// [`EngineError`].

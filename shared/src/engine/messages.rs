@@ -1,4 +1,4 @@
-//! What workers tell each other: the one codec of queue messages.
+//! The codec of queue messages.
 //!
 //! Queues are hints, the log is the truth: a message that is lost or repeated costs time, never an event.
 
@@ -87,11 +87,11 @@ pub struct DeliverMessage {
     /// Not before this time: delays longer than SQS's go in hops.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Millis>,
-    /// What to do.
+    /// The task.
     pub task: Task,
 }
 
-/// What is to be done for a route.
+/// A task for a route.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
@@ -109,7 +109,7 @@ pub enum Task {
 /// How events are to be delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// What the message is.
+    /// The kind of message.
     pub step: Step,
     /// Whether the route's user asked for these events again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -119,7 +119,7 @@ pub struct Delivery {
     pub reserved_at: Option<Millis>,
 }
 
-/// What a delivery message is.
+/// A kind of delivery message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {

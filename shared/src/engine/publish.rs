@@ -1,7 +1,7 @@
 //! Publishing: many requests at once become few chunks of the log.
 //!
-//! Requests that arrive while a write of their scope is under way are committed together by whoever gets the next
-//! turn. A Lambda function has one request at a time, so there each request is its own commit, with no delay added.
+//! Requests that arrive while a write of their scope is under way are committed together by the next writer. A Lambda
+//! function has one request at a time, so there each request is its own commit, with no delay added.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,7 +34,7 @@ const MAX_COMMIT_BYTES: usize = 1024 * 1024;
 const READERS: usize = 24;
 /// A body up to this size waits for no other.
 const SMALL_BODY: usize = 64 * 1024;
-/// The most bytes of requests in memory at once; who comes later waits. A Lambda function never gets there.
+/// The most bytes of requests in memory at once; later requests wait. A Lambda function never reaches it.
 const MAX_BYTES_IN_MEMORY: u32 = 48 * 1024 * 1024;
 
 /// Takes events in.
@@ -50,7 +50,7 @@ pub struct Publisher {
 /// The requests of one scope: no scope waits in another's line.
 struct Line {
     waiting: VecDeque<Waiting>,
-    /// Held by whoever gathers and writes.
+    /// Held by the task that collects the waiting requests and writes them.
     turn: Arc<Semaphore>,
     /// How many requests the last commit had.
     last: usize,
@@ -80,7 +80,7 @@ impl Publisher {
         if bytes <= SMALL_BODY { None } else { Arc::clone(&self.readers).acquire_owned().await.ok() }
     }
 
-    /// Waits for room for a request of so many bytes; the room is free again when the permit is dropped.
+    /// Waits for room for a request of `bytes`; dropping the permit frees it.
     pub async fn admit(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         // A parsed request stands in memory about three times: as text, as events, as a chunk.
         let bytes = u32::try_from(bytes.saturating_mul(3)).unwrap_or(u32::MAX).clamp(1, MAX_BYTES_IN_MEMORY);
@@ -112,7 +112,7 @@ impl Publisher {
                         return done.await.unwrap_or_else(|_| Err(Arc::new(EngineError::Interrupted)));
                     }
                     let committer = self.committer.clone();
-                    // A task of its own: a caller who hangs up must not take the others' events along.
+                    // A task of its own: a cancelled request must not cancel the others' commit.
                     tokio::spawn(async move { committer.commit(group, (turn, writer)).await });
                 }
             }

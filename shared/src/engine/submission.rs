@@ -1,4 +1,4 @@
-//! What publishers hand in, and what becomes of it.
+//! Events as publishers hand them in, and the results.
 
 use std::sync::Arc;
 
@@ -24,14 +24,14 @@ pub struct NewEvent {
     pub partner_id: Option<String>,
     /// The kind of business document.
     pub document_type: Option<String>,
-    /// What it is ordered by.
+    /// The key that orders it.
     pub ordering_key: Option<String>,
 }
 
-/// What became of an event.
+/// The result of publishing an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acceptance {
-    /// Logged, and on its way.
+    /// Logged, and being delivered.
     Accepted,
     /// Its id was published within the last day.
     Duplicate,

@@ -51,7 +51,7 @@ pub enum Bootstrap {
     NotAnOperator,
 }
 
-/// What a tenant still has.
+/// The rest of a tenant's quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contents {
     /// Routes, in both environments.
@@ -87,8 +87,8 @@ impl Tenancy {
         }
     }
 
-    /// Makes an operator's tenant and its first client. A tenant that has lost its last admin gets a new one; otherwise a
-    /// second call changes nothing.
+    /// Makes an operator's tenant and its first client. A tenant that has lost its last admin gets a new one; otherwise
+    /// a second call changes nothing.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -111,7 +111,7 @@ impl Tenancy {
         Ok(Bootstrap::Made(client.id, secret))
     }
 
-    /// What a tenant still has.
+    /// The rest of a tenant's quota.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -127,8 +127,8 @@ impl Tenancy {
         Ok(contents)
     }
 
-    /// Removes a tenant: its credentials, then its routes and event types. What the log holds of it expires with the log's
-    /// retention, and can be read by no one. It may be called again if it was interrupted.
+    /// Removes a tenant: its credentials, then its routes and event types. What the log holds of it expires with the
+    /// log's retention, and can be read by no one. It may be called again if it was interrupted.
     ///
     /// # Errors
     /// [`EngineError`].

@@ -11,8 +11,9 @@ use crate::ports::Ports;
 use crate::store::journal::Journal;
 use crate::store::routes::Routes;
 
-/// How far ahead the edges of a route's live time are set. A write is durable before its edge, so no dispatcher can miss
-/// it; whoever answers a user waits for the edge, so what is published after the answer is on the right side of it.
+/// How far ahead the edges of a route's live time are set. A write is durable before its edge, so no dispatcher can
+/// miss it. The request that changes the state waits for the edge, so an event published after its answer is on the
+/// right side.
 pub(crate) const SEAM: Duration = Duration::from_millis(150);
 
 /// Changes routes' states.

@@ -42,7 +42,7 @@ pub(super) fn of_address(error: &(dyn Error + 'static)) -> Option<&'static str> 
     }
 }
 
-/// What broke a connection, if the error tells.
+/// The reason that a connection broke, if the error tells it.
 pub(super) fn of_connection(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let of_cause = |cause: &(dyn Error + 'static)| {
         let of_io = cause.downcast_ref::<io::Error>().and_then(of_io);

@@ -1,4 +1,4 @@
-//! What every kind of destination offers: reading what a user wrote, and sending.
+//! The operations of every kind of destination: reading its parameters, and sending.
 //!
 //! A kind is one folder beside this file and one line in [`super::registry`]. It knows no route and no face: parameters
 //! come in and go out as JSON, and the engine hands it finished bodies.
@@ -21,7 +21,7 @@ use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::secrets::KeyError;
 
-/// What kinds are built from.
+/// The parts that kinds are built from.
 #[derive(Clone)]
 pub struct KindSettings {
     /// Seals and opens secrets.
@@ -68,7 +68,7 @@ pub trait Kind: Send + Sync + 'static {
 /// Parameters that passed every check.
 #[derive(Debug)]
 pub struct Accepted<P> {
-    /// What to store.
+    /// The parameters to store.
     pub parameters: P,
     /// Secrets that were generated, by field: shown to the user this once.
     pub generated: Map<String, Value>,
@@ -79,7 +79,7 @@ pub struct Accepted<P> {
 pub struct Fault {
     /// A JSON Pointer into what the user wrote.
     pub pointer: String,
-    /// What is wrong.
+    /// The error in words.
     pub message: String,
     /// An `error_code` of its own, such as `insecure_url`.
     pub code: Option<&'static str>,
@@ -94,7 +94,7 @@ pub enum Refusal {
     /// A secret could not be sealed or opened.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// What is stored already cannot be used.
+    /// The stored parameters cannot be used.
     #[error(transparent)]
     Stored(#[from] PrepareError),
 }
@@ -115,7 +115,7 @@ pub enum PrepareError {
 pub struct Parcel<'a> {
     /// Stable over all attempts.
     pub id: &'a str,
-    /// What its media type is.
+    /// Its media type.
     pub content_type: &'static str,
     /// The body, as the route's face writes it.
     pub body: Bytes,

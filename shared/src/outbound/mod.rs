@@ -1,4 +1,4 @@
-//! Everything Sluice sends to an address somebody else chose.
+//! Requests to addresses that users chose.
 //!
 //! Each kind of destination is a folder: its parameters and their checks, its client, how it reads a
 //! response. What all kinds share is here: which addresses are allowed, how names are resolved, how

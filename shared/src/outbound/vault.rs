@@ -63,7 +63,7 @@ impl Vault {
         self.keys.seal(scope, text, &self.ports)
     }
 
-    /// What to store for a secret.
+    /// A secret as it is stored.
     ///
     /// # Errors
     /// [`KeyError`].

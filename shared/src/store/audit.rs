@@ -1,4 +1,4 @@
-//! The audit log: who did what to which thing, from where.
+//! The audit log: actor, action, object and source address of every change.
 
 use std::time::Duration;
 
@@ -15,28 +15,28 @@ use crate::domain::time::Millis;
 /// Thirteen months: a year, and time to look at it.
 const KEPT: Duration = Duration::from_secs(400 * 86_400);
 
-/// One thing that was done.
+/// An entry: one change.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditEntry {
     /// The entry's own id.
     #[schema(example = "aud_0199c2f1e0a17c3f8b1d2e3f4a5b6c7d", pattern = "^aud_[0-9a-f]{32}$")]
     pub id: String,
-    /// When it was done.
+    /// The time of the change.
     pub time: Millis,
-    /// The client or key that did it.
+    /// The client or key that made the change.
     pub actor: String,
-    /// What was done: the operation's id.
+    /// The operation's id.
     #[schema(example = "integrations.create")]
     pub action: String,
-    /// What kind of thing it was done to.
+    /// The kind of object that it changed.
     #[schema(example = "integration")]
     pub entity_type: String,
-    /// Which one; empty where the answer named none.
+    /// The object's id; empty if the response names none.
     #[schema(max_length = 256)]
     pub entity_id: String,
     /// Further facts: the request's id, the other parts of the path, what the endpoint adds. Never a secret.
     pub details: Map<String, Value>,
-    /// Where the request came from.
+    /// The source address of the request.
     pub source_ip: Option<String>,
 }
 

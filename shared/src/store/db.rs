@@ -1,4 +1,4 @@
-//! What every family of records does: single records, queries, batches.
+//! Database operations of every family of records: single records, queries, batches.
 
 use std::collections::HashMap;
 use std::sync::Arc;

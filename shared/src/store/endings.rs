@@ -19,7 +19,7 @@ pub struct Ending {
     pub id: String,
     /// Its uid.
     pub route: String,
-    /// The log time from which it gets nothing more.
+    /// The log time at which it ends, exclusive.
     pub ends_at: Millis,
 }
 

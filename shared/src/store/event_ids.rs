@@ -106,7 +106,7 @@ impl EventIdClaims {
         Ok(receipt.is_some())
     }
 
-    /// Whether a publish has taken so long that others may take it for dead.
+    /// Whether a publish is so old that it counts as dead.
     #[must_use]
     pub fn is_stale(chunk: ChunkId, now: Millis) -> bool {
         now.since(chunk.at()) > Duration::from_secs(10)

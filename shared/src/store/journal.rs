@@ -17,9 +17,9 @@ const KEPT: Duration = Duration::from_secs(31 * 86_400);
 /// One entry.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {
-    /// What happened.
+    /// The activity.
     pub activity: Activity,
-    /// When.
+    /// The time.
     pub created_at: Millis,
 }
 

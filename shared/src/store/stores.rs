@@ -37,7 +37,7 @@ pub struct Stores {
     pub credentials: Credentials,
     /// Tenants.
     pub tenants: Tenants,
-    /// What is used of limits.
+    /// The usage counters of limits.
     pub counters: Counters,
     /// Export cursors.
     pub exports: Exports,

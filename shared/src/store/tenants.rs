@@ -26,7 +26,7 @@ impl Tenants {
         Self { db }
     }
 
-    /// Creates a tenant with its first credential, or neither: nobody could use it without one.
+    /// Creates a tenant together with its first credential, or neither: without one it could not be used.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if it exists or has existed.

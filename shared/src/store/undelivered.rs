@@ -200,7 +200,7 @@ impl UndeliveredEvents {
         Ok(dropped)
     }
 
-    /// What is kept of an event.
+    /// The records kept of an event.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -225,7 +225,7 @@ impl UndeliveredEvents {
         Ok(Some(UndeliveredEvent { route: route.to_owned(), event, status, error, attempts, at }))
     }
 
-    /// Deletes what is kept of an event; `false` if somebody else was first.
+    /// Deletes what is kept of an event; `false` if it was deleted already.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -17,7 +17,7 @@ use crate::http::query::PathParams;
     delete, path = "/v1/api-clients/{id}", operation_id = "api_clients.delete", tag = "api_clients",
     params(("id" = String, Path, description = "The client")),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "Deleted"),
         (status = 404, description = "There is no such client", body = ErrorBody),
     ),
     security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),

@@ -14,24 +14,24 @@ use sluice::domain::time::Millis;
 pub(crate) struct ClientCredential {
     #[schema(pattern = "^client_[a-z0-9-]{1,40}_[0-9a-f]{24}$")]
     id: String,
-    /// The same, by the name that the token endpoint knows it by.
+    /// The same id, by its name in token requests.
     #[schema(pattern = "^client_[a-z0-9-]{1,40}_[0-9a-f]{24}$")]
     client_id: String,
     #[schema(min_length = 1, max_length = 100)]
     name: String,
     scopes: Vec<Permission>,
     created_at: Millis,
-    /// From when it is refused; `null` for never.
+    /// The time from which it is refused; `null` for never.
     expires_at: Option<Millis>,
 }
 
-/// An OAuth 2.0 client with its secret, which is shown this once.
+/// An OAuth 2.0 client with its secret, which is shown only here.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ClientCredentialWithSecret {
     #[serde(flatten)]
     client: ClientCredential,
     client_secret: String,
-    /// Until when the secret before it is good.
+    /// The time until which the previous secret is valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_valid_until: Option<Millis>,
 }

@@ -1,4 +1,4 @@
-//! `POST /v1/api-clients/{id}/rotate`: a new secret; the old one stays good for a while.
+//! `POST /v1/api-clients/{id}/rotate`: a new secret; the old one stays valid for a grace period.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -21,9 +21,9 @@ use crate::http::query::PathParams;
     params(("id" = String, Path, description = "The client")),
     request_body = Option<Rotation>,
     responses(
-        (status = 200, description = "The client, and this once its new secret", body = ClientCredentialWithSecret),
+        (status = 200, description = "The client with its new secret, which is shown only here", body = ClientCredentialWithSecret),
         (status = 400, description = "`validation_failed`", body = ErrorBody),
-        (status = 403, description = "`insufficient_scope`: also where the client may do what the caller may not", body = ErrorBody),
+        (status = 403, description = "`insufficient_scope`: also if the client has a scope that the caller lacks", body = ErrorBody),
         (status = 404, description = "There is no such client", body = ErrorBody),
         (status = 409, description = "`credential_not_active`: it is revoked or expired", body = ErrorBody),
     ),

@@ -12,16 +12,16 @@ use crate::http::auth::{Admin, Needs};
 use crate::http::body::JsonBody;
 use crate::http::problem::{ErrorBody, Problem};
 
-/// Make an API key
+/// Create an API key
 ///
-/// It is good in both environments.
+/// It is valid in both environments.
 #[utoipa::path(
     post, path = "/v1/api-keys", operation_id = "api_keys.create", tag = "api_keys",
     request_body = NewCredential,
     responses(
-        (status = 201, description = "The key, and this once its secret", body = ApiKeyWithSecret),
+        (status = 201, description = "The key with its secret, which is shown only here", body = ApiKeyWithSecret),
         (status = 400, description = "`validation_failed`, `credential_limit_exceeded` at 100", body = ErrorBody),
-        (status = 403, description = "`insufficient_scope`: also for a scope to hand out that the caller lacks", body = ErrorBody),
+        (status = 403, description = "`insufficient_scope`: also if the caller lacks a scope that it grants", body = ErrorBody),
     ),
     security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),
 )]

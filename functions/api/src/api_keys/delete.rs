@@ -17,7 +17,7 @@ use crate::http::query::PathParams;
     delete, path = "/v1/api-keys/{id}", operation_id = "api_keys.delete", tag = "api_keys",
     params(("id" = String, Path, description = "The key")),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "Deleted"),
         (status = 404, description = "There is no such key", body = ErrorBody),
     ),
     security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),

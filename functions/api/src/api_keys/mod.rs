@@ -23,7 +23,7 @@ pub(crate) enum KeyStatus {
 pub(crate) struct ApiKey {
     #[schema(pattern = "^key_[0-9a-f]{24}$")]
     id: String,
-    /// What it begins with, to tell it by.
+    /// The beginning of the key, to recognize it.
     #[schema(example = "slc_acme_3f2a9c1e")]
     prefix: String,
     #[schema(min_length = 1, max_length = 100)]
@@ -31,18 +31,18 @@ pub(crate) struct ApiKey {
     scopes: Vec<Permission>,
     status: KeyStatus,
     created_at: Millis,
-    /// From when it is refused; `null` for never.
+    /// The time from which it is refused; `null` for never.
     expires_at: Option<Millis>,
 }
 
-/// An API key with its text, which is shown this once.
+/// An API key with its secret, which is shown only here.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ApiKeyWithSecret {
     #[serde(flatten)]
     info: ApiKey,
     /// `slc_{tenant}_{64 hex}`: send it as `Authorization: ApiKey`.
     key: String,
-    /// Until when the key before it is good.
+    /// The time until which the previous key is valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_valid_until: Option<Millis>,
 }

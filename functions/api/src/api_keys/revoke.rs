@@ -14,8 +14,8 @@ use crate::http::query::PathParams;
 
 /// Revoke an API key
 ///
-/// It is refused everywhere within 10 seconds, and so are the access tokens that were made for it. Nothing takes that
-/// back; revoking it again changes nothing.
+/// It is refused everywhere within 10 seconds, and so are its access tokens. This cannot be undone;
+/// revoking it again changes nothing.
 #[utoipa::path(
     post, path = "/v1/api-keys/{id}/revoke", operation_id = "api_keys.revoke", tag = "api_keys",
     params(("id" = String, Path, description = "The key")),

@@ -1,4 +1,4 @@
-//! `GET /v1/audit-log`: who changed what, newest first.
+//! `GET /v1/audit-log`: the changes, newest first.
 
 use axum::Json;
 use axum::extract::State;
@@ -14,7 +14,7 @@ use crate::http::query::{self, PageParams, Params, bad_cursor};
 pub(crate) struct AuditPage {
     /// Newest first.
     entries: Vec<AuditEntry>,
-    /// Where the next page begins; missing at the end.
+    /// The cursor of the next page; missing on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }

@@ -25,10 +25,10 @@ pub(crate) struct TokenRequest {
     /// The client's secret.
     #[serde(default)]
     client_secret: Option<String>,
-    /// The scopes asked for, parted by spaces; all of the client's where missing.
+    /// The requested scopes, separated by spaces; default all scopes of the client.
     #[serde(default)]
     scope: Option<String>,
-    /// `client_credentials`; needed in a form.
+    /// `client_credentials`; required in a form.
     #[serde(default)]
     grant_type: Option<String>,
 }
@@ -43,20 +43,20 @@ pub(crate) struct TokenAnswer {
     /// Seconds.
     #[schema(minimum = 1, maximum = 3_600)]
     expires_in: i64,
-    /// What the token may do.
+    /// The token's scopes.
     scope: String,
 }
 
 /// Get an access token
 ///
 /// As JSON, or as an RFC 6749 form, with the credentials in the body or in `Authorization: Basic`. An empty body with
-/// `Authorization: ApiKey` also gives a token. A token ends with what it was made for: within 10 seconds of its client
-/// being deleted or its key revoked.
+/// `Authorization: ApiKey` also gives a token. A token becomes invalid within 10 seconds
+/// once its client is deleted or its key is revoked.
 #[utoipa::path(
     post, path = "/v1/auth/token", operation_id = "auth.token", tag = "auth",
     request_body(content((TokenRequest = "application/json"), (TokenRequest = "application/x-www-form-urlencoded"))),
     responses(
-        (status = 200, description = "A token, good for an hour", body = TokenAnswer),
+        (status = 200, description = "An access token, valid for one hour", body = TokenAnswer),
         (status = 400, description = "`invalid_request`, `unsupported_grant_type`, `invalid_scope`", body = ErrorBody),
         (status = 401, description = "`invalid_client`", body = ErrorBody),
         (status = 415, description = "Neither JSON nor a form", body = ErrorBody),
@@ -116,7 +116,7 @@ fn form(bytes: &[u8]) -> Result<TokenRequest, Problem> {
     if request.grant_type.is_none() { Err(invalid("grant_type is missing.")) } else { Ok(request) }
 }
 
-/// What follows the scheme in an `Authorization` header.
+/// The value after the scheme of an `Authorization` header.
 fn credentials_of<'a>(authorization: &'a str, scheme: &str) -> Option<&'a str> {
     let (given, credentials) = authorization.split_once(' ')?;
     given.eq_ignore_ascii_case(scheme).then(|| credentials.trim())

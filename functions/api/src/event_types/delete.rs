@@ -11,12 +11,12 @@ use crate::http::query::PathParams;
 
 /// Delete an event type
 ///
-/// Payloads of its events are no longer checked: everywhere within 5 seconds.
+/// Payloads of its events are no longer validated, everywhere within 5 seconds.
 #[utoipa::path(
     delete, path = "/v1/event-types/{name}", operation_id = "event_types.delete", tag = "event_types",
     params(("name" = String, Path, description = "The name of its events")),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "Deleted"),
         (status = 404, description = "There is no such event type", body = ErrorBody),
     ),
     security(("oauth2" = ["events:write"]), ("bearer" = []), ("api_key" = [])),

@@ -18,7 +18,7 @@ pub(crate) struct EventTypeSummary {
     /// The name of its events.
     #[schema(example = "order.created", pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: String,
-    /// What they are about.
+    /// The description.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1024)]
     description: Option<String>,
@@ -45,7 +45,7 @@ impl From<event_type::EventType> for EventTypeSummary {
 pub(crate) struct EventTypePage {
     /// By name.
     event_types: Vec<EventTypeSummary>,
-    /// Where the next page begins; missing at the end. A page can be short and not be the last.
+    /// The cursor of the next page; missing on the last one. A page can be short without being the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }

@@ -18,7 +18,7 @@ pub(crate) struct EventType {
     /// The name of its events.
     #[schema(example = "order.created", pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: String,
-    /// What they are about.
+    /// The description.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1024)]
     description: Option<String>,

@@ -18,7 +18,7 @@ use crate::http::body::JsonBody;
 use crate::http::problem::{ErrorBody, FieldError, Problem};
 use crate::http::query::PathParams;
 
-/// An event type, whole: what is missing is taken away.
+/// A complete event type: it replaces the stored one.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -26,28 +26,28 @@ use crate::http::query::PathParams;
     "schema": {"type": "object", "required": ["number"], "properties": {"number": {"type": "string"}}},
 }))]
 pub(crate) struct PutEventType {
-    /// What its events are about; at most 1,024 bytes.
+    /// A description for people; at most 1,024 bytes.
     #[serde(default)]
     #[schema(max_length = 1024)]
     description: Option<String>,
     /// The JSON Schema, draft 2020-12, that payloads are checked against; at most 64 KiB. References stay inside it
     /// (`#...`), or are to the draft's own schema: nothing is fetched. Patterns have neither look-around nor back
-    /// references. At most 200 of its parts may look at one place of a payload.
+    /// references. At most 200 of its keywords may apply to one place of a payload.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     schema: Option<Value>,
 }
 
-/// Put an event type
+/// Create or replace an event type
 ///
-/// What is published under its name from then on is checked against its schema: everywhere within 5 seconds.
+/// Events published under its name from then on are validated against its schema, everywhere within 5 seconds.
 #[utoipa::path(
     put, path = "/v1/event-types/{name}", operation_id = "event_types.put", tag = "event_types",
     params(("name" = String, Path, description = "The name of its events: 1 to 128 of `[A-Za-z0-9_.-]`")),
     request_body = PutEventType,
     responses(
         (status = 200, description = "Replaced", body = EventType),
-        (status = 201, description = "Made", body = EventType),
+        (status = 201, description = "Created", body = EventType),
         (status = 400, description = "`validation_failed`, `event_type_limit_exceeded`", body = ErrorBody),
     ),
     security(("oauth2" = ["events:write"]), ("bearer" = []), ("api_key" = [])),
@@ -79,7 +79,7 @@ pub(crate) async fn put(
 }
 
 impl PutEventType {
-    /// What is wrong with it, and its schema as text.
+    /// Its errors, or its schema as text.
     async fn faults(&self, name: &str) -> Result<(Vec<FieldError>, Option<String>), Problem> {
         let mut faults = Vec::new();
         if !is_event_name(name) {

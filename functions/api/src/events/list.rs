@@ -18,19 +18,19 @@ use crate::http::query::{self, Params, bad_cursor};
 /// Chunks read for one page, whatever matches: a rare name must not read the whole log in one request.
 const MAX_CHUNKS: usize = 200;
 
-/// What to list.
+/// The filters of the list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
-    /// Logged at or after.
+    /// Only events logged at or after this time.
     from: Option<Millis>,
-    /// Logged before.
+    /// Only events logged before this time.
     to: Option<Millis>,
-    /// Of this name.
+    /// Only events of this name.
     #[param(pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: Option<String>,
-    /// From the answer before.
+    /// `next_cursor` of the previous page.
     #[param(max_length = 1024)]
     cursor: Option<String>,
     /// 1 to 500, default 100.
@@ -43,7 +43,7 @@ pub(crate) struct ListParams {
 pub(crate) struct EventPage {
     /// Newest first.
     events: Vec<EventView>,
-    /// Where the next page begins; missing at the end. A page can be short, even empty, and not be the last.
+    /// The cursor of the next page; missing on the last one. A page can be short or empty without being the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }

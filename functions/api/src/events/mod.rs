@@ -19,9 +19,9 @@ pub(crate) struct EventView {
     /// `entity.event`
     #[schema(example = "order.created", pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: String,
-    /// When it happened, as its publisher says; else when it was logged.
+    /// The time of the event as its publisher gave it, or else the time it was logged.
     published_at: Millis,
-    /// When it was logged: ranges and replay go by it.
+    /// The time it was logged; ranges and replays use it.
     logged_at: Millis,
     /// A JSON object.
     #[schema(value_type = Object)]
@@ -34,7 +34,7 @@ pub(crate) struct EventView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 256)]
     document_type: Option<String>,
-    /// What it is ordered by.
+    /// The key that orders it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 256)]
     ordering_key: Option<String>,

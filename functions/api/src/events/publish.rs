@@ -28,15 +28,16 @@ pub(crate) struct EventInput<'a> {
     /// `entity.event`: 1 to 128 of `[A-Za-z0-9_.-]`.
     #[schema(example = "order.created", pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: String,
-    /// A JSON object without duplicate keys, at most 127 levels deep. The event may take 256 KiB.
+    /// A JSON object without duplicate keys, at most 127 levels deep. The whole event may have 256 KiB.
     #[serde(borrow)]
     #[schema(value_type = Object)]
     payload: &'a RawValue,
-    /// Yours, to make repetitions harmless: 1 to 100 of `[A-Za-z0-9_:-]`. Costs one write more.
+    /// Your own id, which makes publishing safe to repeat: 1 to 100 of `[A-Za-z0-9_:-]`. It costs one more database
+    /// write.
     #[serde(default)]
     #[schema(pattern = "^[A-Za-z0-9_:-]{1,100}$")]
     id: Option<String>,
-    /// When it happened; default now.
+    /// The time of the event; default now.
     #[serde(default)]
     published_at: Option<Millis>,
     /// The partner it concerns.
@@ -47,7 +48,7 @@ pub(crate) struct EventInput<'a> {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 256)]
     document_type: Option<String>,
-    /// Events of one key keep their order on routes that ask for it.
+    /// Integrations with `"ordering": "key"` send events of one key in order.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 256)]
     ordering_key: Option<String>,
@@ -72,20 +73,20 @@ pub(crate) enum PublishRequest<'a> {
     Batch(EventBatch<'a>),
 }
 
-/// What became of the events.
+/// The results.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct PublishAnswer {
-    /// Logged, and on their way.
+    /// Logged, and being delivered.
     #[schema(minimum = 0, maximum = 1_000)]
     accepted: usize,
-    /// Published before within 24 hours, by their id.
+    /// Already published within 24 hours, by their ids.
     #[schema(minimum = 0, maximum = 1_000)]
     duplicates: usize,
-    /// Each of them, in the order of the request.
+    /// The result of each event, in the order of the request.
     events: Vec<PublishedEvent>,
 }
 
-/// What became of one event.
+/// The result of one event.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct PublishedEvent {
     #[schema(pattern = "^[A-Za-z0-9_:-]{1,100}$")]
@@ -95,7 +96,7 @@ pub(crate) struct PublishedEvent {
     status: EventStatus,
 }
 
-/// Whether an event was taken in.
+/// The status of a published event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum EventStatus {
@@ -105,8 +106,8 @@ enum EventStatus {
 
 /// Publish events
 ///
-/// One event, or `{"events": [...]}`. The answer comes once they are durable. One bad event rejects the whole batch:
-/// so does a payload that is not as the schema of its event type says. A changed schema counts within 5 seconds.
+/// One event, or `{"events": [...]}`. The response is sent once they are durable. One invalid event rejects the whole
+/// batch, and so does a payload that violates the schema of its event type. A changed schema applies within 5 seconds.
 #[utoipa::path(
     post, path = "/v1/events", operation_id = "events.publish", tag = "events",
     request_body(content = PublishRequest, examples(
@@ -119,11 +120,11 @@ enum EventStatus {
         ]}))),
     )),
     responses(
-        (status = 202, description = "Durable, and on their way", body = PublishAnswer),
-        (status = 400, description = "`validation_failed`, `duplicate_key`, `nesting_too_deep`: which events are bad, each with a pointer", body = ErrorBody),
+        (status = 202, description = "Accepted: durable, and being delivered", body = PublishAnswer),
+        (status = 400, description = "`validation_failed`, `duplicate_key`, `nesting_too_deep`: `details` point at each invalid event", body = ErrorBody),
         (status = 413, description = "Larger than 5 MiB, or one event larger than 256 KiB", body = ErrorBody),
-        (status = 429, description = "`rate_limited`, or `quota_exceeded`: `Retry-After` says when to come again", body = ErrorBody),
-        (status = 503, description = "Not taken; try again", body = ErrorBody),
+        (status = 429, description = "`rate_limited`, or `quota_exceeded`: wait for `Retry-After`", body = ErrorBody),
+        (status = 503, description = "`unavailable`: nothing was accepted; try again", body = ErrorBody),
     ),
     security(("oauth2" = ["events:write"]), ("bearer" = []), ("api_key" = [])),
 )]

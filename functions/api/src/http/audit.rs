@@ -1,4 +1,4 @@
-//! What is written into the audit log of a request that changed something.
+//! Audit log entries of requests that changed something.
 
 use axum::Extension;
 use axum::body::{Body, to_bytes};
@@ -15,8 +15,8 @@ use super::auth::Caller;
 use super::layers::RequestId;
 use super::problem::Problem;
 
-/// Where a request came from: whoever serves puts it into the request's extensions. It is the peer of the connection,
-/// never a header, which anybody can write.
+/// The source address of a request, put into its extensions by the server: the peer of the connection, never a header,
+/// which a client can forge.
 #[derive(Clone, Debug)]
 pub struct SourceIp(pub String);
 
@@ -30,7 +30,7 @@ pub fn with<T>(answer: T, details: impl IntoIterator<Item = (&'static str, Value
     (Extension(AuditDetails(details)), answer)
 }
 
-/// What a request is about to do.
+/// The change that a request is about to make.
 pub struct Deed {
     scope: Scope,
     actor: String,
@@ -42,7 +42,7 @@ pub struct Deed {
 }
 
 impl Deed {
-    /// What the caller's request is about to do.
+    /// The change that the caller's request is about to make.
     #[must_use]
     pub fn new(parts: &Parts, caller: &Caller, operation: &'static str, path: Option<RawPathParams>) -> Self {
         let path = path.iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

@@ -1,4 +1,4 @@
-//! Who is calling, and what they may do. A handler states what it needs in its signature: [`Needs`].
+//! Authentication and authorization. A handler names the permission it needs in its signature: [`Needs`].
 
 mod authenticator;
 pub(super) mod caller;
@@ -25,7 +25,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        // Whoever asks first has it looked up and counted; others of the same request are given the same.
+        // The first extractor of a request looks the caller up and counts the request; later ones get the same caller.
         if let Some(caller) = parts.extensions.get::<Self>() {
             return Ok(caller.clone());
         }
@@ -61,10 +61,10 @@ macro_rules! requirements {
 
 requirements!(EventsWrite, EventsRead, IntegrationsRead, IntegrationsWrite, Admin);
 
-/// A caller who has the permission `R`.
+/// A caller with the permission `R`.
 #[derive(Clone, Debug)]
 pub struct Needs<R> {
-    /// Who it is.
+    /// The caller.
     pub caller: Caller,
     permission: PhantomData<R>,
 }
@@ -86,7 +86,8 @@ where
     }
 }
 
-/// An admin of an operator's tenant, who makes and deletes tenants. Others get 403, or 404 where they name one.
+/// An admin of the operator's tenant, for endpoints that manage tenants. Others get 403, or 404 where the path names
+/// one.
 #[derive(Clone, Debug)]
 pub struct Operator;
 

@@ -1,4 +1,4 @@
-//! What stands before every operation that changes something: who is calling, `Idempotency-Key`, the audit log.
+//! The layer in front of every operation that changes something: authentication, `Idempotency-Key`, the audit log.
 //!
 //! An endpoint gets all of it by asking for credentials: the router puts this layer there.
 

@@ -1,7 +1,8 @@
 //! `Idempotency-Key`: a repeated POST gets the first answer again, and does nothing a second time.
 //!
 //! Only an answer that did something (2xx) is remembered. Any other changed nothing: the key is free again, and a
-//! mistake can be put right under the same key. A request that died on its way holds its key for [`HELD`](sluice::store::idempotency::HELD), no longer.
+//! mistake can be put right under the same key. A request that died on its way holds its key for
+//! [`HELD`](sluice::store::idempotency::HELD), no longer.
 //!
 //! The body is never held for this: its digest is taken as the endpoint reads it, and again as a repetition arrives.
 
@@ -74,8 +75,8 @@ pub struct Once {
 }
 
 impl Once {
-    /// What the caller's key stands for. Another client or key of the same tenant has keys of its own, and so have the
-    /// same client's tokens of another scope: what a first answer holds, they may not be allowed to see.
+    /// The request that the caller's key stands for. Another client or key of the same tenant has keys of its own, and
+    /// so have the same client's tokens of another scope: what a first answer holds, they may not be allowed to see.
     #[must_use]
     pub fn new(app: &App, caller: Caller, key: &str) -> Self {
         let Caller { scope, actor, permissions, .. } = caller;
@@ -207,7 +208,7 @@ fn too_large() -> Problem {
     Problem::new(StatusCode::CONFLICT, "answer_not_kept", message)
 }
 
-/// What makes requests with the same body different ones.
+/// The parts of a request, beside its body, that must be the same in a repetition.
 fn fingerprint(request: &Request) -> Fingerprint {
     let uri = request.extensions().get::<OriginalUri>().map_or(request.uri(), |uri| &uri.0);
     let query = uri.query().unwrap_or_default();
@@ -259,7 +260,7 @@ impl Meter {
     }
 }
 
-/// What a body turned out to be, once it was read to its end.
+/// A body, read to its end.
 type SharedPrint = Arc<Mutex<Option<BodyPrint>>>;
 
 /// A body whose digest is taken as it is read.

@@ -18,7 +18,7 @@ use super::problem::{ErrorBody, Problem, ProblemDetails};
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Adds what every answer has. Paths and methods nobody serves are answered here too.
+/// Adds the headers of every response, and answers unknown paths (404) and methods (405).
 pub fn finish<S: Clone + Send + Sync + 'static>(router: Router<S>, ports: Ports) -> Router<S> {
     router
         .fallback(async || Problem::not_found())

@@ -1,4 +1,4 @@
-//! What every endpoint shares: errors, credentials, bodies, request ids, idempotency, the audit log.
+//! The HTTP layer that endpoints share: errors, credentials, bodies, request ids, idempotency, the audit log.
 
 pub mod audit;
 pub mod auth;

@@ -12,7 +12,7 @@ use sluice::store::StoreError;
 pub struct FieldError {
     /// A JSON Pointer into the request's body, or `?name` for a parameter.
     pub pointer: String,
-    /// What is wrong.
+    /// The error in words.
     pub message: String,
 }
 
@@ -31,7 +31,7 @@ pub struct ErrorDetail {
     /// A JSON Pointer into the request's body, or `?name` for a parameter.
     #[schema(example = "/events/0/name")]
     pointer: Option<String>,
-    /// What is wrong.
+    /// The error in words.
     message: Option<String>,
     /// Other facts.
     #[serde(flatten)]
@@ -42,10 +42,10 @@ pub struct ErrorDetail {
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = ErrorResponse)]
 pub struct ErrorBody<'a> {
-    /// A stable word to branch on.
+    /// A stable error code for programs.
     #[schema(example = "validation_failed")]
     pub error_code: &'a str,
-    /// What went wrong, for people.
+    /// The error in words, for people.
     pub message: &'a str,
     /// Also the `x-request-id` header.
     #[schema(pattern = "^req_[0-9a-f]{32}$")]
@@ -69,9 +69,9 @@ pub struct ProblemDetails<'a> {
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     pub status: u16,
-    /// What went wrong, for people.
+    /// The error in words, for people.
     pub detail: &'a str,
-    /// A stable word to branch on.
+    /// A stable error code for programs.
     #[schema(example = "validation_failed")]
     pub error_code: &'a str,
     /// Also the `x-request-id` header.
@@ -87,7 +87,7 @@ pub struct ProblemDetails<'a> {
 pub struct Problem {
     /// The HTTP status.
     pub status: StatusCode,
-    /// A stable word to branch on.
+    /// A stable error code for programs.
     pub code: &'static str,
     /// For people.
     pub message: String,
@@ -184,7 +184,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict => {
-                Self::new(StatusCode::CONFLICT, "conflict", "Somebody else changed it at the same time; try again.")
+                Self::new(StatusCode::CONFLICT, "conflict", "`conflict`: it was changed at the same time; try again.")
             }
             StoreError::Malformed(_) => Self::internal(&error),
             StoreError::Unavailable(_) => Self::unavailable(&error),

@@ -45,7 +45,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathPar
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
-    /// From the answer before.
+    /// `next_cursor` of the previous page.
     #[param(max_length = 1024)]
     pub cursor: Option<String>,
     /// 1 to 500, default 100.
@@ -69,7 +69,7 @@ pub fn encode_cursor(place: &str) -> String {
     BASE64.encode(place)
 }
 
-/// What [`encode_cursor`] hid.
+/// Decodes the text of [`encode_cursor`].
 ///
 /// # Errors
 /// 400 where the text is no cursor.

@@ -47,10 +47,10 @@ pub(crate) struct CreateIntegration {
     /// The log time of its first event; not in the future for a permanent one; default now.
     #[serde(default)]
     starts_at: Option<Millis>,
-    /// The log time from which a temporary one gets nothing more.
+    /// The log time at which a temporary integration ends, exclusive.
     #[serde(default)]
     ends_at: Option<Millis>,
-    /// What it asks for; everything where missing.
+    /// The events it receives; all events if missing.
     #[serde(default)]
     filter_conditions: Option<FilterConditions>,
     /// For webhooks: `key` sends events of one `ordering_key` strictly one after the other, some seconds later. Fixed
@@ -61,7 +61,7 @@ pub(crate) struct CreateIntegration {
 
 /// Register an integration
 ///
-/// It is running when the answer comes: what is published from then on reaches it.
+/// It runs once the response is sent: events published after that are delivered.
 #[utoipa::path(
     post, path = "/v1/integrations", operation_id = "integrations.create", tag = "integrations",
     request_body = CreateIntegration,

@@ -11,12 +11,12 @@ use crate::http::query::PathParams;
 
 /// Delete an integration
 ///
-/// Its log and its rejected events go with it.
+/// Its log and its rejected events are deleted too.
 #[utoipa::path(
     delete, path = "/v1/integrations/{id}", operation_id = "integrations.delete", tag = "integrations",
     params(("id" = String, Path, description = "The integration")),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "Deleted"),
         (status = 404, description = "There is no such integration", body = ErrorBody),
     ),
     security(("oauth2" = ["integrations:write"]), ("bearer" = []), ("api_key" = [])),

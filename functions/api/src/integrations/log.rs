@@ -22,13 +22,13 @@ pub(crate) struct IntegrationLog {
 /// One entry.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct LogEntry {
-    /// What happened.
+    /// The name of the activity.
     #[schema(example = "integration_started")]
     action: &'static str,
-    /// Why, in a sentence.
+    /// The reason, as a sentence.
     #[schema(example = "Started via API.")]
     reason: String,
-    /// When.
+    /// The time.
     created_at: Millis,
 }
 

@@ -1,4 +1,4 @@
-//! Integrations: who gets which events, and how.
+//! Integrations: the routes of the event stream.
 
 pub(crate) mod create;
 pub(crate) mod delete;
@@ -30,27 +30,27 @@ use target::Target;
 /// An integration.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Integration {
-    /// Chosen by its user.
+    /// The id that its user chose.
     #[schema(example = "erp-orders", pattern = "^[a-z0-9-]{1,50}$")]
     id: String,
-    /// Whether it carries events.
+    /// Running, stopped or suspended.
     status: RouteStatus,
-    /// For ever, or over a window.
+    /// Permanent or temporary.
     integration_type: IntegrationType,
-    /// Where its webhooks go.
+    /// The webhook target.
     #[serde(skip_serializing_if = "Option::is_none")]
     callback_parameters: Option<CallbackView>,
-    /// Where its files go.
+    /// The bucket of its files.
     #[serde(skip_serializing_if = "Option::is_none")]
     s3_parameters: Option<S3View>,
     /// The log time of its first event.
     starts_at: Millis,
-    /// The log time from which it gets nothing more.
+    /// The log time at which it ends, exclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     ends_at: Option<Millis>,
-    /// What it asks for.
+    /// The events it receives.
     filter_conditions: FilterConditions,
-    /// What order it keeps.
+    /// The order it keeps.
     #[serde(skip_serializing_if = "Ordering::is_none")]
     ordering: Ordering,
     created_at: Millis,
@@ -85,7 +85,7 @@ impl Integration {
     }
 }
 
-/// What is wrong with a filter. Its expression is compiled on a thread of its own.
+/// The error of a filter. Its expression is compiled on a thread of its own.
 pub(crate) async fn filter_faults(filter: Option<&FilterConditions>) -> Result<Vec<FieldError>, Problem> {
     let Some(filter) = filter.cloned() else { return Ok(Vec::new()) };
     let problems = deep::run(move || filter.problems()).await.map_err(|error| Problem::unavailable(&error))?;

@@ -16,11 +16,11 @@ pub(crate) struct CallbackParameters {
     /// Sent as `Authorization: Bearer`. Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     api_key: Option<String>,
-    /// `whsec_` and base64 of 24 to 64 bytes; made where missing, and then shown in this answer only. Secret.
+    /// `whsec_` and base64 of 24 to 64 bytes; generated if missing, and then shown only in this response. Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signing_secret: Option<String>,
-    /// Further headers of each request; at most 20. The values of `authorization`, `cookie`, `apikey`, `*-key`, `*-token`
-    /// and `*-secret` are secret.
+    /// Further headers of each request; at most 20. The values of `authorization`, `cookie`, `apikey`, `*-key`,
+    /// `*-token` and `*-secret` are secret.
     #[serde(default)]
     headers: BTreeMap<String, String>,
     /// Which of the other headers have secret values; at most 20. A value that is kept by sending back its mask stays
@@ -54,15 +54,15 @@ pub(crate) struct S3Parameters {
     /// 3 to 63 of `[a-z0-9.-]`.
     #[schema(pattern = "^[a-z0-9.-]{3,63}$")]
     bucket: String,
-    /// What keys begin with.
+    /// The prefix of keys.
     #[schema(max_length = 512)]
     key_prefix: String,
-    /// An S3 other than AWS's.
+    /// The endpoint of an S3-compatible service; AWS if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     endpoint_url: Option<String>,
 }
 
-/// Changes to a webhook target: what is missing stays, `null` takes away, a mask keeps the secret.
+/// Changes to a webhook target: missing fields keep their values, `null` removes a value, a mask keeps the secret.
 #[derive(Debug, Default, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CallbackPatch {
@@ -73,7 +73,7 @@ pub(crate) struct CallbackPatch {
     api_key: Option<Option<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signing_secret: Option<String>,
-    /// Replaces all of them; a mask keeps the value of that header.
+    /// Replaces all headers; a mask keeps the value of that header.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     headers: Option<Option<BTreeMap<String, String>>>,
@@ -88,7 +88,7 @@ pub(crate) struct CallbackPatch {
     max_per_second: Option<Option<u32>>,
 }
 
-/// Changes to a bucket: what is missing stays, `null` takes away, a mask keeps the secret.
+/// Changes to a bucket: missing fields keep their values, `null` removes a value, a mask keeps the secret.
 #[derive(Debug, Default, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct S3Patch {

@@ -22,7 +22,7 @@ use crate::http::query::PathParams;
 /// The most recoveries that wait at the same time.
 const MAX_WAITING: usize = 10;
 
-/// A window of log time.
+/// A range of log times.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"from": "2026-01-31T00:00:00.000Z", "to": "2026-01-31T12:00:00.000Z"}))]
@@ -34,17 +34,17 @@ pub(crate) struct RecoverRequest {
     to: Option<Millis>,
 }
 
-/// Send a window again
+/// Replay a range of the log
 ///
-/// Every event of the window that the integration asks for is sent once more, with the header `webhook-replay: true`
-/// and its old `webhook-id`. A stopped integration gets them when it starts. For webhook integrations.
+/// Every matching event of the range is sent once more, with the header `webhook-replay: true`
+/// and its original `webhook-id`. A stopped integration sends them when it starts. For webhook integrations only.
 #[utoipa::path(
     post, path = "/v1/integrations/{id}/_recover", operation_id = "integrations.recover", tag = "integrations",
     params(("id" = String, Path, description = "The integration")),
     request_body = RecoverRequest,
     responses(
-        (status = 202, description = "The integration; its events are on their way", body = Integration),
-        (status = 400, description = "A bad window, an S3 or ordered integration, or too many recoveries at once", body = ErrorBody),
+        (status = 202, description = "The integration; its events are being sent", body = Integration),
+        (status = 400, description = "An invalid range, an S3 or ordered integration, or too many recoveries at once", body = ErrorBody),
         (status = 404, description = "There is no such integration", body = ErrorBody),
     ),
     security(("oauth2" = ["integrations:write"]), ("bearer" = []), ("api_key" = [])),

@@ -1,4 +1,5 @@
-//! `POST /v1/integrations/{id}/_start`: the integration carries events again; what it missed within 30 days arrives too.
+//! `POST /v1/integrations/{id}/_start`: the integration carries events again; what it missed within 30 days arrives
+//! too.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,7 +14,7 @@ use crate::http::query::PathParams;
 
 /// Start an integration
 ///
-/// What it missed since it was stopped, up to 30 days, arrives too. Starting a running one changes nothing.
+/// The events it missed since it was stopped, up to 30 days, are sent too. Starting a running one changes nothing.
 #[utoipa::path(
     post, path = "/v1/integrations/{id}/_start", operation_id = "integrations.start", tag = "integrations",
     params(("id" = String, Path, description = "The integration")),

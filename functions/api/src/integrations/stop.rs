@@ -13,7 +13,7 @@ use crate::http::query::PathParams;
 
 /// Stop an integration
 ///
-/// Nothing is emitted until it is started; what comes meanwhile waits in the log. Stopping a stopped one changes nothing.
+/// Nothing is sent until it is started; events wait in the log. Stopping a stopped one changes nothing.
 #[utoipa::path(
     post, path = "/v1/integrations/{id}/_stop", operation_id = "integrations.stop", tag = "integrations",
     params(("id" = String, Path, description = "The integration")),

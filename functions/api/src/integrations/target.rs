@@ -51,7 +51,7 @@ impl Target {
         }
     }
 
-    /// What a user wrote, in the destination's names.
+    /// The user's parameters, in the destination's names.
     pub(crate) fn written(self, parameters: &impl Serialize) -> Result<Map<String, Value>, Problem> {
         match serde_json::to_value(parameters) {
             Ok(Value::Object(mut fields)) => {
@@ -65,7 +65,7 @@ impl Target {
         }
     }
 
-    /// What a destination shows, in the names of integrations.
+    /// The destination's public parameters, in the names of integrations.
     pub(crate) fn view<T: DeserializeOwned>(self, mut shown: Value) -> Result<T, Problem> {
         if let Value::Object(fields) = &mut shown
             && self == Self::Callback
@@ -95,7 +95,7 @@ impl Target {
     }
 }
 
-/// What is wrong with a target.
+/// The error of a target.
 #[derive(Debug, Default)]
 pub(crate) struct TargetFaults {
     pub(crate) fields: Vec<FieldError>,

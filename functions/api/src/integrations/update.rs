@@ -20,7 +20,7 @@ use crate::http::body::JsonBody;
 use crate::http::problem::{ErrorBody, FieldError, Problem};
 use crate::http::query::PathParams;
 
-/// What to change; what is missing stays.
+/// The fields to change; others keep their values.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"filter_conditions": {"event_filter": ["order.created", "order.cancelled"]}}))]
@@ -36,7 +36,7 @@ pub(crate) struct UpdateIntegration {
 
 /// Change an integration
 ///
-/// Only while it is stopped, and never a temporary one, its type or its dates. A mask sent back keeps the secret.
+/// It must be stopped and permanent. Its type and its dates cannot be changed. A mask keeps the stored secret.
 #[utoipa::path(
     patch, path = "/v1/integrations/{id}", operation_id = "integrations.update", tag = "integrations",
     params(("id" = String, Path, description = "The integration")),
@@ -45,7 +45,7 @@ pub(crate) struct UpdateIntegration {
         (status = 200, description = "The integration", body = Integration),
         (status = 400, description = "`integration_not_stopped`, `integration_temporary`, `validation_failed`", body = ErrorBody),
         (status = 404, description = "There is no such integration", body = ErrorBody),
-        (status = 409, description = "Somebody else changed it at the same time", body = ErrorBody),
+        (status = 409, description = "`conflict`: it was changed at the same time", body = ErrorBody),
     ),
     security(("oauth2" = ["integrations:write"]), ("bearer" = []), ("api_key" = [])),
 )]
@@ -102,7 +102,7 @@ impl UpdateIntegration {
         })
     }
 
-    /// What is wrong with changes to another kind of target.
+    /// The error of a change to another kind of target.
     fn foreign(&self, own: Option<Target>) -> Vec<FieldError> {
         let mut faults = Vec::new();
         if self.callback_parameters.is_some() && own != Some(Target::Callback) {

@@ -34,7 +34,7 @@ const SECURITY: [(HeaderName, HeaderValue); 3] = [
 /// Explore the API
 #[utoipa::path(
     get, path = "/docs", operation_id = "meta.docs", tag = "meta",
-    responses((status = 303, description = "To the explorer")),
+    responses((status = 303, description = "A redirect to the explorer")),
 )]
 pub(crate) async fn docs() -> Redirect {
     Redirect::to("/docs/index.html")

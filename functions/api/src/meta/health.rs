@@ -3,7 +3,7 @@
 use axum::Json;
 use serde::Serialize;
 
-/// How the service is.
+/// The health of the service.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Health {
     /// Always `ok`.
@@ -12,10 +12,10 @@ pub(crate) struct Health {
     version: &'static str,
 }
 
-/// Is it up?
+/// Check the service's health
 #[utoipa::path(
     get, path = "/healthz", operation_id = "meta.health", tag = "meta",
-    responses((status = 200, description = "It is", body = Health)),
+    responses((status = 200, description = "The service is up", body = Health)),
 )]
 pub(crate) async fn health() -> Json<Health> {
     Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })

@@ -121,9 +121,9 @@ fn text() -> ObjectBuilder {
 
 fn idempotency_key() -> Parameter {
     let schema = text().pattern(Some("^[ -~]+$")).min_length(Some(1)).max_length(Some(255)).build();
-    let description = "Makes repetitions harmless: for 24 hours the same key with the same request gets the first \
-                       answer again, with `idempotent-replayed: true`, and nothing is done twice. Only answers of 2xx \
-                       are remembered: after any other the key is free. Keys belong to the credentials they came with.";
+    let description = "Makes a request safe to repeat: for 24 hours the same key with the same request returns the first \
+        response, with `idempotent-replayed: true`, and does nothing twice. Only 2xx responses are kept; after any other \
+        the key can be used again. Keys belong to the credentials that sent them.";
     let parameter = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
     parameter.required(Required::False).description(Some(description)).schema(Some(schema)).build()
 }

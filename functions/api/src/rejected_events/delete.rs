@@ -16,7 +16,7 @@ use crate::http::query::PathParams;
     tag = "rejected_events",
     params(("id" = String, Path, description = "The integration"), ("event_id" = String, Path, description = "The event")),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "Deleted"),
         (status = 404, description = "There is no such rejected event", body = ErrorBody),
     ),
     security(("oauth2" = ["integrations:write"]), ("bearer" = []), ("api_key" = [])),

@@ -13,7 +13,7 @@ use crate::http::auth::{IntegrationsRead, Needs};
 use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
 
-/// What a target receives. Describes the answer; its bytes are those that were sent.
+/// The body that a target receives. Only documentation: the response has the bytes that were sent.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = EventEnvelope)]
 pub(crate) struct EnvelopeView {

@@ -21,9 +21,9 @@ pub(crate) struct RejectedEvent {
     /// The event's name.
     #[schema(pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: String,
-    /// When the target rejected it.
+    /// The time at which the target rejected it.
     created_at: Millis,
-    /// The beginning of the target's answer.
+    /// The beginning of the target's response.
     reason: String,
 }
 

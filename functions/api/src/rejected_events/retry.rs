@@ -14,13 +14,13 @@ use crate::http::query::PathParams;
 
 /// Retry a rejected event
 ///
-/// Sends it at once, whether or not the integration runs. It leaves the list when the target takes it.
+/// Sends it at once, even if the integration is stopped. It leaves the list when the target accepts it.
 #[utoipa::path(
     post, path = "/v1/integrations/{id}/rejected_events/{event_id}/_retry", operation_id = "rejected_events.retry",
     tag = "rejected_events",
     params(("id" = String, Path, description = "The integration"), ("event_id" = String, Path, description = "The event")),
     responses(
-        (status = 204, description = "The target took it"),
+        (status = 204, description = "The target accepted it"),
         (status = 404, description = "There is no such rejected event", body = ErrorBody),
         (status = 502, description = "`delivery_failed`, with the target's status in `details`", body = ErrorBody),
     ),

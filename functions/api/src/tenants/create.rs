@@ -15,25 +15,25 @@ use crate::http::auth::Operator;
 use crate::http::body::JsonBody;
 use crate::http::problem::{ErrorBody, Problem};
 
-/// A tenant to make.
+/// A tenant to create.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"id": "acme", "name": "ACME Inc", "events_per_day": 1000000}))]
 pub(crate) struct NewTenant {
-    /// 1 to 40 of `[a-z0-9-]`; never one that was deleted.
+    /// 1 to 40 of `[a-z0-9-]`; not the id of a deleted tenant.
     #[schema(value_type = String, example = "acme", pattern = "^[a-z0-9-]{1,40}$")]
     id: TenantId,
-    /// For people: 1 to 100 characters; the id where missing.
+    /// For people: 1 to 100 characters; the id if missing.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
-    /// How many events it may publish in a day (UTC); `SLUICE_EVENTS_PER_DAY` where missing, 0 for no limit.
+    /// The number of events it may publish in a day (UTC); `SLUICE_EVENTS_PER_DAY` if missing, 0 for no limit.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 1_000_000_000_000i64)]
     events_per_day: Option<u64>,
 }
 
-/// A tenant with its first client, whose secret is shown this once.
+/// A tenant with its first client, whose secret is shown only here.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct TenantWithClient {
     #[serde(flatten)]
@@ -44,17 +44,17 @@ pub(crate) struct TenantWithClient {
     client_secret: String,
 }
 
-/// Make a tenant
+/// Create a tenant
 ///
 /// For admins of the operator's tenant.
 #[utoipa::path(
     post, path = "/v1/tenants", operation_id = "tenants.create", tag = "tenants",
     request_body = NewTenant,
     responses(
-        (status = 201, description = "The tenant, and this once its first client's secret", body = TenantWithClient),
+        (status = 201, description = "The tenant with its first client's secret, which is shown only here", body = TenantWithClient),
         (status = 400, description = "`validation_failed`", body = ErrorBody),
         (status = 403, description = "`operator_only`, or `insufficient_scope`", body = ErrorBody),
-        (status = 409, description = "`tenant_already_exists`, or did", body = ErrorBody),
+        (status = 409, description = "`tenant_already_exists`, also for a deleted one", body = ErrorBody),
     ),
     security(("oauth2" = ["admin"]), ("bearer" = []), ("api_key" = [])),
 )]

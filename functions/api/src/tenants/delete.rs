@@ -17,20 +17,20 @@ use crate::http::query::{Params, PathParams};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct How {
-    /// Also where the tenant still has routes or events.
+    /// Delete it even if it has integrations or events.
     #[serde(default)]
     force: bool,
 }
 
 /// Delete a tenant
 ///
-/// For admins of the operator's tenant. Its credentials and their tokens are refused within 10 seconds, its routes carry
-/// nothing more. What the event log holds of it goes with the log's retention, and nobody gets the id again.
+/// For admins of the operator's tenant. Its credentials and their tokens are refused within 10 seconds, and its routes
+/// deliver nothing more. Its events leave the log when their retention ends. Its id is never used again.
 #[utoipa::path(
     delete, path = "/v1/tenants/{id}", operation_id = "tenants.delete", tag = "tenants",
     params(("id" = String, Path, description = "The tenant"), How),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "Deleted"),
         (status = 403, description = "`insufficient_scope`", body = ErrorBody),
         (status = 404, description = "There is no such tenant, or the caller is not the operator's", body = ErrorBody),
         (status = 409, description = "`tenant_not_empty` without `force`; `operator_tenant`", body = ErrorBody),

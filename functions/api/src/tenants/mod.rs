@@ -23,10 +23,10 @@ pub(crate) struct Tenant {
     id: TenantId,
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// Whether its admins make and delete tenants.
+    /// Whether its admins manage tenants.
     operator: bool,
     status: TenantStatus,
-    /// How many events it may publish in a day (UTC); `null` for `SLUICE_EVENTS_PER_DAY`, 0 for no limit.
+    /// The number of events it may publish in a day (UTC); `null` for `SLUICE_EVENTS_PER_DAY`, 0 for no limit.
     #[schema(minimum = 0, maximum = 1_000_000_000_000i64)]
     events_per_day: Option<u64>,
     created_at: Millis,
@@ -39,7 +39,7 @@ impl From<Record> for Tenant {
     }
 }
 
-/// What is wrong with a quota.
+/// The error of a quota.
 fn quota_fault(events_per_day: Option<u64>) -> Option<FieldError> {
     let too_much = events_per_day.is_some_and(|events| events > MAX_EVENTS_PER_DAY);
     too_much.then(|| FieldError::new("/events_per_day", format!("must be 0 to {MAX_EVENTS_PER_DAY}")))

@@ -12,7 +12,7 @@ use crate::http::body::{JsonBody, present};
 use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
 
-/// What to change: what is missing stays.
+/// The fields to change; others keep their values.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({"events_per_day": 5000000}))]
@@ -20,7 +20,7 @@ pub(crate) struct TenantPatch {
     /// For people: 1 to 100 characters.
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
-    /// How many events it may publish in a day (UTC); `null` for `SLUICE_EVENTS_PER_DAY`, 0 for no limit.
+    /// The number of events it may publish in a day (UTC); `null` for `SLUICE_EVENTS_PER_DAY`, 0 for no limit.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<u64>, minimum = 0, maximum = 1_000_000_000_000i64)]
     events_per_day: Option<Option<u64>>,
@@ -28,7 +28,7 @@ pub(crate) struct TenantPatch {
 
 /// Change a tenant
 ///
-/// For admins of the operator's tenant. A new quota counts within 10 seconds.
+/// For admins of the operator's tenant. A new quota applies within 10 seconds.
 #[utoipa::path(
     patch, path = "/v1/tenants/{id}", operation_id = "tenants.update", tag = "tenants",
     params(("id" = String, Path, description = "The tenant")),

@@ -13,7 +13,7 @@ use super::client::API_KEY;
 use super::{DemoError, DemoEvent};
 use crate::receiver::Received;
 
-/// What came to the receiver so far.
+/// The requests that the receiver got so far.
 pub(super) struct Checks {
     key: SigningKey,
     ids: HashSet<String>,

@@ -11,7 +11,7 @@ use super::{DemoError, DemoEvent};
 use crate::provision::{LocalCredentials, S3Access};
 use crate::system::System;
 
-/// What the receiver expects as its bearer token.
+/// The receiver's bearer token.
 pub(super) const API_KEY: &str = "demo-receiver-key";
 /// Half of what one publish may take: room for everything around the payloads.
 const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;

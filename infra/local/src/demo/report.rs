@@ -1,4 +1,4 @@
-//! What the demo prints: what went where, how fast, and what AWS would have billed.
+//! The demo's report: numbers, rates, files, and the price on AWS.
 
 use std::time::Duration;
 

@@ -42,7 +42,7 @@ pub struct Servers {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What a server is when it runs.
+/// A running server.
 type Serving = BoxFuture<'static, Result<(), String>>;
 /// Resolves when the servers are to stop.
 type Stop = BoxFuture<'static, ()>;
@@ -57,7 +57,7 @@ impl Servers {
         let stopping = || -> Stop {
             let mut stopped = stopped.clone();
             async move {
-                // An error says that nobody can stop us any more: then stop as well.
+                // An error means that the sender is gone: stop then, too.
                 let _ = stopped.wait_for(|stop| *stop).await;
             }
             .boxed()

@@ -18,7 +18,7 @@ use crate::StartError;
 /// The longest key in bytes. S3's is 1,024; here the key stands in the name of a file of its own, with a third more.
 const MAX_KEY_BYTES: usize = 110;
 
-/// Lets in who has the keys, to buckets that are there.
+/// Allows requests with the right keys, to existing buckets.
 struct Access {
     root: PathBuf,
 }

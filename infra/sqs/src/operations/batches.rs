@@ -76,7 +76,7 @@ struct Failed {
 pub(super) struct Done {}
 
 impl<T> Batch<T> {
-    /// What AWS checks before it looks into an entry: each of these refuses the batch as a whole.
+    /// The checks that AWS makes before it looks into an entry: each refuses the batch as a whole.
     fn check(&self) -> Result<String, Fault> {
         let name = queue_name(&self.queue_url)?;
         let refuse = |code, message: &'static str| Err(Fault::new(code, message));

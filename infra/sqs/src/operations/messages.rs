@@ -23,7 +23,7 @@ pub(super) struct SendOne {
     content: Content,
 }
 
-/// What a message is made of, alone or in a batch.
+/// The fields of a message, alone or in a batch.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Content {
@@ -35,7 +35,7 @@ pub(super) struct Content {
     message_attributes: Option<Attributes>,
 }
 
-/// What the sender is told of a message.
+/// The result of sending a message.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Sent {

@@ -11,7 +11,7 @@ use crate::ACCOUNT;
 use crate::fault::{Code, Fault};
 use crate::writer::Store;
 
-/// What an operation works with.
+/// The context of an operation.
 pub(crate) struct Context<'a> {
     pub(crate) store: &'a Store,
     /// How the caller reached us: queue URLs name this host.

@@ -1,4 +1,4 @@
-//! What an expression may do, found out from its syntax tree: it names only what exists, and its cost grows no
+//! Checks of an expression's syntax tree: it uses only known names, and its cost grows no
 //! faster than the payload.
 //!
 //! Every value has a place it comes from: the event, or a loop's variable. Inside a loop only the innermost loop's
@@ -65,13 +65,13 @@ enum Source {
     Level(usize),
 }
 
-/// What is known of a part of an expression.
+/// The known properties of a part of an expression.
 #[derive(Clone, Copy, Debug)]
 struct Part {
     source: Source,
     /// How large its value may be, in payloads.
     size: u32,
-    /// What it takes to evaluate it, but for its nodes.
+    /// The cost of evaluating it, without its nodes.
     work: u32,
     /// How many nodes it has, those of loops inside it left out.
     nodes: u32,

@@ -19,7 +19,7 @@ pub(super) const VARIABLES: [&str; 6] = ["payload", "name", "entity", "published
 
 static NULL: CelNull = CelNull;
 
-/// What expressions can ask about an event.
+/// The variables that expressions can use.
 pub struct Facts<'e> {
     event: &'e Event,
     /// `None` where it cannot be read.
@@ -70,7 +70,7 @@ impl fmt::Debug for Facts<'_> {
     }
 }
 
-/// What `timestamp("...")` gives.
+/// The result of `timestamp("...")`.
 fn timestamp<'v>(text: &str) -> Option<Box<dyn Val + 'v>> {
     let literal = Expr::Literal(LiteralValue::String(text.to_owned().into()));
     let args = vec![IdedExpr { id: 0, expr: literal }];

@@ -1,4 +1,4 @@
-//! What expressions match, which are refused and where, and that none can hurt.
+//! Which events expressions match, which expressions are refused and where, and that their cost is bounded.
 
 #![expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "measures what evaluation costs")]
 

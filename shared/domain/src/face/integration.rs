@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::activity::{Activity, EventRef, Failure, StopCause};
 use crate::time::Millis;
 
-/// Whether an integration runs for ever or over a window of time.
+/// Permanent, or limited to a date range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IntegrationType {
@@ -15,14 +15,14 @@ pub enum IntegrationType {
     Temporary,
 }
 
-/// What only integrations have.
+/// The fields that only integrations have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Integration {
     /// Permanent or temporary.
     pub integration_type: IntegrationType,
 }
 
-/// Whether an integration keeps an order.
+/// The order that an integration keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ordering {

@@ -1,4 +1,4 @@
-//! What the engine matches events against: filter, way, destination, retry profile, state.
+//! Routes: filter, way, destination, retry profile and state.
 //!
 //! A route is made from a [`Draft`]. Its [`State`] changes only through the methods here.
 
@@ -53,12 +53,12 @@ impl Way {
 pub struct Window {
     /// The log time of its first event.
     pub starts_at: Millis,
-    /// The log time from which it gets nothing more.
+    /// The log time at which it ends, exclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Millis>,
 }
 
-/// What a user asks for: everything about a route but the engine's own state.
+/// A route as a user asks for it: everything but the engine's own state.
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// Its surface.
@@ -75,7 +75,7 @@ pub struct Draft {
     pub retry: RetryKind,
     /// The log time of its first event; from now on if missing.
     pub starts_at: Option<Millis>,
-    /// The log time from which it gets nothing more.
+    /// The log time at which it ends, exclusive.
     pub ends_at: Option<Millis>,
 }
 
@@ -86,12 +86,12 @@ pub struct RouteKey {
     pub face: FaceKind,
     /// The id its user knows.
     pub id: String,
-    /// Its uid. `None`: whichever route has the id now.
+    /// Its uid; `None` for the route that has the id now.
     pub uid: Option<String>,
 }
 
 impl RouteKey {
-    /// Whichever route has this id now.
+    /// The route that has this id now.
     #[must_use]
     pub fn new(face: FaceKind, id: &str) -> Self {
         Self { face, id: id.to_owned(), uid: None }
@@ -117,7 +117,7 @@ pub struct Route {
     pub retry: RetryKind,
     /// The log times it covers.
     pub window: Window,
-    /// What the engine keeps about it.
+    /// The engine's state.
     pub state: State,
     /// When it was made.
     pub created_at: Millis,
@@ -128,8 +128,8 @@ pub struct Route {
 }
 
 impl Route {
-    /// A running route that is live from `live_from`. What it asks for of the log before that, back to `oldest` at most,
-    /// is its backlog and comes first.
+    /// A running route that is live from `live_from`. What it asks for of the log before that, back to `oldest` at
+    /// most, is its backlog and comes first.
     #[must_use]
     pub fn new(draft: Draft, uid: String, now: Millis, live_from: Millis, oldest: Millis) -> Self {
         let Draft { face, id, filter, destination, way, retry, starts_at, ends_at } = draft;

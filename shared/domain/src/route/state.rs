@@ -1,4 +1,4 @@
-//! What the engine keeps about a route: whether it runs, from when to when it was live, and what it still has to get.
+//! The engine's state of a route: whether it runs, when it was live, and its backlog.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::export::Position;
 use crate::ids::ChunkId;
 use crate::time::Millis;
 
-/// Whether a route is carrying events.
+/// The status of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RouteStatus {
@@ -70,7 +70,7 @@ pub struct State {
     /// Since when its target is only probed.
     #[serde(default)]
     pub(super) suspended_at: Option<Millis>,
-    /// What replay has still to send, oldest first.
+    /// The ranges of the log that replay has still to send, oldest first.
     #[serde(default)]
     pub(super) backlog: Vec<Span>,
     /// The number of the last stretch of the backlog that was sent.
@@ -147,7 +147,7 @@ impl State {
         self.suspended_at
     }
 
-    /// What replay has still to send, oldest first.
+    /// The ranges of the log that replay has still to send, oldest first.
     #[must_use]
     pub fn backlog(&self) -> &[Span] {
         &self.backlog

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::Fault;
 
-/// What the draft's own schemas are called.
+/// The prefix of the draft's own schemas.
 pub(super) const DRAFT: &str = "https://json-schema.org/draft/2020-12/";
 
-/// What references can name beside places: the schema's own id, and its anchors.
+/// The names that references can use beside pointers: the schema's own id, and its anchors.
 pub(super) struct Anchors<'a> {
     root: &'a Value,
     id: Option<&'a str>,

@@ -15,15 +15,15 @@ use super::refs::{Anchors, Target};
 const MAX_WEIGHT: u32 = 200;
 /// JSON that nests deeper is not read.
 const MAX_LEVELS: usize = 128;
-/// So many values of an `enum` are compared in the time that another part takes.
+/// The number of `enum` values that are compared in the time another keyword takes.
 const ENUM_VALUES: usize = 16;
-/// What the draft's own schema weighs.
+/// The weight of the draft's own schema.
 const DRAFT_WEIGHT: u32 = 20;
 
 /// A part of a schema.
 #[derive(Default)]
 struct Part {
-    /// What itself takes.
+    /// Its own weight.
     own: u32,
     /// Whether parts in place are looked at once more, to see what they cover or why none fits.
     twice: bool,

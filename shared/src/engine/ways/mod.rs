@@ -1,4 +1,5 @@
-//! Ways: how a route gets its events. Each is one folder with the same few operations; the rest of the engine delegates.
+//! Ways: how a route gets its events. Each is one folder with the same few operations; the rest of the engine
+//! delegates.
 
 pub(crate) mod export;
 pub(crate) mod live;
@@ -20,7 +21,7 @@ use export::Export;
 use live::Live;
 use ordered::Ordered;
 
-/// What every way offers.
+/// The operations of every way.
 #[async_trait]
 pub(crate) trait RouteWay: Send + Sync {
     /// A route is about to be made: writes down what must be there before it.

@@ -32,9 +32,9 @@ pub struct Parameters {
     /// Such as `eu-central-1`.
     pub(super) aws_region: String,
     pub(super) bucket: String,
-    /// What keys begin with.
+    /// The prefix of keys.
     pub(super) key_prefix: String,
-    /// An S3 other than AWS's.
+    /// The endpoint of an S3-compatible service; AWS if missing.
     pub(super) endpoint_url: Option<Url>,
 }
 

@@ -45,7 +45,7 @@ pub struct Parameters {
     pub(super) url: Url,
     /// Sent as `Authorization: Bearer`.
     pub(super) api_key: Option<Sealed>,
-    /// What requests are signed with, newest first.
+    /// The signing secrets, newest first.
     pub(super) signing_secrets: Vec<Sealed>,
     pub(super) headers: BTreeMap<String, StoredHeader>,
     secret_headers: Vec<String>,

@@ -1,4 +1,4 @@
-//! What is kept of a target's response: a short excerpt of its body.
+//! The part of a target's response that is kept: a short excerpt of its body.
 
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ use crate::ports::Ports;
 
 const PREFIX: &str = "whsec_";
 const VERSION: &str = "v1,";
-/// What the specification asks of a secret, in bytes.
+/// The length of a secret by the specification, in bytes.
 const KEY_LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 const GENERATED_LENGTH: usize = 32;
 /// Base64 of a SHA-256.
@@ -42,7 +42,7 @@ pub enum SigningKeyError {
     /// The text does not start with `whsec_`.
     #[error("a webhook secret starts with `whsec_`")]
     Prefix,
-    /// What follows the prefix is not base64.
+    /// The text after the prefix is not base64.
     #[error("a webhook secret is `whsec_` and base64")]
     Encoding,
     /// The secret is shorter or longer than the specification allows.

@@ -1,4 +1,4 @@
-//! What a process remembers of a catalogue.
+//! A process's cache of a catalogue.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! What a catalogue needs to know of its records.
+//! The trait of a catalogue's records.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::store::{Item, StoreError};
 
 /// A record of a catalogue.
 pub trait Record: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
-    /// What the cache holds: the record with what is compiled from it.
+    /// The cached form: the record, with anything compiled from it.
     type Compiled: Send + Sync + 'static;
 
     /// The family of the catalogue.
@@ -24,7 +24,7 @@ pub trait Record: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// The id its user knows.
     fn id(&self) -> &str;
 
-    /// What tells it from an earlier record of the same id, in its attribute `uid`.
+    /// The attribute `uid`, which distinguishes it from an earlier record of the same id.
     fn uid(&self) -> Option<&str> {
         None
     }

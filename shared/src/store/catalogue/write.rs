@@ -12,7 +12,7 @@ use crate::domain::scope::Scope;
 use crate::ports::Ports;
 use crate::store::{Item, StoreError};
 
-/// How often a write is tried again after somebody else's.
+/// How often a conflicting write is tried again.
 const TRIES: u32 = 8;
 /// The longest pause between two tries, before jitter.
 const MAX_PAUSE_MILLIS: u32 = 100;
@@ -31,7 +31,7 @@ pub enum CreateError {
     Store(#[from] StoreError),
 }
 
-/// What a put came to.
+/// The result of a put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placed {
     /// There was no record of that id.
@@ -74,7 +74,7 @@ impl<R: Record> Catalogue<R> {
     /// Writes a record over the revision it was read at, and raises that revision.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if somebody else wrote it in between.
+    /// [`StoreError::Conflict`] if it was written in between.
     pub async fn update(&self, scope: &Scope, record: &mut R) -> Result<(), StoreError> {
         let read = *record.revision_mut();
         *record.revision_mut() = read + 1;
@@ -97,7 +97,7 @@ impl<R: Record> Catalogue<R> {
     /// Deletes a record as it was read.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if somebody else wrote it in between.
+    /// [`StoreError::Conflict`] if it was written in between.
     pub async fn delete(&self, scope: &Scope, record: &R) -> Result<(), StoreError> {
         let (condition, values) = unchanged(record, *record.clone().revision_mut());
         let delete = Delete::builder()
@@ -166,9 +166,8 @@ impl<R: Record> Catalogue<R> {
         Err(StoreError::Conflict)
     }
 
-    /// Reads a record, applies `change`, and writes it if `change` says that it has changed something; again, on what
-    /// it has become, if somebody else wrote it in between. Gives the record as it now is. `None`: there is none of
-    /// that id, or it has another uid.
+    /// Reads a record, applies `change`, and writes it if `change` says that it has changed something; on a conflict
+    /// it starts over. Returns the record as it now is; `None` if there is none of that id, or it has another uid.
     ///
     /// # Errors
     /// [`StoreError`].

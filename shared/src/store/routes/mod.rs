@@ -82,8 +82,8 @@ impl Routes {
         self.catalogue.create(scope, route, limit).await
     }
 
-    /// Reads a route, applies `change`, and writes it if `change` says that it has changed something; again, on what
-    /// the route has become, if somebody else wrote it in between. Gives the route as it now is. `None`: it is gone.
+    /// Reads a route, applies `change`, and writes it if `change` says that it has changed something; on a conflict
+    /// it starts over. Returns the route as it now is; `None` if it is gone.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -99,7 +99,7 @@ impl Routes {
     /// Writes a route over the revision it was read at, and raises that revision.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if somebody else wrote it in between.
+    /// [`StoreError::Conflict`] if it was written in between.
     pub async fn update(&self, scope: &Scope, route: &mut Route) -> Result<(), StoreError> {
         self.catalogue.update(scope, route).await
     }

@@ -1,4 +1,4 @@
-//! Tells who a caller is, and makes access tokens.
+//! Authenticates callers and issues access tokens.
 //!
 //! A token is good as long as the client or key it was made for: both look at the same records, which are remembered
 //! for a few seconds.
@@ -32,7 +32,7 @@ const MAX_REMEMBERED: usize = 10_000;
 
 /// A credential and its tenant, as they were read.
 #[derive(Debug)]
-struct Holder {
+struct Identity {
     credential: Credential,
     tenant: Tenant,
     read_at: Millis,
@@ -48,7 +48,7 @@ struct Claims {
     jti: String,
 }
 
-/// Tells who a caller is, and makes access tokens.
+/// Authenticates callers and issues access tokens.
 #[derive(Clone)]
 pub struct Authenticator {
     credentials: Credentials,
@@ -56,7 +56,7 @@ pub struct Authenticator {
     limiter: Limiter,
     keys: Keyring,
     ports: Ports,
-    remembered: Arc<Mutex<HashMap<String, Arc<Holder>>>>,
+    remembered: Arc<Mutex<HashMap<String, Arc<Identity>>>>,
 }
 
 impl Authenticator {
@@ -76,8 +76,8 @@ impl Authenticator {
             Some((scheme, key)) if scheme.eq_ignore_ascii_case("apikey") => self.of_key(key.trim()).await?,
             _ => None,
         };
-        let (holder, permissions) = identity.ok_or_else(Problem::unauthorized)?;
-        let Holder { credential, tenant, .. } = &*holder;
+        let (identity, permissions) = identity.ok_or_else(Problem::unauthorized)?;
+        let Identity { credential, tenant, .. } = &*identity;
         self.limiter.count_request(&tenant.id, &credential.id).await?;
         Ok(Caller {
             scope: Scope { tenant: tenant.id.clone(), environment },
@@ -88,14 +88,14 @@ impl Authenticator {
         })
     }
 
-    async fn of_token(&self, token: &str) -> Result<Option<(Arc<Holder>, Permissions)>, StoreError> {
+    async fn of_token(&self, token: &str) -> Result<Option<(Arc<Identity>, Permissions)>, StoreError> {
         let Some(claims) = self.claims(token) else { return Ok(None) };
-        let holder = self.holder(&claims.tenant, &claims.sub).await?;
-        let good = holder.filter(|holder| holder.credential.is_good(self.ports.now()));
-        Ok(good.map(|holder| (holder, claims.scope)))
+        let identity = self.identity(&claims.tenant, &claims.sub).await?;
+        let good = identity.filter(|identity| identity.credential.is_good(self.ports.now()));
+        Ok(good.map(|identity| (identity, claims.scope)))
     }
 
-    /// What a token says, if it is ours and of this hour.
+    /// The claims of a token, if it is valid and not expired.
     fn claims(&self, token: &str) -> Option<Claims> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         let key = self.keys.token_key_of(header.kid.as_deref()?)?;
@@ -107,41 +107,42 @@ impl Authenticator {
         (claims.exp > self.ports.now().as_secs()).then_some(claims)
     }
 
-    async fn of_key(&self, text: &str) -> Result<Option<(Arc<Holder>, Permissions)>, StoreError> {
+    async fn of_key(&self, text: &str) -> Result<Option<(Arc<Identity>, Permissions)>, StoreError> {
         let Some((tenant, id)) = key_parts(text) else { return Ok(None) };
-        let accepts = |holder: &Arc<Holder>| {
-            let Holder { credential, .. } = &**holder;
+        let accepts = |identity: &Arc<Identity>| {
+            let Identity { credential, .. } = &**identity;
             credential.kind == CredentialKind::Key && credential.accepts(text, self.ports.now())
         };
-        let known = self.holder(&tenant, &id).await?.filter(accepts);
+        let known = self.identity(&tenant, &id).await?.filter(accepts);
         // Refused as remembered: it may have been rotated since.
-        let holder = if known.is_some() { known } else { self.look_up(&tenant, &id).await?.filter(accepts) };
-        Ok(holder.map(|holder| (Arc::clone(&holder), holder.credential.scopes.clone())))
+        let identity = if known.is_some() { known } else { self.look_up(&tenant, &id).await?.filter(accepts) };
+        Ok(identity.map(|identity| (Arc::clone(&identity), identity.credential.scopes.clone())))
     }
 
     /// The credential of that id and its tenant, as remembered or as they are.
-    async fn holder(&self, tenant: &TenantId, id: &str) -> Result<Option<Arc<Holder>>, StoreError> {
+    async fn identity(&self, tenant: &TenantId, id: &str) -> Result<Option<Arc<Identity>>, StoreError> {
         let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
         let now = self.ports.now();
-        let fresh = remembered.filter(|holder| holder.tenant.id == *tenant && now.since(holder.read_at) < BELIEVED);
+        let fresh =
+            remembered.filter(|identity| identity.tenant.id == *tenant && now.since(identity.read_at) < BELIEVED);
         if fresh.is_some() { Ok(fresh) } else { self.look_up(tenant, id).await }
     }
 
-    async fn look_up(&self, tenant: &TenantId, id: &str) -> Result<Option<Arc<Holder>>, StoreError> {
+    async fn look_up(&self, tenant: &TenantId, id: &str) -> Result<Option<Arc<Identity>>, StoreError> {
         let read_at = self.ports.now();
         let (credential, tenant) = tokio::try_join!(self.credentials.get(tenant, id), self.tenants.get(tenant))?;
         let tenant = tenant.filter(|tenant| tenant.status == TenantStatus::Active);
-        let holder = credential.zip(tenant).map(|(credential, tenant)| Holder { credential, tenant, read_at });
+        let identity = credential.zip(tenant).map(|(credential, tenant)| Identity { credential, tenant, read_at });
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(holder) = holder.map(Arc::new) else {
+        let Some(identity) = identity.map(Arc::new) else {
             remembered.remove(id);
             return Ok(None);
         };
         if remembered.len() >= MAX_REMEMBERED {
             remembered.clear();
         }
-        remembered.insert(id.to_owned(), Arc::clone(&holder));
-        Ok(Some(holder))
+        remembered.insert(id.to_owned(), Arc::clone(&identity));
+        Ok(Some(identity))
     }
 
     /// The client whose id and secret these are, as of now.
@@ -153,12 +154,12 @@ impl Authenticator {
             Some(tenant) => self.look_up(&tenant, client_id).await?,
             None => None,
         };
-        let Some(holder) = found else {
-            // An id nobody has is compared all the same: the time tells nothing.
+        let Some(identity) = found else {
+            // An unknown id is compared too, so that the time does not reveal it.
             let _ = Digest256::of("").matches(secret);
             return Ok(None);
         };
-        let credential = holder.credential.clone();
+        let credential = identity.credential.clone();
         let good = credential.kind == CredentialKind::Client && credential.accepts(secret, self.ports.now());
         Ok(good.then_some(credential))
     }
@@ -168,7 +169,7 @@ impl Authenticator {
     /// # Errors
     /// The database's.
     pub async fn api_key(&self, text: &str) -> Result<Option<Credential>, StoreError> {
-        Ok(self.of_key(text).await?.map(|(holder, _)| holder.credential.clone()))
+        Ok(self.of_key(text).await?.map(|(identity, _)| identity.credential.clone()))
     }
 
     /// An access token for a client or a key.

@@ -13,7 +13,7 @@ pub struct Caller {
     pub scope: Scope,
     /// The client or key, for the audit log.
     pub actor: String,
-    /// What it may do.
+    /// Its scopes.
     pub permissions: Permissions,
     /// Whether its tenant is an operator's.
     pub operator: bool,
@@ -22,7 +22,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether it has all of these itself: nobody hands out what it lacks.
+    /// Checks that it has all of these scopes itself: a caller cannot grant a scope it lacks.
     ///
     /// # Errors
     /// 403 `insufficient_scope`, naming what it lacks.

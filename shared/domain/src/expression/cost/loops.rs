@@ -49,7 +49,7 @@ impl Checker {
     }
 }
 
-/// What a loop asks about each item, and what it takes of it: the macro's arguments, out of what the parser made of it.
+/// A macro's arguments, recovered from the loop that the parser expanded it to.
 type Step<'a> = (Option<&'a mut IdedExpr>, Option<&'a mut IdedExpr>);
 
 fn step(step: &mut IdedExpr, makes_list: bool) -> Option<Step<'_>> {

@@ -1,4 +1,4 @@
-//! Expressions that nobody thought of, over payloads that nobody thought of.
+//! Generated expressions over generated payloads.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,5 +1,6 @@
-//! Probes of a suspended route. The probe is the first event that waits: it is sent alone, again and again, with growing
-//! delays. Other messages of the route are parked as they turn up, and what is published meanwhile stays in the log.
+//! Probes of a suspended route. The probe is the first event that waits: it is sent alone, again and again, with
+//! growing delays. Other messages of the route are parked as they turn up, and what is published meanwhile stays in the
+//! log.
 
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ impl Live {
         self.settle(batch, settlement).await
     }
 
-    /// What follows a probe: the route runs again, or the next probe, or the route is stopped.
+    /// Settles a probe: resumes the route, schedules the next probe, or stops the route.
     pub(super) async fn after_probe(
         &self,
         batch: &Batch<'_>,

@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    /// Sends so many events to a target that takes so long; gives when each began and ended.
+    /// Sends `count` events to a target that takes `takes(n)` for the `n`th; returns when each began and ended.
     async fn send(count: usize, takes: impl Fn(usize) -> Duration) -> Vec<(Duration, Duration)> {
         let (sequencer, begun) = (Sequencer::new(), Instant::now());
         let events = stream::iter(0..count).then(|n| {

@@ -1,4 +1,4 @@
-//! What follows a message's attempts: retries, rejections, dead letters, waiting for the route; each in bulk.
+//! Settles a message after its attempts: retries, rejections, dead letters, waiting for the route; each in bulk.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -24,7 +24,7 @@ const BUDGET: Duration = Duration::from_secs(10);
 /// How often a run records how far it is: what a crash may send again.
 const RECORD_EVERY: Duration = Duration::from_secs(1);
 
-/// What a run is in the middle of.
+/// The state of a run.
 #[derive(Default)]
 struct InProgress {
     jobs: JoinSet<Result<Ran, EngineError>>,

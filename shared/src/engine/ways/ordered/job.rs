@@ -27,14 +27,14 @@ pub(super) const BATCH_EVENTS: usize = 250;
 /// Chunks read at once, whatever matches.
 const BATCH_CHUNKS: usize = 100;
 
-/// What a job came to.
+/// The result of a job.
 pub(super) struct Ran {
     pub(super) lane: String,
     pub(super) end: End,
     pub(super) outcomes: Vec<Outcome>,
     pub(super) tally: Tally,
     pub(super) gone: bool,
-    /// What the target failed with, and how long until the next attempt.
+    /// The target's failure, and the delay until the next attempt.
     pub(super) failure: Option<(Failure, Duration)>,
 }
 
@@ -66,8 +66,8 @@ impl Run {
         Ok(Job { lane: name.to_owned(), events, upto, attempt: lane.attempt })
     }
 
-    /// Events of the log that the route asks for, about `most` of them, and the chunk to continue with if that is not the
-    /// end.
+    /// Events of the log that the route asks for, about `most` of them, and the chunk to continue with if that is not
+    /// the end.
     async fn read(
         &self,
         from: ChunkId,

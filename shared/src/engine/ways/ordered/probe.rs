@@ -59,7 +59,7 @@ impl Run {
             }
         }
         health.resume(scope, route).await?;
-        // Events logged before the route is live again wake nobody.
+        // No message announces the events logged while the route was suspended.
         self.ordered.waker.wake_once_settled(&self.to).await?;
         Ok(true)
     }

@@ -14,7 +14,7 @@ use crate::store::routes::Compiled;
 /// Requests under way at once for one route.
 const PARALLEL_REQUESTS: usize = 32;
 
-/// What the jobs of a run share.
+/// The parts that the jobs of a run share.
 pub(super) struct Run {
     pub(super) ordered: Ordered,
     pub(super) to: Recipient,

@@ -8,14 +8,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-/// What a target does once it has read a request.
+/// A target's behaviour once it has read a request.
 #[derive(Debug, Clone)]
 pub(super) enum Script {
     /// Answers with these bytes and keeps the connection.
     Answer(String),
     /// Sends this at once, then one byte every 20 ms for ever.
     Drip(&'static str),
-    /// Sends this, then so many bytes as fast as they are taken.
+    /// Sends this, then that number of bytes as fast as they are read.
     Flood(&'static str, usize),
     /// Says nothing.
     Hang,

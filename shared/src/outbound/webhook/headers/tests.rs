@@ -1,4 +1,4 @@
-//! What a customer may put into a header, and what a message carries in the end.
+//! The headers a user may set, and the headers of the final request.
 
 use bytes::Bytes;
 use proptest::prelude::*;
