@@ -342,6 +342,19 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_can_grant_no_more_than_it_has() {
+        let set = |text: &str| text.parse::<Permissions>().expect("known");
+        let (mine, asked) = (set("events:read events:write"), set("admin events:read"));
+        assert_eq!(mine.lacking(&asked), set("admin"));
+        assert!(!mine.include(&asked) && mine.include(&set("events:write")) && mine.lacking(&mine).is_empty());
+        assert!(!mine.is_empty() && Permissions::default().is_empty());
+        assert_eq!(mine.iter().collect::<Permissions>(), mine);
+        assert_eq!(mine.iter().count(), 2);
+        let json = serde_json::to_string(&mine).expect("JSON");
+        assert_eq!(serde_json::from_str::<Permissions>(&json).expect("scopes"), mine);
+    }
+
+    #[test]
     fn digests_compare() {
         let digest = Digest256::of("secret");
         assert!(digest.matches("secret"));
@@ -373,7 +386,7 @@ mod tests {
         assert!([&first, &second, &third].iter().all(|secret| one.accepts(secret, Millis(59_999))));
         assert!(!one.accepts(&first, Millis(60_000)) && one.accepts(&second, Millis(609_999)));
         let fourth = one.rotate([5; 32], Duration::ZERO, Millis(20_000));
-        assert!(one.accepts(&fourth, Millis(20_000)));
+        assert!(one.accepts(&fourth, Millis(20_000)) && one.retired.is_empty());
         assert!(![&first, &second, &third].iter().any(|secret| one.accepts(secret, Millis(20_000))));
     }
 

@@ -8,6 +8,8 @@
 //! each a multiple of the payload's size, and that sum has a limit.
 
 mod loops;
+#[cfg(test)]
+mod tests;
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 
@@ -22,6 +24,8 @@ const MAX_DEPTH: u32 = 48;
 /// The work of going through a list, and more for each node of the loop's body.
 const LOOP_WORK: u32 = 8;
 const NODES_PER_WORK: u32 = 2;
+/// Nodes outside loops, which are evaluated once, for a unit of work.
+const NODES_PER_PASS: u32 = 16;
 /// A regular expression is compiled each time, for there is nowhere to keep it.
 const MATCHES_WORK: u32 = 16;
 
@@ -66,7 +70,7 @@ enum Source {
 }
 
 /// The known properties of a part of an expression.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Part {
     source: Source,
     /// How large its value may be, in payloads.
@@ -111,16 +115,20 @@ struct Checker {
 pub(super) fn check(expr: &mut IdedExpr) -> Checked<Vec<IdedExpr>> {
     let root = expr.id;
     if never_bool(&expr.expr) {
-        return Err(Refusal { node: root, reason: "the expression must be true or false".to_owned() });
+        return refuse(root, "the expression must be true or false");
     }
-    let mut checker = Checker { loops: Vec::new(), outer: Vec::new(), depth: 0 };
-    let part = checker.part(expr)?;
-    let work = part.work.saturating_add(part.nodes / 16);
+    let (whole, outer) = measure(expr)?;
+    let work = whole.work.saturating_add(whole.nodes / NODES_PER_PASS);
     if work > MAX_WORK {
-        let reason = format!("costs too much: {work} of at most {MAX_WORK} passes over the payload");
-        return Err(Refusal { node: root, reason });
+        return refuse(root, format!("costs too much: {work} of at most {MAX_WORK} passes over the payload"));
     }
-    Ok(checker.outer)
+    Ok(outer)
+}
+
+fn measure(expr: &mut IdedExpr) -> Checked<(Part, Vec<IdedExpr>)> {
+    let mut checker = Checker { loops: Vec::new(), outer: Vec::new(), depth: 0 };
+    let whole = checker.part(expr)?;
+    Ok((whole, checker.outer))
 }
 
 /// Whether it can be seen that this is no bool.

@@ -139,6 +139,15 @@ proptest! {
     }
 }
 
+#[test]
+fn lone_surrogates_are_told_apart() {
+    for (code, bytes) in [(0xd83c, [0xed, 0xa0, 0xbc]), (0xdfff, [0xed, 0xbf, 0xbf]), (0xd800, [0xed, 0xa0, 0x80])] {
+        let mut out = Vec::new();
+        push_code_point(code, &mut out);
+        assert_eq!(out, bytes, "{code:x}");
+    }
+}
+
 fn fault(text: &str) -> JsonFault {
     Scanner::default().check(text).expect_err("a fault")
 }

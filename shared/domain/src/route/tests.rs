@@ -51,6 +51,11 @@ fn history_comes_first_as_far_as_the_log_reaches() {
     };
     assert_eq!(history(50, None, Way::Live), (vec![(50, 100)], Some(Millis(100))));
     assert_eq!(history(1, None, Way::Live), (vec![(10, 100)], Some(Millis(100))));
+    let mut route = made(Draft { starts_at: Some(Millis(50)), ..draft() });
+    assert!(!route.takes_live(Millis(150)) && route.go_live(Millis(200)) && !route.go_live(Millis(200)));
+    assert_eq!(backlog(&route), [(50, 100), (100, 200)]);
+    let span = route.state.backlog()[0].clone();
+    assert!(route.pass(&span, Position::at(span.to), true) && route.state.stretches() == 1);
     assert_eq!(history(50, Some(80), Way::Live), (vec![(50, 80)], Some(Millis(100))));
     assert_eq!(history(100, None, Way::Live), (vec![], None));
     // These read the log by a cursor of their own.

@@ -55,6 +55,32 @@ fn payloads_are_checked_and_each_fault_pointed_at() {
 }
 
 #[test]
+fn a_schema_may_be_as_large_as_its_limits() {
+    let described = |bytes: usize| json!({"description": "x".repeat(bytes - r#"{"description":""}"#.len())});
+    assert!(compile(&described(MAX_SCHEMA_BYTES)).is_ok());
+    assert_eq!(
+        compile(&described(MAX_SCHEMA_BYTES + 1)).expect_err("too large")[0].message,
+        "a schema may take 65536 bytes"
+    );
+    assert!(compile(&json!({"pattern": "^[A-Z]{2}[0-9]{2}([A-Z0-9]{4}){1,7}[\\\\w ]{0,40}$"})).is_ok());
+    // Each part weighs one, and so do sixteen values.
+    let parts = |number: usize| json!({"allOf": vec![true; number]});
+    let values = |number: usize| json!({"enum": (0..number).collect::<Vec<_>>()});
+    for (fits, too_much) in [(parts(199), parts(200)), (values(199 * 16 + 15), values(200 * 16))] {
+        assert!(compile(&fits).is_ok());
+        let faults = compile(&too_much).expect_err("too heavy");
+        assert_eq!(faults[0].message, "more than 200 of its parts may look at one place, 0 levels down");
+    }
+}
+
+#[test]
+fn references_in_lists_are_pointed_at() {
+    let faults = compile(&json!({"allOf": [true, {"$ref": "https://example.com/schema"}]})).expect_err("refused");
+    assert_eq!(pointers(&faults), ["/allOf/1/$ref"]);
+    assert_eq!(format!("{:?}", compile(&json!({"title": "x"})).expect("compiles")), "Schema { .. }");
+}
+
+#[test]
 fn a_tree_may_refer_to_itself() {
     let tree = json!({
         "type": "object",

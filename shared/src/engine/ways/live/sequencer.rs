@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// A target that usually responds within this time is quick.
 const QUICK: Duration = Duration::from_millis(10);
 /// How long to wait for a quick target: either side may be busy for a moment.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(500);
 /// The time between the starts of two events to a slow target.
 const SPACING: Duration = Duration::from_millis(5);
 /// The most that one response counts for: a single pause makes no target slow.
