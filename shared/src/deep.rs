@@ -11,7 +11,7 @@ const STACK: usize = 32 * 1024 * 1024;
 
 /// The thread could not be started, or panicked.
 #[derive(Debug, thiserror::Error)]
-#[error("a thread of its own: {0}")]
+#[error("own thread: {0}")]
 pub struct NoAnswer(String);
 
 /// Runs `work` on a thread of its own, while others go on.

@@ -19,7 +19,7 @@ use crate::ports::Ports;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// Sealed under a key that is not on the ring: this process may not have loaded it yet.
-    #[error("a stored secret is sealed under a key that is not on the ring")]
+    #[error("a stored secret is encrypted with a key that is not on the ring")]
     UnknownKey,
     /// Sealed for another scope, or changed since.
     #[error("a stored secret cannot be opened with the keys at hand")]

@@ -71,7 +71,7 @@ impl From<IssueError> for Problem {
     fn from(error: IssueError) -> Self {
         match error {
             IssueError::LimitReached => {
-                let message = format!("There are {MAX_CREDENTIALS} of these already, the most there can be.");
+                let message = format!("There are {MAX_CREDENTIALS} of these already, which is the limit.");
                 Self::bad_request("credential_limit_exceeded", message)
             }
             IssueError::NotActive => {

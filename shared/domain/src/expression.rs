@@ -76,8 +76,8 @@ impl Expression {
         if source.len() > MAX_EXPRESSION_BYTES {
             return Err(ExpressionError::at_start(format!("at most {MAX_EXPRESSION_BYTES} bytes")));
         }
-        // The parser is not known to panic; if it ever does, this text is one that cannot be read.
-        catch_unwind(|| compile(source)).unwrap_or_else(|_| Err(ExpressionError::at_start("cannot be read")))
+        // The parser is not known to panic; if it ever does, this text is one that cannot be parsed.
+        catch_unwind(|| compile(source)).unwrap_or_else(|_| Err(ExpressionError::at_start("cannot be parsed")))
     }
 
     /// Whether the event is one that the expression asks for. It recurses: to be called on a thread with a large stack.
@@ -122,7 +122,7 @@ fn compile(source: &str) -> Result<Expression, ExpressionError> {
 }
 
 fn syntax_error(errors: &cel::ParseErrors) -> ExpressionError {
-    let Some(first) = errors.errors.first() else { return ExpressionError::at_start("cannot be read") };
+    let Some(first) = errors.errors.first() else { return ExpressionError::at_start("cannot be parsed") };
     let count = |place: isize| usize::try_from(place).unwrap_or(1).max(1);
     // What the parser expected instead can be a list of every token.
     let reason = first.msg.chars().take(200).collect();

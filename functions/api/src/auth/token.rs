@@ -72,7 +72,10 @@ pub(crate) async fn token(
     let key = credentials_of(authorization, "apikey");
     let request = if bytes.is_empty() { TokenRequest::default() } else { read(&headers, &bytes)? };
     if key.is_some() && (request.client_id.is_some() || request.client_secret.is_some()) {
-        return Err(Problem::bad_request("invalid_request", "Credentials are there twice: a key, and a client."));
+        return Err(Problem::bad_request(
+            "invalid_request",
+            "The request has two kinds of credentials: an API key and a client's.",
+        ));
     }
     let credential = match key {
         Some(key) => authenticator.api_key(key).await?,
@@ -99,7 +102,7 @@ fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<TokenRequest, Problem> {
 fn form(bytes: &[u8]) -> Result<TokenRequest, Problem> {
     let invalid = |message: &str| Problem::bad_request("invalid_request", message);
     let pairs: Vec<(String, String)> =
-        serde_urlencoded::from_bytes(bytes).map_err(|_| invalid("The form is not one of RFC 6749."))?;
+        serde_urlencoded::from_bytes(bytes).map_err(|_| invalid("The form is not a token request as in RFC 6749."))?;
     let mut request = TokenRequest::default();
     for (name, value) in pairs {
         let field = match name.as_str() {
@@ -143,7 +146,7 @@ async fn client(
     authorization: &str,
 ) -> Result<Option<Credential>, Problem> {
     if request.grant_type.as_deref().is_some_and(|grant_type| grant_type != "client_credentials") {
-        return Err(Problem::bad_request("unsupported_grant_type", "The grant type is client_credentials."));
+        return Err(Problem::bad_request("unsupported_grant_type", "The grant type must be client_credentials."));
     }
     let named = request.client_id.clone().zip(request.client_secret.clone());
     match basic(authorization).or(named) {

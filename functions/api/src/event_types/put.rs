@@ -71,7 +71,7 @@ pub(crate) async fn put(
         Placed::Created => StatusCode::CREATED,
         Placed::Replaced => StatusCode::OK,
         Placed::LimitReached => {
-            let message = format!("There are {MAX_EVENT_TYPES} event types already, the most there can be.");
+            let message = format!("There are {MAX_EVENT_TYPES} event types already, which is the limit.");
             return Err(Problem::bad_request("event_type_limit_exceeded", message));
         }
     };

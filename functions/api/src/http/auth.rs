@@ -107,7 +107,7 @@ where
         if parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().contains('{')) {
             return Err(Problem::not_found());
         }
-        let message = "Tenants are the operator's to make and list.";
+        let message = "Only the operator's admins can manage tenants.";
         Err(Problem::new(StatusCode::FORBIDDEN, "operator_only", message))
     }
 }

@@ -98,7 +98,7 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes
         return Err(too_large(limit));
     }
     let Ok(bytes) = tokio::time::timeout(READ_TIMEOUT, to_bytes(body, limit)).await else {
-        let message = "The body did not arrive in time.";
+        let message = "The request body did not arrive in time.";
         return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message));
     };
     bytes.map_err(|error| {

@@ -198,13 +198,13 @@ fn reused() -> Problem {
 }
 
 fn running() -> Problem {
-    let message = "The first request with this Idempotency-Key still runs.";
+    let message = "The first request with this Idempotency-Key is still in progress.";
     Problem::new(StatusCode::CONFLICT, "request_in_progress", message)
         .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
 fn too_large() -> Problem {
-    let message = "The first request with this Idempotency-Key was carried out; its answer was too large to keep.";
+    let message = "The first request with this Idempotency-Key succeeded; its response was too large to keep.";
     Problem::new(StatusCode::CONFLICT, "answer_not_kept", message)
 }
 

@@ -28,7 +28,7 @@ pub fn finish<S: Clone + Send + Sync + 'static>(router: Router<S>, ports: Ports)
 }
 
 fn method_not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take that method.")
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This method is not allowed here.")
 }
 
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {

@@ -134,7 +134,7 @@ impl Problem {
     /// 404; the same words whatever it is that is not there, or not the caller's.
     #[must_use]
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.")
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Not found.")
     }
 
     /// 401 with the challenge that RFC 7235 asks for.
@@ -168,13 +168,13 @@ impl Problem {
     /// 500; the cause is for the log alone.
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(%cause, "request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong on our side.")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Internal error.")
     }
 
     /// 503; the cause is for the log alone.
     pub fn unavailable(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(%cause, "request failed for now");
-        let message = "The request could not be carried out now; try again.";
+        let message = "The service is temporarily unavailable. Try again.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
             .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }

@@ -140,11 +140,11 @@ impl CreateIntegration {
 fn problem(error: LifecycleError) -> Problem {
     match error {
         LifecycleError::Create(CreateError::Exists) => {
-            let message = "There is an integration of this id already.";
+            let message = "An integration with this id already exists.";
             Problem::new(StatusCode::CONFLICT, "integration_already_exists", message)
         }
         LifecycleError::Create(CreateError::LimitReached) => {
-            let message = format!("There are {MAX_INTEGRATIONS} integrations already, the most there can be.");
+            let message = format!("There are {MAX_INTEGRATIONS} integrations already, which is the limit.");
             Problem::bad_request("integration_limit_exceeded", message)
         }
         LifecycleError::Create(CreateError::Store(error)) => error.into(),

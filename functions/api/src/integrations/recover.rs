@@ -70,18 +70,18 @@ pub(crate) async fn recover(
     match route.way {
         Way::Live => {}
         Way::Export => {
-            let message = "Files stay in the bucket: only webhooks are sent again.";
+            let message = "An S3 integration cannot replay a range: its files stay in the bucket.";
             return Err(Problem::bad_request("not_a_webhook", message));
         }
         Way::Ordered => {
-            let message = "An integration that keeps an order cannot be sent a window again: it would be out of order.";
+            let message = "An ordered integration cannot replay a range: the events would be out of order.";
             return Err(Problem::bad_request("integration_ordered", message));
         }
     }
     if route.state.backlog().len() >= MAX_WAITING {
         return Err(Problem::bad_request(
             "too_many_recoveries",
-            "Let the recoveries that wait come to their end first.",
+            "Too many recoveries are waiting; try again once one has ended.",
         ));
     }
     let route = lifecycle.replay(&caller.scope, &route.key(), (from, to)).await?;

@@ -72,7 +72,7 @@ pub(crate) async fn create(
     let new = Record::new(request.id, false, ports.now());
     let tenant = Record { name, events_per_day: request.events_per_day, ..new };
     let Some((client, secret)) = tenancy.create(&tenant).await? else {
-        let message = "There is a tenant of this id, or there was.";
+        let message = "This tenant id is or was in use.";
         return Err(Problem::new(StatusCode::CONFLICT, "tenant_already_exists", message));
     };
     let made = TenantWithClient { tenant: tenant.into(), client_id: client.id, client_secret: secret.to_string() };

@@ -47,12 +47,12 @@ pub(crate) async fn delete(
     let tenant = find(&tenants, &id).await?;
     let conflict = |code, message: &str| Problem::new(StatusCode::CONFLICT, code, message);
     if tenant.operator {
-        return Err(conflict("operator_tenant", "The operator's tenant stays."));
+        return Err(conflict("operator_tenant", "The operator's tenant cannot be deleted."));
     }
     let contents = tenancy.contents(&tenant.id).await?;
     if !force && !contents.is_empty() {
         let facts = json!({"routes": contents.routes, "events": contents.events});
-        return Err(conflict("tenant_not_empty", "The tenant has routes or events; ?force=true deletes it still.")
+        return Err(conflict("tenant_not_empty", "The tenant has integrations or events; delete it with ?force=true.")
             .detail(facts));
     }
     tenancy.delete(tenant).await?;

@@ -209,8 +209,8 @@ impl Checker {
                 Ok(Part { work: all.work + all.size, ..all })
             }
             Expr::Comprehension(comprehension) => self.looped(id, comprehension),
-            Expr::Map(_) | Expr::Struct(_) => refuse(id, "maps and structures cannot be made in a filter"),
-            Expr::Unspecified => refuse(id, "cannot be read"),
+            Expr::Map(_) | Expr::Struct(_) => refuse(id, "a filter cannot create maps or structures"),
+            Expr::Unspecified => refuse(id, "cannot be parsed"),
         }
     }
 
@@ -242,7 +242,7 @@ impl Checker {
         refuse(
             id,
             format!(
-                "would be gone through again for each {innermost}: in a loop, only a single value comes from outside"
+                "would be read again for each {innermost}: inside a loop, only single values can come from outside"
             ),
         )
     }
@@ -342,7 +342,7 @@ impl Checker {
     fn regex(&mut self, id: u64, text: &mut IdedExpr, pattern: &mut IdedExpr) -> Checked<Part> {
         let text = self.read(text)?;
         let Expr::Literal(LiteralValue::String(literal)) = &pattern.expr else {
-            return refuse(pattern.id, "the pattern must stand in the expression");
+            return refuse(pattern.id, "the pattern must be a literal");
         };
         if !self.loops.is_empty() {
             return refuse(id, "matches cannot be used in a loop");

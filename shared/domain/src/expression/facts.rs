@@ -22,7 +22,7 @@ static NULL: CelNull = CelNull;
 /// The variables that expressions can use.
 pub struct Facts<'e> {
     event: &'e Event,
-    /// `None` where it cannot be read.
+    /// `None` where it cannot be parsed.
     payload: OnceLock<Option<Json<'e>>>,
     published_at: OnceLock<Option<Box<dyn Val + 'e>>>,
 }

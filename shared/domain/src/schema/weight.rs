@@ -81,7 +81,7 @@ fn order(parts: &[Part]) -> Result<Vec<usize>, Fault> {
     fn visit(index: usize, parts: &[Part], seen: &mut [Seen], order: &mut Vec<usize>) -> Result<(), Fault> {
         match seen[index] {
             Seen::Done => return Ok(()),
-            Seen::Begun => return Err(Fault::new("", "it refers to itself without going into the value")),
+            Seen::Begun => return Err(Fault::new("", "it refers to itself at the same place of a value")),
             Seen::No => seen[index] = Seen::Begun,
         }
         for next in &parts[index].in_place {

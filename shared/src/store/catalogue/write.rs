@@ -24,7 +24,7 @@ pub enum CreateError {
     #[error("a record of that id exists already")]
     Exists,
     /// The scope has as many of the kind as it may.
-    #[error("the scope has as many records of the kind as it may")]
+    #[error("the scope has the most records of this kind")]
     LimitReached,
     /// The database.
     #[error(transparent)]

@@ -15,11 +15,11 @@ impl Checker {
             _ => None,
         };
         if !self.loops.is_empty() && range.source == Source::Small {
-            return refuse(range_id, "a loop inside a loop must go through a part of the outer one's variable");
+            return refuse(range_id, "an inner loop must be over a part of the outer loop's variable");
         }
         let makes_list = matches!(comprehension.accu_init.expr, Expr::List(_));
         let Some((guard, item)) = step(&mut comprehension.loop_step, makes_list) else {
-            return refuse(id, "cannot be read");
+            return refuse(id, "cannot be parsed");
         };
         self.loops.push(comprehension.iter_var.clone());
         let body = self.body(guard, item);

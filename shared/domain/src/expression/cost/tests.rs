@@ -125,7 +125,7 @@ fn a_loop_reads_nothing_from_outside_in_full() {
     ];
     for source in again {
         let reason = refusal(source).reason;
-        assert!(reason.starts_with("would be gone through again for each "), "{source}: {reason}");
+        assert!(reason.starts_with("would be read again for each "), "{source}: {reason}");
     }
     let maps = ["payload.a.map(i, payload)", "payload.a.map(i, i + i)", "payload.a.map(i, i.b + 1)"];
     for source in maps {
