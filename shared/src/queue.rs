@@ -28,6 +28,8 @@ pub enum Queue {
     Export,
     /// Stretches of the log to be sent.
     Replay,
+    /// Runs of automations.
+    Automate,
 }
 
 /// Their URLs.
@@ -43,6 +45,8 @@ pub struct QueueUrls {
     pub export: String,
     /// See [`Queue::Replay`].
     pub replay: String,
+    /// See [`Queue::Automate`].
+    pub automate: String,
 }
 
 impl QueueUrls {
@@ -55,6 +59,7 @@ impl QueueUrls {
             Queue::DeliverDlq => &self.deliver_dlq,
             Queue::Export => &self.export,
             Queue::Replay => &self.replay,
+            Queue::Automate => &self.automate,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::domain::health::{HealthPolicy, ProbeDelays};
 use crate::domain::retry::{RetryProfile, RetryProfiles};
 use crate::outbound::TargetPolicy;
+use crate::store::Retention;
 
 /// A setting as the documents show it.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +69,12 @@ setting!(
 );
 setting!(LOG_RETENTION, "SLUICE_LOG_RETENTION_DAYS", "31", "how long the event log is kept, in days (1 to 3650)");
 setting!(
+    TRANSACTION_RETENTION,
+    "SLUICE_TRANSACTION_RETENTION_DAYS",
+    "31",
+    "how long transactions and their attempts are kept, in days (1 to 3650)"
+);
+setting!(
     LOG_GRACE,
     "SLUICE_LOG_GRACE_MILLISECONDS",
     "10000",
@@ -97,6 +104,7 @@ pub const SETTINGS: &[Setting] = &[
     REQUEST_TIMEOUT,
     INSECURE_TARGETS,
     LOG_RETENTION,
+    TRANSACTION_RETENTION,
     LOG_GRACE,
     REQUESTS_PER_MINUTE,
     EVENTS_PER_DAY,
@@ -119,6 +127,8 @@ pub struct Settings {
     pub target_policy: TargetPolicy,
     /// How long the event log is kept.
     pub log_retention: Duration,
+    /// How long transactions are kept.
+    pub transaction_retention: Duration,
     /// How long a write to the log may take after its time was read.
     pub log_grace: Duration,
     /// How many requests one client or key may make in a minute; 0 is no limit.
@@ -166,10 +176,19 @@ impl Settings {
             request_timeout: Duration::from_secs(number(REQUEST_TIMEOUT, 1, 60)?),
             target_policy: parse(INSECURE_TARGETS, text(INSECURE_TARGETS), |t| t.parse().ok())?,
             log_retention: Duration::from_secs(86_400 * number(LOG_RETENTION, 1, 3_650)?),
+            transaction_retention: Duration::from_secs(86_400 * number(TRANSACTION_RETENTION, 1, 3_650)?),
             log_grace: Duration::from_millis(number(LOG_GRACE, 200, 60_000)?),
             requests_per_minute: number(REQUESTS_PER_MINUTE, 0, 1_000_000_000)?,
             events_per_day: number(EVENTS_PER_DAY, 0, 1_000_000_000_000)?,
         })
+    }
+}
+
+impl Settings {
+    /// How long records are kept.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        Retention { log: self.log_retention, transactions: self.transaction_retention }
     }
 }
 

@@ -7,17 +7,23 @@ mod api_clients;
 mod api_keys;
 mod audit_log;
 mod auth;
+mod automations;
 mod credentials;
 mod event_types;
 mod events;
 pub mod http;
 mod integrations;
 mod meta;
+mod myd3;
 mod openapi;
 mod permissions;
 mod rejected_events;
+mod route;
 mod state;
+mod subscriptions;
+mod target;
 mod tenants;
+mod transactions;
 
 use ::http::Method;
 use axum::routing::{MethodFilter, on};
@@ -152,10 +158,32 @@ endpoints! {
     "integrations.recover" scoped RECOVER_ROUTE => integrations::recover::recover;
     "integrations.log" scoped LIST_ACTIVITY => integrations::log::log;
     "rejected_events.list" scoped LIST_ACTIVITY => rejected_events::list::list;
-    "rejected_events.get" scoped GET_REJECTED => rejected_events::get::get;
+    "rejected_events.get" scoped GET_ACTIVITY => rejected_events::get::get;
     "rejected_events.delete" scoped DELETE_REJECTED => rejected_events::delete::delete;
     // Waits for the answer of the target.
     "rejected_events.retry" scoped RETRY_REJECTED timeout 29 => rejected_events::retry::retry;
+    "subscriptions.list" scoped LIST_CONFIG => subscriptions::list::list;
+    "subscriptions.create" scoped CREATE_ROUTE => subscriptions::create::create;
+    "subscriptions.get" scoped GET_CONFIG => subscriptions::get::get;
+    "subscriptions.update" scoped START_ROUTE => subscriptions::update::update;
+    // Deletes any number of the route's records.
+    "subscriptions.delete" scoped DELETE_ROUTE timeout 29 => subscriptions::delete::delete;
+    "subscriptions.deliveries" scoped GET_ACTIVITY => subscriptions::deliveries::deliveries;
+    "subscriptions.recover" scoped START_RUN => subscriptions::recover::recover;
+    "subscriptions.rotate_secret" scoped STOP_ROUTE => subscriptions::rotate_secret::rotate_secret;
+    // Waits for the answer of the target.
+    "subscriptions.test" scoped STOP_ROUTE timeout 29 => subscriptions::test::test;
+    "myd3.list" scoped LIST_CONFIG => myd3::list::list;
+    "myd3.create" scoped CREATE_ROUTE => myd3::create::create;
+    "myd3.get" scoped GET_CONFIG => myd3::get::get;
+    "myd3.delete" scoped DELETE_ROUTE timeout 29 => myd3::delete::delete;
+    "transactions.list" scoped GET_ACTIVITY => transactions::list::list;
+    "transactions.get" scoped GET_ACTIVITY => transactions::get::get;
+    "transactions.retry" scoped RESEND => transactions::retry::retry;
+    "automations.list" scoped GET_CONFIG => automations::list::list;
+    "automations.run" scoped START_RUN => automations::run::run;
+    "automations.get" scoped GET_ACTIVITY => automations::get::get;
+    "automations.cancel" scoped CANCEL_RUN => automations::cancel::cancel;
     "audit_log.list" scoped LIST_ACTIVITY => audit_log::list::list;
     "meta.health" global NONE => meta::health::health;
     "meta.openapi" global NONE => meta::openapi::openapi;

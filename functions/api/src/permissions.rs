@@ -25,6 +25,9 @@ pub(crate) const LIST_CONFIG: PermissionSet =
 
 pub(crate) const LIST_ACTIVITY: PermissionSet = PermissionSet { name: "ListActivity", activity: &[Query], ..GUARDED };
 
+pub(crate) const GET_ACTIVITY: PermissionSet =
+    PermissionSet { name: "GetActivity", activity: &[GetItem, Query], ..GUARDED };
+
 pub(crate) const LIST_EVENTS: PermissionSet = PermissionSet { name: "ListEvents", events: &[Query], ..GUARDED };
 
 /// An event of the publisher's own id is found by the claim on that id.
@@ -114,14 +117,32 @@ pub(crate) const DELETE_ROUTE: PermissionSet = PermissionSet {
 
 // Rejected events.
 
-pub(crate) const GET_REJECTED: PermissionSet =
-    PermissionSet { name: "GetRejected", activity: &[GetItem, Query], ..GUARDED };
-
 pub(crate) const DELETE_REJECTED: PermissionSet =
     PermissionSet { name: "DeleteRejected", activity: &[GetItem, Query, PutItem, DeleteItem], ..GUARDED };
 
 /// The answer of the target may stop or resume the route.
 pub(crate) const RETRY_REJECTED: PermissionSet =
     PermissionSet { name: "RetryRejected", config: &[GetItem, PutItem, UpdateItem], ..DELETE_REJECTED };
+
+// Transactions.
+
+pub(crate) const RESEND: PermissionSet = PermissionSet {
+    name: "Resend",
+    events: &[Query],
+    config: &[GetItem, Query],
+    activity: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
+    sends: &[Queue::Deliver],
+    ..GUARDED
+};
+
+pub(crate) const START_RUN: PermissionSet = PermissionSet {
+    name: "StartRun",
+    activity: &[GetItem, PutItem, DeleteItem],
+    sends: &[Queue::Automate],
+    ..GUARDED
+};
+
+pub(crate) const CANCEL_RUN: PermissionSet =
+    PermissionSet { name: "CancelRun", activity: &[GetItem, PutItem, DeleteItem], ..GUARDED };
 
 pub(crate) const NONE: PermissionSet = PermissionSet::NONE;

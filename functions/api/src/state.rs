@@ -2,10 +2,12 @@
 
 use axum::extract::FromRef;
 use sluice::app::App;
+use sluice::engine::automation::Automations;
 use sluice::engine::credentials::Issuer;
 use sluice::engine::finder::EventFinder;
 use sluice::engine::lifecycle::Lifecycle;
 use sluice::engine::publish::Publisher;
+use sluice::engine::resend::Resend;
 use sluice::engine::send_now::SendNow;
 use sluice::engine::tenancy::Tenancy;
 use sluice::outbound::Destinations;
@@ -17,6 +19,7 @@ use sluice::store::journal::Journal;
 use sluice::store::log::EventLog;
 use sluice::store::routes::Routes;
 use sluice::store::tenants::Tenants;
+use sluice::store::transactions::Transactions;
 use sluice::store::undelivered::UndeliveredEvents;
 
 use crate::http::auth::Authenticator;
@@ -72,12 +75,15 @@ parts! {
     Journal: app.stores.journal,
     AuditLog: app.stores.audit,
     UndeliveredEvents: app.stores.letters,
+    Transactions: app.stores.transactions,
     Credentials: app.stores.credentials,
     Tenants: app.stores.tenants,
     Publisher: app.engine.publisher,
     EventFinder: app.engine.finder,
     Lifecycle: app.engine.lifecycle,
     SendNow: app.engine.send_now,
+    Resend: app.engine.resend,
+    Automations: app.engine.automations,
     Issuer: app.engine.issuer,
     Tenancy: app.engine.tenancy,
 }

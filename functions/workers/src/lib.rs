@@ -25,11 +25,13 @@ pub enum Worker {
     Export,
     /// Sends stretches of the log.
     Replay,
+    /// Carries out runs of automations.
+    Automate,
 }
 
 impl Worker {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Dispatch, Self::Deliver, Self::Export, Self::Replay];
+    pub const ALL: [Self; 5] = [Self::Dispatch, Self::Deliver, Self::Export, Self::Replay, Self::Automate];
 
     /// The worker of that name: the `Handler` of its function.
     #[must_use]
@@ -57,6 +59,7 @@ impl Worker {
             Self::Deliver => app.engine.deliverer.run(&messages).await,
             Self::Export => app.engine.export.run(&messages).await,
             Self::Replay => app.engine.replay.run(&messages).await,
+            Self::Automate => app.engine.automations.run(&messages).await,
         };
         failures(event, &failed)
     }

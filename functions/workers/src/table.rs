@@ -85,7 +85,7 @@ const DELIVER: WorkerSpec = WorkerSpec {
         permissions: &PermissionSet {
             name: "Deliver",
             events: &[Query],
-            config: &[GetItem, Query, PutItem, UpdateItem],
+            config: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
             activity: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
             receives: Some(Queue::Deliver),
             sends: &[Queue::Deliver, Queue::DeliverDlq, Queue::Replay],
@@ -155,6 +155,31 @@ const REPLAY: WorkerSpec = WorkerSpec {
     local: LocalPollers { parallel: 2, batch_size: 1 },
 };
 
+const AUTOMATE: WorkerSpec = WorkerSpec {
+    function: FunctionSpec {
+        name: "automate",
+        memory_mib: 1024,
+        timeout_seconds: 120,
+        permissions: &PermissionSet {
+            name: "Automate",
+            events: &[Query],
+            config: &[GetItem, Query],
+            activity: &[GetItem, Query, PutItem, UpdateItem],
+            receives: Some(Queue::Automate),
+            sends: &[Queue::Automate, Queue::Deliver],
+            ..WORKER
+        },
+    },
+    queue: Queue::Automate,
+    // A message is a whole run.
+    batch_size: 1,
+    max_concurrency: Some(10),
+    max_receives: 10,
+    retention_seconds: 14 * DAY_SECONDS,
+    alarm_age_seconds: 900,
+    local: LocalPollers { parallel: 2, batch_size: 1 },
+};
+
 const TICK_FUNCTION: FunctionSpec = FunctionSpec {
     name: TICK,
     memory_mib: FunctionSpec::MEMORY_MIB,
@@ -186,6 +211,7 @@ impl Worker {
             Self::Deliver => &DELIVER,
             Self::Export => &EXPORT,
             Self::Replay => &REPLAY,
+            Self::Automate => &AUTOMATE,
         }
     }
 }

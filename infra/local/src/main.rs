@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use sluice::domain::scope::TenantId;
+use sluice::ports::Ports;
 use sluice_local::system::{self, Options, System, local_settings};
 use sluice_local::{StartError, demo, keys};
 use sluice_workers::{BootstrapAnswer, BootstrapRequest};
@@ -145,7 +146,7 @@ async fn serve(listen: SocketAddr, data: PathBuf) -> ExitCode {
         return refuse(&StartError("signals cannot be caught".to_owned()));
     };
     let system = match local_settings(&[]) {
-        Ok(settings) => System::start(Options { listen, data: data.clone(), settings, destinations: identity }).await,
+        Ok(settings) => System::start(Options { listen, data: data.clone(), settings, destinations: identity, ports: Ports::system() }).await,
         Err(error) => Err(error),
     };
     let system = match system {

@@ -72,7 +72,8 @@ pub async fn queues(sqs: &Client) -> Result<QueueUrls, StartError> {
     let (deliver, deliver_dlq) = queue(sqs, Worker::Deliver.spec()).await?;
     let (export, _) = queue(sqs, Worker::Export.spec()).await?;
     let (replay, _) = queue(sqs, Worker::Replay.spec()).await?;
-    Ok(QueueUrls { dispatch, deliver, deliver_dlq, export, replay })
+    let (automate, _) = queue(sqs, Worker::Automate.spec()).await?;
+    Ok(QueueUrls { dispatch, deliver, deliver_dlq, export, replay, automate })
 }
 
 async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<(), StartError> {

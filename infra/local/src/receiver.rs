@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 /// A request that came in.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// The path.
+    /// The path, with the query.
     pub path: String,
     /// Its headers.
     pub headers: HeaderMap,
@@ -107,6 +107,6 @@ where
 {
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return Ok(status(StatusCode::BAD_REQUEST)) };
-    let received = Received { path: parts.uri.path().to_owned(), headers: parts.headers, body: body.to_bytes() };
+    let received = Received { path: parts.uri.to_string(), headers: parts.headers, body: body.to_bytes() };
     Ok(handle(received).await)
 }

@@ -53,6 +53,8 @@ pub struct Options {
     pub settings: Settings,
     /// Adds kinds of destination to those of the product; `identity` adds none.
     pub destinations: fn(Destinations) -> Destinations,
+    /// Time and randomness; the embedded servers have the machine's own.
+    pub ports: Ports,
 }
 
 /// The settings of the local run: the environment's, with loopback targets allowed, a shorter grace, for there is
@@ -154,7 +156,7 @@ impl System {
         let listener = TcpListener::bind(options.listen).await;
         let listener = listener.map_err(|e| StartError::new(format!("cannot listen on {}", options.listen), e))?;
         let address = listener.local_addr().map_err(|e| StartError::new("listener", e))?;
-        let (ports, usage) = (Ports::system(), Arc::new(Usage::default()));
+        let (ports, usage) = (options.ports, Arc::new(Usage::default()));
         let backend = Backend::start(&options.data, &ports, &usage).await?;
         let (app, urls) = backend.app(options.settings, ports, options.destinations).await?;
         let s3 = bucket(backend.servers.as_ref(), backend.outside.clone(), backend.s3_keys.clone()).await?;

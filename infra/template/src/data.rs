@@ -71,6 +71,7 @@ pub(crate) const fn queue_id(queue: Queue) -> &'static str {
         Queue::DeliverDlq => "DeliverDlq",
         Queue::Export => "ExportQueue",
         Queue::Replay => "ReplayQueue",
+        Queue::Automate => "AutomateQueue",
     }
 }
 

@@ -76,6 +76,24 @@ pub fn entity(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
 }
 
+/// The names of Sluice's own events about its work.
+pub const OPERATIONAL_EVENTS: [&str; 8] = [
+    "transaction.failed",
+    "transaction.rejected",
+    "integration.stopped",
+    "integration.suspended",
+    "dead_letter.added",
+    "sla.violated",
+    "mdn.received",
+    "mdn.timeout",
+];
+
+/// Whether an event of that name is one of Sluice's own, about its work.
+#[must_use]
+pub fn is_operational(name: &str) -> bool {
+    OPERATIONAL_EVENTS.contains(&name)
+}
+
 /// Whether `name` is 1–128 of `[A-Za-z0-9_.-]`.
 #[must_use]
 pub fn is_event_name(name: &str) -> bool {

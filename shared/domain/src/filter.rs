@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::entity;
+use super::event::{entity, is_operational};
 use super::expression::{Expression, ExpressionError, Facts};
 
 /// A filter as a user registers it. The two lists match as a union; none or empty sets no limit.
@@ -113,11 +113,11 @@ impl Filter {
             }
     }
 
-    /// Whether the two lists let this event name through.
+    /// Whether the two lists let this event name through. Operational events are for those alone that ask for them.
     #[must_use]
     pub fn matches_name(&self, name: &str) -> bool {
         let no_limit = self.entities.is_empty() && self.events.is_empty();
-        no_limit || self.entities.contain(entity(name)) || self.events.contain(name)
+        (no_limit && !is_operational(name)) || self.entities.contain(entity(name)) || self.events.contain(name)
     }
 }
 

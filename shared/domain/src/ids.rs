@@ -148,6 +148,12 @@ pub fn unique(prefix: &str, at: Millis, random: &[u8; 10]) -> String {
     format!("{prefix}_{}", uuid.simple())
 }
 
+/// A random id in the form of a GUID: a version 4 UUID.
+#[must_use]
+pub fn guid(random: [u8; 16]) -> String {
+    uuid::Builder::from_random_bytes(random).into_uuid().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod allowance;
 pub mod attempt;
+pub mod automation;
 pub mod chunk;
 pub mod credentials;
 pub mod destination;
@@ -24,6 +25,7 @@ pub mod scope;
 pub mod sealed;
 pub mod tenant;
 pub mod time;
+pub mod transaction;
 
 #[cfg(test)]
 mod deep;

@@ -44,11 +44,16 @@ pub enum ScopeFamily<'a> {
         /// The shard of the day.
         shard: u8,
     },
-    /// The outcomes of one day's deliveries.
-    Outcomes {
-        /// Days since the epoch.
-        day: i64,
-    },
+    /// Headers of outcomes: which deliveries succeeded at once.
+    Deliveries,
+    /// The outcomes that are too many for their header.
+    Outcomes,
+    /// Deliveries that did not succeed at once.
+    Failures,
+    /// The attempts of such a delivery.
+    Attempts(&'a str),
+    /// Runs of automations.
+    Runs,
     /// The claim on an event id.
     Claim(&'a str),
     /// The receipt of a publish, by its first chunk.
@@ -64,7 +69,11 @@ impl fmt::Display for ScopeFamily<'_> {
             Self::EventTypes => f.write_str("event_types"),
             Self::Audit => f.write_str("audit"),
             Self::Log { day, shard } => write!(f, "log#{day}#{shard}"),
-            Self::Outcomes { day } => write!(f, "outcomes#{day}"),
+            Self::Deliveries => f.write_str("deliveries"),
+            Self::Outcomes => f.write_str("outcomes"),
+            Self::Failures => f.write_str("failures"),
+            Self::Runs => f.write_str("runs"),
+            Self::Attempts(id) => write!(f, "attempts#{id}"),
             Self::Claim(id) => write!(f, "claim#{id}"),
             Self::Receipt(chunk) => write!(f, "receipt#{chunk}"),
             Self::Answer(key) => write!(f, "answer#{key}"),
@@ -93,6 +102,8 @@ named! {
         RateLimiter = "pace",
         /// Events that wait for export.
         Export = "export",
+        /// Deliveries that are due later than a queue can delay them.
+        Scheduled = "scheduled",
     }
 }
 
@@ -123,6 +134,8 @@ named! {
         Endings = "endings",
         /// Export cursors.
         Exports = "exports",
+        /// When routes have a scheduled delivery.
+        WakeUps = "wake_ups",
     }
 }
 
@@ -131,7 +144,7 @@ impl GlobalPartition {
     #[must_use]
     pub const fn is_of_routes(self) -> bool {
         match self {
-            Self::Endings | Self::Exports => true,
+            Self::Endings | Self::Exports | Self::WakeUps => true,
             Self::Tenants => false,
         }
     }
@@ -231,7 +244,11 @@ mod tests {
             (ScopeFamily::EventTypes, "acme#s#event_types".to_owned()),
             (ScopeFamily::Audit, "acme#s#audit".to_owned()),
             (ScopeFamily::Log { day: 20_000, shard: 3 }, "acme#s#log#20000#3".to_owned()),
-            (ScopeFamily::Outcomes { day: 20_000 }, "acme#s#outcomes#20000".to_owned()),
+            (ScopeFamily::Deliveries, "acme#s#deliveries".to_owned()),
+            (ScopeFamily::Outcomes, "acme#s#outcomes".to_owned()),
+            (ScopeFamily::Failures, "acme#s#failures".to_owned()),
+            (ScopeFamily::Runs, "acme#s#runs".to_owned()),
+            (ScopeFamily::Attempts("txn_1"), "acme#s#attempts#txn_1".to_owned()),
             (ScopeFamily::Claim("id"), "acme#s#claim#id".to_owned()),
             (ScopeFamily::Receipt(chunk), format!("acme#s#receipt#{chunk}")),
             (ScopeFamily::Answer("key"), "acme#s#answer#key".to_owned()),
@@ -259,8 +276,8 @@ mod tests {
     #[test]
     fn global_partitions() {
         let names: Vec<&str> = GlobalPartition::ALL.iter().map(AnyPartition::as_str).collect();
-        assert_eq!(names, ["tenants", "endings", "exports"]);
+        assert_eq!(names, ["tenants", "endings", "exports", "wake_ups"]);
         let of_routes = GlobalPartition::ALL.iter().filter(|partition| partition.is_of_routes());
-        assert_eq!(of_routes.count(), 2);
+        assert_eq!(of_routes.count(), 3);
     }
 }

@@ -64,7 +64,7 @@ impl App {
             clients.observer.clone(),
         )?);
         let db = Db::new(clients.dynamodb.clone(), resources.tables, ports.clone());
-        let stores = Stores::new(&db, &keys, settings.log_retention);
+        let stores = Stores::new(&db, &keys, settings.retention());
         let tools = Tools {
             queues: Queues::new(clients.sqs.clone(), resources.queues),
             destinations: destinations.clone(),

@@ -39,6 +39,7 @@ impl Resources {
                 deliver_dlq: variable("SLUICE_QUEUE_DELIVER_DLQ")?,
                 export: variable("SLUICE_QUEUE_EXPORT")?,
                 replay: variable("SLUICE_QUEUE_REPLAY")?,
+                automate: variable("SLUICE_QUEUE_AUTOMATE")?,
             },
         })
     }

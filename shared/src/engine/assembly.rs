@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::automation::Automations;
 use super::concurrency::ConcurrencySlots;
 use super::courier::Courier;
 use super::credentials::Issuer;
@@ -11,6 +12,7 @@ use super::finder::EventFinder;
 use super::health::Health;
 use super::lifecycle::Lifecycle;
 use super::publish::Publisher;
+use super::resend::Resend;
 use super::send_now::SendNow;
 use super::tenancy::Tenancy;
 use super::tick::Tick;
@@ -50,6 +52,10 @@ pub struct Engine {
     pub lifecycle: Lifecycle,
     /// Sends single events at once.
     pub send_now: SendNow,
+    /// Sends deliveries again.
+    pub resend: Resend,
+    /// Runs automations.
+    pub automations: Automations,
     /// Issues and changes credentials.
     pub issuer: Issuer,
     /// Makes and removes tenants.
@@ -90,6 +96,12 @@ impl Engine {
             endings: stores.endings.clone(),
             log: log.clone(),
         };
+        let resend = Resend {
+            transactions: stores.transactions.clone(),
+            routes: routes.clone(),
+            finder: finder.clone(),
+            queues: queues.clone(),
+        };
         Self {
             publisher: Publisher::new(
                 log.clone(),
@@ -100,6 +112,15 @@ impl Engine {
             ),
             finder,
             send_now: SendNow { courier, health },
+            automations: Automations {
+                runs: stores.runs.clone(),
+                resend: resend.clone(),
+                transactions: stores.transactions.clone(),
+                log: log.clone(),
+                queues: queues.clone(),
+                ports: ports.clone(),
+            },
+            resend,
             issuer: Issuer { credentials: stores.credentials.clone(), ports: ports.clone() },
             tenancy: Tenancy {
                 tenants: stores.tenants.clone(),
@@ -115,13 +136,20 @@ impl Engine {
             deliverer: Deliverer {
                 routes,
                 ways: ways.clone(),
-                outcomes: stores.outcomes.clone(),
+                transactions: stores.transactions.clone(),
                 queues: queues.clone(),
                 ports: ports.clone(),
             },
             replay: ways.live.replay.clone(),
             export: Arc::clone(&ways.export),
-            tick: Tick { transitions, ways, endings: stores.endings.clone(), grace },
+            tick: Tick {
+                transitions,
+                ways,
+                endings: stores.endings.clone(),
+                scheduled: stores.scheduled.clone(),
+                queues: queues.clone(),
+                grace,
+            },
             lifecycle,
         }
     }
@@ -161,6 +189,7 @@ fn ways(Tools { queues, settings, ports, .. }: &Tools, stores: &Stores, shared: 
         profiles: settings.retry.clone(),
         rate: stores.pace.clone(),
         slots: ConcurrencySlots::default(),
+        scheduled: stores.scheduled.clone(),
         queues: queues.clone(),
         replay,
         ports: ports.clone(),

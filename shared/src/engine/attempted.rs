@@ -4,7 +4,9 @@ use crate::domain::activity::{EventRef, Failure};
 use crate::domain::attempt::Attempt;
 use crate::domain::event::Event;
 use crate::domain::time::Millis;
-use crate::store::outcomes::Outcome;
+use crate::domain::retry::{Next, RetryProfile, after_attempt};
+use crate::domain::route::Route;
+use crate::domain::transaction::{Outcome, RouteRef, TransactionStatus};
 use crate::store::undelivered::UndeliveredEvent;
 
 /// How a log names an event.
@@ -18,11 +20,34 @@ fn error_text(attempt: &Attempt) -> String {
 }
 
 /// The record of one attempt, number `number`, of one event.
-pub(super) fn outcome(route: &str, event: &Event, attempt: &Attempt, number: u32, at: Millis) -> Outcome {
-    let note = if attempt.is_delivered() { String::new() } else { error_text(attempt) };
-    let millis = u32::try_from(attempt.duration.as_millis()).unwrap_or(u32::MAX);
-    let (route, event) = (route.to_owned(), event.id.clone());
-    Outcome { route, event, attempt: number, status: attempt.status, millis, note, at }
+pub(super) fn outcome(
+    route: &Route,
+    profile: &RetryProfile,
+    event: &Event,
+    (attempt, number): (&Attempt, u32),
+    at: Millis,
+) -> Outcome {
+    let status = match after_attempt(attempt.verdict, number, profile, 0.5) {
+        Next::Done => TransactionStatus::Delivered,
+        Next::Reject => TransactionStatus::Rejected,
+        Next::StopRoute | Next::RetryIn(_) => TransactionStatus::Failed,
+        Next::Dead => TransactionStatus::Dead,
+    };
+    Outcome {
+        route: RouteRef { uid: route.uid.clone(), face: route.face.kind(), id: route.id.clone() },
+        event: event.id.clone(),
+        name: event.name.clone(),
+        logged_at: event.logged_at,
+        partner_id: event.partner_id.clone().or_else(|| route.partner_id.clone()),
+        document_type: event.document_type.clone(),
+        attempt: number,
+        status,
+        code: attempt.status,
+        millis: u32::try_from(attempt.duration.as_millis()).unwrap_or(u32::MAX),
+        response: attempt.excerpt.clone(),
+        error: attempt.reason.to_string(),
+        at,
+    }
 }
 
 /// The record of an event that is given up after `number` attempts.

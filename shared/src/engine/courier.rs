@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::EngineError;
 use crate::domain::attempt::Attempt;
 use crate::domain::event::Event;
+use crate::domain::face::Letterhead;
 use crate::domain::route::Route;
 use crate::domain::scope::Scope;
 use crate::outbound::{Destinations, Parcel, Target};
@@ -42,7 +43,7 @@ impl Courier {
         replay: bool,
     ) -> Attempt {
         let mut body = Vec::with_capacity(event.payload.get().len() + event.name.len() + 128);
-        route.face.write_body(&scope.tenant, event, &mut body);
+        route.face.write_body(&Letterhead { tenant: &scope.tenant, route: &route.id }, event, &mut body);
         let (id, content_type, sent_at) = (&event.id, "application/json", self.ports.now());
         target.send(Parcel { id, content_type, body: body.into(), sent_at, replay }).await
     }

@@ -10,7 +10,8 @@ use super::ways::{Ways, Work};
 use crate::domain::scope::Scope;
 use crate::ports::Ports;
 use crate::queue::{Queue, Queues};
-use crate::store::outcomes::{Outcome, Outcomes};
+use crate::domain::transaction::Outcome;
+use crate::store::transactions::Transactions;
 use crate::store::routes::Routes;
 
 /// Works on delivery messages.
@@ -18,7 +19,7 @@ use crate::store::routes::Routes;
 pub struct Deliverer {
     pub(crate) routes: Routes,
     pub(crate) ways: Ways,
-    pub(crate) outcomes: Outcomes,
+    pub(crate) transactions: Transactions,
     pub(crate) queues: Queues,
     pub(crate) ports: Ports,
 }
@@ -65,8 +66,9 @@ impl Deliverer {
             if outcomes.is_empty() {
                 continue;
             }
-            if let Err(error) = self.outcomes.record(&group[0].0, &outcomes, self.ports.now()).await {
-                tracing::error!(%error, lost = outcomes.len(), "outcomes could not be recorded");
+            let lost = outcomes.len();
+            if let Err(error) = self.transactions.record(&group[0].0, outcomes).await {
+                tracing::error!(%error, lost, "outcomes could not be recorded");
             }
         }
     }

@@ -35,7 +35,7 @@ pub(super) async fn asked_for(events: Vec<Event>, route: &Arc<Compiled>) -> Resu
 fn match_all(events: Vec<Event>, routes: &[Arc<Compiled>]) -> Vec<Match> {
     let places = |event: &Event| {
         let facts = Facts::of(event);
-        (0..routes.len()).filter(|place| routes[*place].filter.matches(&facts)).collect()
+        (0..routes.len()).filter(|place| routes[*place].asks_for(&facts)).collect()
     };
     events.into_iter().map(|event| (places(&event), event)).map(|(places, event)| (event, places)).collect()
 }

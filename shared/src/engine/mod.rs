@@ -4,6 +4,7 @@
 
 mod assembly;
 mod attempted;
+pub mod automation;
 pub mod commit;
 mod concurrency;
 pub mod conform;
@@ -19,6 +20,7 @@ mod matching;
 pub mod messages;
 
 pub mod publish;
+pub mod resend;
 pub mod send_now;
 mod submission;
 pub mod tenancy;

@@ -1,12 +1,19 @@
-//! The tick: once a minute, has due exports written, and ends temporary routes.
+//! The tick: once a minute, has due exports written and scheduled deliveries sent, and ends temporary routes.
 
 use std::time::Duration;
 
 use super::EngineError;
+use super::messages::{DeliverMessage, Due, Recipient};
 use super::transitions::Transitions;
 use super::ways::Ways;
 use crate::domain::route::RouteKey;
+use crate::domain::time::Millis;
+use crate::queue::{Queue, Queues};
 use crate::store::endings::{Ending, Endings};
+use crate::store::scheduled::{Scheduled, WakeUp};
+
+/// The tick comes every minute.
+const AHEAD: Duration = Duration::from_secs(60);
 
 /// Does what is due.
 #[derive(Clone)]
@@ -14,6 +21,8 @@ pub struct Tick {
     pub(crate) transitions: Transitions,
     pub(crate) ways: Ways,
     pub(crate) endings: Endings,
+    pub(crate) scheduled: Scheduled,
+    pub(crate) queues: Queues,
     pub(crate) grace: Duration,
 }
 
@@ -30,7 +39,18 @@ impl Tick {
                 self.end(&ending).await?;
             }
         }
-        Ok(())
+        self.wake(now).await
+    }
+
+    /// Has the deliveries sent that are due before the next tick.
+    async fn wake(&self, now: Millis) -> Result<(), EngineError> {
+        let due = |wake_up: &WakeUp| wake_up.at <= now.plus(AHEAD);
+        let wake = |WakeUp { scope, route, at, .. }: WakeUp| {
+            DeliverMessage::wake(Recipient::new(&scope, &route), Due::after(now, at.since(now)))
+        };
+        let messages: Result<Vec<_>, _> =
+            self.scheduled.wake_ups().await?.into_iter().filter(due).map(wake).collect();
+        Ok(self.queues.send(Queue::Deliver, messages?).await?)
     }
 
     /// Stops a temporary route that has got all of its window.

@@ -58,6 +58,20 @@ pub trait Kind: Send + Sync + 'static {
     /// The parameters as a user may see them, secrets masked; what [`Kind::accept`] reads.
     fn show(&self, parameters: &Self::Parameters) -> Value;
 
+    /// The same parameters with a new signing secret; the one before it signs too until then. `None` if the kind has
+    /// no such secret.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    fn rotate(
+        &self,
+        _scope: &Scope,
+        _parameters: &Self::Parameters,
+        _until: Millis,
+    ) -> Result<Option<Accepted<Self::Parameters>>, KeyError> {
+        Ok(None)
+    }
+
     /// Opens the secrets; the result is kept for as long as the route does not change.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::address::TargetPolicy;
@@ -19,6 +19,7 @@ use super::vault::Vault;
 use super::webhook::Webhook;
 use crate::domain::destination::Destination;
 use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
 use crate::ports::Ports;
 use crate::secrets::Keyring;
 
@@ -101,6 +102,22 @@ impl Destinations {
         self.accept(scope, &kept.kind, written, Some(kept)).await
     }
 
+    /// Parameters with a new signing secret, and its text; the one before it signs too until then. `None` if the kind
+    /// has no such secret.
+    ///
+    /// # Errors
+    /// [`Refusal`] if a stored parameter cannot be read.
+    pub fn rotate(
+        &self,
+        scope: &Scope,
+        kept: &Destination,
+        until: Millis,
+    ) -> Result<Option<(Destination, Map<String, Value>)>, Refusal> {
+        let rotated = self.kind(&kept.kind)?.rotate(scope, &kept.parameters, until)?;
+        let destination = |parameters| Destination { kind: kept.kind.clone(), parameters };
+        Ok(rotated.map(|(parameters, generated)| (destination(parameters), generated)))
+    }
+
     /// The parameters as a user may see them, secrets masked.
     ///
     /// # Errors
@@ -149,6 +166,13 @@ trait ErasedKind: Send + Sync {
         kept: Option<&Value>,
     ) -> Result<(Value, Map<String, Value>), Refusal>;
 
+    fn rotate(
+        &self,
+        scope: &Scope,
+        stored: &Value,
+        until: Millis,
+    ) -> Result<Option<(Value, Map<String, Value>)>, Refusal>;
+
     fn show(&self, stored: &Value) -> Result<Value, PrepareError>;
 
     fn prepare(&self, scope: &Scope, stored: &Value) -> Result<Arc<dyn Target>, PrepareError>;
@@ -160,6 +184,12 @@ fn stored<K: Kind>(value: &Value) -> Result<K::Parameters, PrepareError> {
         .map_err(|_| PrepareError::Unusable(format!("these are no parameters of the kind {}", K::NAME)))
 }
 
+fn erased<P: Serialize>(accepted: Accepted<P>) -> Result<(Value, Map<String, Value>), PrepareError> {
+    let parameters = serde_json::to_value(accepted.parameters);
+    let parameters = parameters.map_err(|error| PrepareError::Unusable(error.to_string()))?;
+    Ok((parameters, accepted.generated))
+}
+
 #[async_trait]
 impl<K: Kind> ErasedKind for K {
     async fn accept(
@@ -169,10 +199,17 @@ impl<K: Kind> ErasedKind for K {
         kept: Option<&Value>,
     ) -> Result<(Value, Map<String, Value>), Refusal> {
         let kept = kept.map(stored::<K>).transpose()?;
-        let Accepted { parameters, generated } = Kind::accept(self, scope, written, kept.as_ref()).await?;
-        let parameters = serde_json::to_value(parameters);
-        let parameters = parameters.map_err(|error| PrepareError::Unusable(error.to_string()))?;
-        Ok((parameters, generated))
+        Ok(erased(Kind::accept(self, scope, written, kept.as_ref()).await?)?)
+    }
+
+    fn rotate(
+        &self,
+        scope: &Scope,
+        value: &Value,
+        until: Millis,
+    ) -> Result<Option<(Value, Map<String, Value>)>, Refusal> {
+        let rotated = Kind::rotate(self, scope, &stored::<K>(value)?, until)?;
+        Ok(rotated.map(erased).transpose()?)
     }
 
     fn show(&self, value: &Value) -> Result<Value, PrepareError> {

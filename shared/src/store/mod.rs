@@ -14,13 +14,15 @@ pub mod journal;
 mod key;
 pub mod log;
 pub mod ordered;
-pub mod outcomes;
 pub mod parked;
 pub mod rate_limiter;
 pub mod reader;
 pub mod routes;
+pub mod runs;
+pub mod scheduled;
 mod stores;
 pub mod tenants;
+pub mod transactions;
 pub mod undelivered;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -28,7 +30,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 pub use db::Db;
 pub use key::Item;
 use key::{Key, binary, read};
-pub use stores::Stores;
+pub use stores::{Retention, Stores};
 
 /// The names of the tables.
 #[derive(Clone, Debug)]

@@ -14,13 +14,24 @@ use super::idempotency::IdempotencyRecords;
 use super::journal::Journal;
 use super::log::EventLog;
 use super::ordered::Ordered;
-use super::outcomes::Outcomes;
 use super::parked::ParkingLot;
 use super::rate_limiter::RateLimiter;
 use super::routes::Routes;
+use super::runs::Runs;
+use super::scheduled::Scheduled;
 use super::tenants::Tenants;
+use super::transactions::Transactions;
 use super::undelivered::UndeliveredEvents;
 use crate::secrets::Keyring;
+
+/// How long records are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// The event log.
+    pub log: Duration,
+    /// Transactions.
+    pub transactions: Duration,
+}
 
 /// The records of the deployment.
 #[derive(Clone)]
@@ -48,7 +59,7 @@ pub struct Stores {
     /// The logs of routes.
     pub journal: Journal,
     /// Outcomes of attempts.
-    pub outcomes: Outcomes,
+    pub transactions: Transactions,
     /// First answers to requests with an idempotency key.
     pub answers: IdempotencyRecords,
     /// The audit log.
@@ -59,16 +70,20 @@ pub struct Stores {
     pub parked: ParkingLot,
     /// Rate limits.
     pub pace: RateLimiter,
+    /// Deliveries that are due much later.
+    pub scheduled: Scheduled,
+    /// Runs of automations.
+    pub runs: Runs,
 }
 
 impl Stores {
     /// The records of this database; the log is kept for `retention`.
     #[must_use]
-    pub fn new(db: &Db, keys: &Keyring, retention: Duration) -> Self {
+    pub fn new(db: &Db, keys: &Keyring, retention: Retention) -> Self {
         let db = || db.clone();
         Self {
-            log: EventLog::new(db(), retention),
-            claims: EventIdClaims::new(db(), retention),
+            log: EventLog::new(db(), retention.log),
+            claims: EventIdClaims::new(db(), retention.log),
             routes: Routes::new(db(), keys.clone()),
             event_types: EventTypes::new(db(), keys.clone()),
             credentials: Credentials::new(db()),
@@ -78,12 +93,14 @@ impl Stores {
             endings: Endings::new(db()),
             ordered: Ordered::new(db()),
             journal: Journal::new(db()),
-            outcomes: Outcomes::new(db()),
+            transactions: Transactions::new(db(), retention.transactions),
             answers: IdempotencyRecords::new(db()),
             audit: AuditLog::new(db()),
             letters: UndeliveredEvents::new(db()),
             parked: ParkingLot::new(db()),
             pace: RateLimiter::new(db()),
+            scheduled: Scheduled::new(db()),
+            runs: Runs::new(db()),
         }
     }
 }

@@ -39,6 +39,7 @@ impl Rig {
             data: folder.path().to_owned(),
             settings: local_settings(&[])?,
             destinations: std::convert::identity,
+            ports: Ports::system(),
         };
         let system = System::start(options).await?;
         let address = system.credentials.base_url.trim_start_matches("http://").parse().context("the API's address")?;

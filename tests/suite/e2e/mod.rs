@@ -2,6 +2,7 @@
 
 mod answers;
 mod audit;
+mod automations;
 mod bad_targets;
 mod content;
 mod create;
@@ -22,6 +23,8 @@ mod kinds;
 mod life;
 mod limits;
 mod log;
+mod long_retries;
+mod myd3;
 mod ordering;
 mod pace;
 mod publish;
@@ -30,9 +33,11 @@ mod rejected;
 mod rejected_large;
 mod secret_headers;
 mod stop_start;
+mod subscriptions;
 mod suspension;
 mod tenants;
 mod token;
+mod transactions;
 mod update;
 mod walk;
 mod windows;

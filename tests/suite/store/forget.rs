@@ -43,7 +43,7 @@ async fn every_family_of_a_route_is_cleared() -> Result<()> {
     let before = store.keys().await?;
     let of_other: BTreeSet<_> =
         before.iter().filter(|(pk, sk)| !format!("{pk}{sk}").contains("rt_1")).cloned().collect();
-    ensure!(of_other.len() == RouteFamily::ALL.len() * 2 + 2 + 1, "{of_other:?}");
+    ensure!(of_other.len() == RouteFamily::ALL.len() * 2 + 3 + 1, "{of_other:?}");
     routes.forget_route(&scope, "rt_1").await?;
     ensure!(store.keys().await? == of_other, "{:?}", store.keys().await?);
     let failures = routes.snapshot_and_failures(&scope).await?.1;

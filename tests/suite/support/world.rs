@@ -12,7 +12,7 @@ use sluice::domain::ids::ChunkId;
 use sluice::domain::scope::{Scope, TenantId};
 use sluice::domain::tenant::Tenant as TenantRecord;
 use sluice::outbound::Destinations;
-use sluice::ports::Ports;
+use sluice::ports::{Clock, Ports};
 use sluice_local::provision::S3Access;
 use sluice_local::system::{Options, System, local_settings};
 use tempfile::TempDir;
@@ -61,8 +61,21 @@ impl World {
         settings: &[(&str, &str)],
         destinations: fn(Destinations) -> Destinations,
     ) -> Result<Self> {
+        Self::start_with(settings, destinations, Ports::system()).await
+    }
+
+    /// The same on another clock; the embedded servers keep the machine's.
+    pub(crate) async fn on_clock(settings: &[(&str, &str)], clock: impl Clock) -> Result<Self> {
+        Self::start_with(settings, identity, Ports::new(clock, sluice::ports::System)).await
+    }
+
+    async fn start_with(
+        settings: &[(&str, &str)],
+        destinations: fn(Destinations) -> Destinations,
+        ports: Ports,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let system = start_with(folder.path(), settings, destinations).await?;
+        let system = start_with(folder.path(), settings, destinations, ports).await?;
         Ok(Self { system, runtime: Handle::current(), _folder: Some(folder) })
     }
 
@@ -124,18 +137,19 @@ impl World {
 
 /// A system over a folder that outlives it.
 pub(crate) async fn start(folder: &Path, settings: &[(&str, &str)]) -> Result<System> {
-    start_with(folder, settings, identity).await
+    start_with(folder, settings, identity, Ports::system()).await
 }
 
 async fn start_with(
     folder: &Path,
     settings: &[(&str, &str)],
     destinations: fn(Destinations) -> Destinations,
+    ports: Ports,
 ) -> Result<System> {
     let settings: Vec<(&str, &str)> = settings.iter().chain(&SETTINGS).copied().collect();
     let settings = local_settings(&settings)?;
-    Ok(System::start(Options { listen: ([127, 0, 0, 1], 0).into(), data: folder.to_owned(), settings, destinations })
-        .await?)
+    let (listen, data) = (([127, 0, 0, 1], 0).into(), folder.to_owned());
+    Ok(System::start(Options { listen, data, settings, destinations, ports }).await?)
 }
 
 impl Tenant {

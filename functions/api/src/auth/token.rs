@@ -38,6 +38,9 @@ pub(crate) struct TokenRequest {
 pub(crate) struct TokenAnswer {
     /// Send it as `Authorization: Bearer`.
     access_token: String,
+    /// The same token, for a key: as MyD3's clients read it.
+    #[serde(rename = "accessToken", skip_serializing_if = "Option::is_none")]
+    myd3: Option<String>,
     /// Always `Bearer`.
     token_type: &'static str,
     /// Seconds.
@@ -84,8 +87,13 @@ pub(crate) async fn token(
     let credential = credential.ok_or_else(invalid_client)?;
     let granted = grant(request.scope.as_deref(), &credential.scopes)?;
     let access_token = authenticator.token(&credential, &granted)?;
-    let answer =
-        TokenAnswer { access_token, token_type: "Bearer", expires_in: TOKEN_SECONDS, scope: granted.to_string() };
+    let answer = TokenAnswer {
+        myd3: key.map(|_| access_token.clone()),
+        access_token,
+        token_type: "Bearer",
+        expires_in: TOKEN_SECONDS,
+        scope: granted.to_string(),
+    };
     Ok(secret_answer(StatusCode::OK, answer))
 }
 

@@ -2,20 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
 use serde::Deserialize;
 use sluice::domain::destination::Destination;
 use sluice::domain::face::Face;
 use sluice::domain::face::integration::{
-    self, IntegrationType, MAX_INTEGRATIONS, Ordering, check_dates, is_integration_id,
+    self, IntegrationType, Ordering, check_dates, is_integration_id,
 };
 use sluice::domain::filter::FilterConditions;
 use sluice::domain::route::{Draft, RetryKind, Way};
 use sluice::domain::time::Millis;
-use sluice::engine::lifecycle::{Lifecycle, LifecycleError};
+use sluice::engine::lifecycle::Lifecycle;
 use sluice::outbound::Destinations;
 use sluice::ports::Ports;
-use sluice::store::routes::CreateError;
 
 use super::parameters::{CallbackParameters, S3Parameters};
 use super::target::{Target, Written};
@@ -23,6 +21,7 @@ use super::{Integration, filter_faults};
 use crate::http::auth::{IntegrationsWrite, Needs};
 use crate::http::body::JsonBody;
 use crate::http::problem::{ErrorBody, FieldError, Problem};
+use crate::route::{self, Words};
 
 /// An integration to register: exactly one of the two kinds of parameters.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -59,6 +58,12 @@ pub(crate) struct CreateIntegration {
     ordering: Ordering,
 }
 
+const WORDS: Words = Words {
+    noun: "An integration",
+    exists: "integration_already_exists",
+    limit: "integration_limit_exceeded",
+};
+
 /// Register an integration
 ///
 /// It runs once the response is sent: events published after that are delivered.
@@ -82,13 +87,10 @@ pub(crate) async fn create(
     let mut faults = request.faults(ports.now());
     faults.extend(filter_faults(request.filter_conditions.as_ref()).await?);
     let Some((target, written)) = request.target()? else { return Err(Problem::invalid(faults)) };
-    let (destination, generated) = match destinations.accept(&caller.scope, target.kind(), written.into(), None).await {
-        Ok(accepted) if faults.is_empty() => accepted,
-        Ok(_) => return Err(Problem::invalid(faults)),
-        Err(refusal) => return Err(target.faults(refusal)?.problem(faults)),
-    };
+    let accepted = target.naming().accept(&destinations, &caller.scope, written, faults).await?;
+    let (destination, generated) = accepted;
     let draft = request.draft(target.way(), destination);
-    let route = lifecycle.create(&caller.scope, draft).await.map_err(problem)?;
+    let route = route::create(&lifecycle, &caller.scope, draft, WORDS).await?;
     let mut integration = Integration::of(&destinations, route)?;
     if let (Some(view), Some(secret)) = (&mut integration.callback_parameters, generated.get("signing_secret")) {
         view.signing_secret = secret.as_str().unwrap_or_default().to_owned(); // The only time it is shown.
@@ -117,8 +119,8 @@ impl CreateIntegration {
     /// Where its events go, in the destination's names; `None` if it says both or neither.
     fn target(&self) -> Result<Option<Written>, Problem> {
         Ok(match (&self.callback_parameters, &self.s3_parameters) {
-            (Some(callback), None) => Some((Target::Callback, Target::Callback.written(callback)?)),
-            (None, Some(s3)) => Some((Target::S3, Target::S3.written(s3)?)),
+            (Some(callback), None) => Some((Target::Callback, Target::Callback.naming().written(callback)?)),
+            (None, Some(s3)) => Some((Target::S3, Target::S3.naming().written(s3)?)),
             _ => None,
         })
     }
@@ -128,26 +130,12 @@ impl CreateIntegration {
             face: Face::Integration(integration::Integration { integration_type: self.integration_type }),
             id: self.id,
             filter: self.filter_conditions.unwrap_or_default(),
+            partner_id: None,
             destination,
             way: if self.ordering.is_none() { way } else { Way::Ordered },
             retry: RetryKind::Stream,
             starts_at: self.starts_at,
             ends_at: self.ends_at,
         }
-    }
-}
-
-fn problem(error: LifecycleError) -> Problem {
-    match error {
-        LifecycleError::Create(CreateError::Exists) => {
-            let message = "An integration with this id already exists.";
-            Problem::new(StatusCode::CONFLICT, "integration_already_exists", message)
-        }
-        LifecycleError::Create(CreateError::LimitReached) => {
-            let message = format!("There are {MAX_INTEGRATIONS} integrations already, which is the limit.");
-            Problem::bad_request("integration_limit_exceeded", message)
-        }
-        LifecycleError::Create(CreateError::Store(error)) => error.into(),
-        LifecycleError::Engine(error) => error.into(),
     }
 }

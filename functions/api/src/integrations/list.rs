@@ -10,6 +10,7 @@ use sluice::store::routes::Routes;
 use super::Integration;
 use crate::http::auth::{IntegrationsRead, Needs};
 use crate::http::problem::Problem;
+use crate::route;
 
 /// Every integration, stopped and temporary ones too.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -28,8 +29,7 @@ pub(crate) async fn list(
     State(routes): State<Routes>,
     State(destinations): State<Destinations>,
 ) -> Result<Json<IntegrationList>, Problem> {
-    let routes = routes.list(&caller.scope).await?;
-    let integrations = routes.into_iter().filter(|route| route.face.kind() == FaceKind::Integration);
+    let integrations = route::list(&routes, &caller.scope, FaceKind::Integration).await?.into_iter();
     let integrations = integrations.map(|route| Integration::of(&destinations, route)).collect::<Result<_, _>>()?;
     Ok(Json(IntegrationList { integrations }))
 }

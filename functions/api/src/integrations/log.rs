@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use sluice::domain::face::integration::describe;
 use sluice::domain::time::Millis;
 use sluice::store::journal::{Entry, Journal};
 use sluice::store::routes::Routes;
@@ -50,7 +51,7 @@ pub(crate) async fn log(
 ) -> Result<Json<IntegrationLog>, Problem> {
     let route = find(&routes, &caller.scope, &id).await?;
     let entry = |Entry { activity, created_at }| {
-        let (action, reason) = route.face.describe(&activity);
+        let (action, reason) = describe(&activity);
         LogEntry { action, reason, created_at }
     };
     let entries = journal.entries(&caller.scope, &route.uid).await?;

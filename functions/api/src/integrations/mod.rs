@@ -24,6 +24,7 @@ use sluice::outbound::Destinations;
 use sluice::store::routes::Routes;
 
 use crate::http::problem::{FieldError, Problem};
+use crate::route;
 use parameters::{CallbackView, S3View};
 use target::Target;
 
@@ -60,13 +61,13 @@ pub(crate) struct Integration {
 impl Integration {
     /// A route as its user sees it.
     pub(crate) fn of(destinations: &Destinations, route: Route) -> Result<Self, Problem> {
-        let Face::Integration(integration) = &route.face;
+        let Face::Integration(integration) = &route.face else { return Err(Problem::not_found()) };
         let (integration_type, status) = (integration.integration_type, route.status());
         let target = Target::of(&route.destination.kind);
         let show = || destinations.show(&route.destination).map_err(|error| Problem::internal(&error));
         let (callback_parameters, s3_parameters) = match target {
-            Some(target @ Target::Callback) => (Some(target.view(show()?)?), None),
-            Some(target @ Target::S3) => (None, Some(target.view(show()?)?)),
+            Some(target @ Target::Callback) => (Some(target.naming().view(show()?)?), None),
+            Some(target @ Target::S3) => (None, Some(target.naming().view(show()?)?)),
             None => (None, None),
         };
         Ok(Self {
@@ -95,7 +96,7 @@ pub(crate) async fn filter_faults(filter: Option<&FilterConditions>) -> Result<V
 
 /// The route behind an integration's id.
 pub(crate) async fn find(routes: &Routes, scope: &Scope, id: &str) -> Result<Route, Problem> {
-    routes.get(scope, &key(id)).await?.ok_or_else(Problem::not_found)
+    route::find(routes, scope, FaceKind::Integration, id).await
 }
 
 /// Which route an integration's id means.

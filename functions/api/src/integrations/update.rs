@@ -13,12 +13,13 @@ use sluice::outbound::Destinations;
 use sluice::store::routes::Routes;
 
 use super::parameters::{CallbackPatch, S3Patch};
-use super::target::{Target, TargetFaults, Written};
+use super::target::{Target, Written};
 use super::{Integration, filter_faults, find};
 use crate::http::auth::{IntegrationsWrite, Needs};
 use crate::http::body::JsonBody;
 use crate::http::problem::{ErrorBody, FieldError, Problem};
 use crate::http::query::PathParams;
+use crate::target::TargetFaults;
 
 /// The fields to change; others keep their values.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -65,7 +66,7 @@ pub(crate) async fn update(
 }
 
 fn may_change(route: &Route) -> Result<(), Problem> {
-    let Face::Integration(integration) = &route.face;
+    let Face::Integration(integration) = &route.face else { return Err(Problem::not_found()) };
     if integration.integration_type == IntegrationType::Temporary {
         return Err(Problem::bad_request("integration_temporary", "A temporary integration cannot be changed."));
     }
@@ -87,7 +88,7 @@ impl UpdateIntegration {
         if let Some((target, changes)) = changes {
             match destinations.patch(scope, changes, &route.destination).await {
                 Ok((destination, _)) => route.destination = destination,
-                Err(refusal) => faults = target.faults(refusal)?,
+                Err(refusal) => faults = target.naming().faults(refusal)?,
             }
         }
         if fields.is_empty() && faults.fields.is_empty() { Ok(()) } else { Err(faults.problem(fields)) }
@@ -96,8 +97,8 @@ impl UpdateIntegration {
     /// The changes to the integration's own kind of target, in the destination's names.
     fn changes(&self, own: Option<Target>) -> Result<Option<Written>, Problem> {
         Ok(match (own, &self.callback_parameters, &self.s3_parameters) {
-            (Some(target @ Target::Callback), Some(patch), _) => Some((target, target.written(patch)?)),
-            (Some(target @ Target::S3), _, Some(patch)) => Some((target, target.written(patch)?)),
+            (Some(target @ Target::Callback), Some(patch), _) => Some((target, target.naming().written(patch)?)),
+            (Some(target @ Target::S3), _, Some(patch)) => Some((target, target.naming().written(patch)?)),
             _ => None,
         })
     }

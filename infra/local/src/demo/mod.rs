@@ -13,6 +13,8 @@ use http::StatusCode;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::value::RawValue;
 
+use sluice::ports::Ports;
+
 use crate::StartError;
 use crate::provision::S3Access;
 use crate::receiver::{Received, Receiver, status};
@@ -61,7 +63,7 @@ pub async fn run(file: Option<&Path>) -> Result<(), DemoError> {
     let settings = local_settings(&SETTINGS)?;
     let listen = ([127, 0, 0, 1], 0).into();
     let system =
-        System::start(Options { listen, data: data.path().to_owned(), settings, destinations: identity }).await?;
+        System::start(Options { listen, data: data.path().to_owned(), settings, destinations: identity, ports: Ports::system() }).await?;
     println!(
         "Sluice runs in this process, over a fresh folder: DynamoDB, SQS and S3 are embedded, the API is at {}.",
         system.credentials.base_url

@@ -67,6 +67,8 @@ pub struct Draft {
     pub id: String,
     /// Which events it asks for.
     pub filter: FilterConditions,
+    /// Only events that concern this partner.
+    pub partner_id: Option<String>,
     /// Where they go.
     pub destination: Destination,
     /// How it gets them.
@@ -109,6 +111,9 @@ pub struct Route {
     pub id: String,
     /// Which events it asks for.
     pub filter: FilterConditions,
+    /// Only events that concern this partner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner_id: Option<String>,
     /// Where they go.
     pub destination: Destination,
     /// How it gets them.
@@ -132,11 +137,25 @@ impl Route {
     /// most, is its backlog and comes first.
     #[must_use]
     pub fn new(draft: Draft, uid: String, now: Millis, live_from: Millis, oldest: Millis) -> Self {
-        let Draft { face, id, filter, destination, way, retry, starts_at, ends_at } = draft;
+        let Draft { face, id, filter, partner_id, destination, way, retry, starts_at, ends_at } = draft;
         let window = Window { starts_at: starts_at.unwrap_or(live_from), ends_at };
         let state = State::new(way, starts_at, ends_at, live_from, oldest);
         let (created_at, updated_at, revision) = (now, now, 1);
-        Self { uid, face, id, filter, destination, way, retry, window, state, created_at, updated_at, revision }
+        Self {
+            uid,
+            face,
+            id,
+            filter,
+            partner_id,
+            destination,
+            way,
+            retry,
+            window,
+            state,
+            created_at,
+            updated_at,
+            revision,
+        }
     }
 
     /// This route and no other.

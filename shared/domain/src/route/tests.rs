@@ -9,6 +9,7 @@ pub(crate) fn draft() -> Draft {
     Draft {
         face: Face::Integration(Integration { integration_type: IntegrationType::Permanent }),
         id: "one".into(),
+        partner_id: None,
         filter: FilterConditions::default(),
         destination: Destination { kind: "webhook".into(), parameters: serde_json::json!({}) },
         way: Way::Live,

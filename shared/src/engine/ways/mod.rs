@@ -15,7 +15,7 @@ use crate::domain::event::Event;
 use crate::domain::route::{Route, Way};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
-use crate::store::outcomes::Outcome;
+use crate::domain::transaction::Outcome;
 use crate::store::routes::{Compiled, Snapshot};
 use export::Export;
 use live::Live;

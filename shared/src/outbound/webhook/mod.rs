@@ -5,6 +5,7 @@ mod failure;
 mod headers;
 mod parameters;
 mod response;
+mod secrets;
 mod signature;
 
 use std::fmt;
@@ -22,7 +23,10 @@ use super::vault::Vault;
 use super::written::parse;
 use crate::domain::attempt::{Attempt, Verdict};
 use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
+use crate::secrets::KeyError;
 use parameters::{Parameters, StoredHeader, Written};
+use secrets::SigningKeys;
 
 pub use client::{ClientOptions, WebhookClient};
 pub use headers::{HeaderError, HeaderTemplate};
@@ -67,15 +71,20 @@ impl Kind for Webhook {
         parameters.show()
     }
 
+    fn rotate(
+        &self,
+        scope: &Scope,
+        parameters: &Parameters,
+        until: Millis,
+    ) -> Result<Option<Accepted<Parameters>>, KeyError> {
+        parameters.rotated(&self.vault, scope, until).map(Some)
+    }
+
     fn prepare(&self, scope: &Scope, parameters: &Parameters) -> Result<Arc<dyn Target>, PrepareError> {
         let unusable = |what: &str, error: &dyn fmt::Display| PrepareError::Unusable(format!("{what}: {error}"));
         let open = |sealed| self.vault.open(scope, sealed);
         let api_key = parameters.api_key.as_ref().map(open).transpose()?;
-        let mut signing = Vec::with_capacity(parameters.signing_secrets.len());
-        for sealed in &parameters.signing_secrets {
-            let key: SigningKey = open(sealed)?.parse().map_err(|error| unusable("signing secret", &error))?;
-            signing.push(key);
-        }
+        let signing = parameters.signing_secrets.open(&self.vault, scope)?;
         let mut custom = Vec::with_capacity(parameters.headers.len());
         for (name, value) in &parameters.headers {
             let text = match value {
@@ -111,7 +120,7 @@ struct Receiver {
     label: String,
     url: Url,
     headers: HeaderTemplate,
-    signing: Vec<SigningKey>,
+    signing: SigningKeys,
     timeout: Duration,
     max_per_second: Option<u32>,
 }
@@ -133,8 +142,9 @@ impl Target for Receiver {
     }
 
     async fn send(&self, parcel: Parcel<'_>) -> Attempt {
-        let signs = !self.signing.is_empty();
-        let signature = signs.then(|| sign(&self.signing, parcel.id, parcel.sent_at.as_secs(), &parcel.body));
+        let keys = self.signing.at(parcel.sent_at);
+        let signs = !keys.is_empty();
+        let signature = signs.then(|| sign(keys, parcel.id, parcel.sent_at.as_secs(), &parcel.body));
         match self.headers.message(&parcel, signature) {
             Ok(headers) => self.client.post(&self.url, headers, parcel.body, self.timeout).await,
             // No later attempt can do better.

@@ -7,9 +7,11 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::headers::{self, check_api_key, check_header};
+use super::secrets::SigningSecrets;
 use super::signature::SigningKey;
 use crate::domain::scope::Scope;
 use crate::domain::sealed::{MASK, Sealed};
+use crate::domain::time::Millis;
 use crate::outbound::address::TargetPolicy;
 use crate::outbound::kind::{Accepted, Refusal};
 use crate::outbound::vault::{Secret, Vault};
@@ -39,14 +41,14 @@ pub(super) struct Written {
 }
 
 /// A webhook as it is stored.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Parameters {
     /// Checked against the address rules when it was registered, and again at each attempt.
     pub(super) url: Url,
     /// Sent as `Authorization: Bearer`.
     pub(super) api_key: Option<Sealed>,
     /// The signing secrets, newest first.
-    pub(super) signing_secrets: Vec<Sealed>,
+    pub(super) signing_secrets: SigningSecrets,
     pub(super) headers: BTreeMap<String, StoredHeader>,
     secret_headers: Vec<String>,
     pub(super) timeout_seconds: Option<u32>,
@@ -100,23 +102,21 @@ impl Written {
     }
 }
 
-/// The secrets to store; one is generated if the user wrote none.
+/// The secrets to store; one that had to be made is shown once.
 fn signing_secrets(
     vault: &Vault,
     scope: &Scope,
-    written: Option<Secret<Vec<Sealed>>>,
-) -> Result<(Vec<Sealed>, Map<String, Value>), KeyError> {
-    let mut generated = Map::new();
-    let secrets = match written {
-        Some(Secret::Kept(secrets)) => secrets,
-        Some(Secret::New(secret)) => vec![vault.store(scope, Secret::New(secret))?],
-        None => {
-            let secret = SigningKey::generate(vault.ports()).to_secret();
-            generated.insert("signing_secret".to_owned(), secret.as_str().into());
-            vec![vault.seal(scope, &secret)?]
-        }
-    };
-    Ok((secrets, generated))
+    written: Option<Secret<SigningSecrets>>,
+) -> Result<(SigningSecrets, Map<String, Value>), KeyError> {
+    match written {
+        Some(Secret::Kept(secrets)) => Ok((secrets, Map::new())),
+        Some(Secret::New(text)) => Ok((SigningSecrets::chosen(vault, scope, &text)?, Map::new())),
+        None => SigningSecrets::generated(vault, scope).map(|(secrets, text)| (secrets, shown_once(&text))),
+    }
+}
+
+fn shown_once(secret: &str) -> Map<String, Value> {
+    Map::from_iter([("signing_secret".to_owned(), secret.into())])
 }
 
 /// Headers of the user's own, on their way in.
@@ -173,6 +173,12 @@ fn is_secret(listed: &[String], name: &str) -> bool {
 }
 
 impl Parameters {
+    /// The same with a new signing secret; those before it sign until then.
+    pub(super) fn rotated(&self, vault: &Vault, scope: &Scope, until: Millis) -> Result<Accepted<Self>, KeyError> {
+        let (signing_secrets, text) = self.signing_secrets.rotated(vault, scope, until)?;
+        Ok(Accepted { parameters: Self { signing_secrets, ..self.clone() }, generated: shown_once(&text) })
+    }
+
     fn sealed_header(&self, name: &str) -> Option<&Sealed> {
         self.headers.iter().find_map(|(stored, value)| match value {
             StoredHeader::Sealed(sealed) if stored.eq_ignore_ascii_case(name) => Some(sealed),

@@ -34,6 +34,7 @@ fn table(db: &Db, family: RouteFamily) -> &str {
         | RouteFamily::DeadEvents
         | RouteFamily::Parked
         | RouteFamily::Ordered
-        | RouteFamily::RateLimiter => &db.tables.activity,
+        | RouteFamily::RateLimiter
+        | RouteFamily::Scheduled => &db.tables.activity,
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::destination::Destination;
+use crate::domain::expression::Facts;
+use crate::domain::face::Face;
 use crate::domain::filter::Filter;
 use crate::domain::partition::ScopeFamily;
 use crate::domain::route::Route;
@@ -18,7 +20,18 @@ pub struct Compiled {
     pub filter: Arc<Filter>,
 }
 
+impl Compiled {
+    /// Whether the route asks for an event.
+    #[must_use]
+    pub fn asks_for(&self, facts: &Facts<'_>) -> bool {
+        let concerns = |partner: &String| facts.event().partner_id.as_ref() == Some(partner);
+        self.route.partner_id.as_ref().is_none_or(concerns) && self.filter.matches(facts)
+    }
+}
+
 const DESTINATION: &str = "destination";
+/// The attribute of the face: a subscription's may hold a secret.
+const FACE: &str = "face";
 
 impl Record for Route {
     type Compiled = Compiled;
@@ -55,10 +68,12 @@ impl Record for Route {
 
     /// The destination is sealed whole: URLs and headers hold secrets of their own.
     fn seal(&self, item: &mut Item, sealer: &Sealer<'_>) -> Result<(), StoreError> {
+        sealer.seal(item, FACE, &self.face)?;
         sealer.seal(item, DESTINATION, &self.destination)
     }
 
     fn unseal(item: &mut Item, sealer: &Sealer<'_>) -> Result<(), StoreError> {
+        sealer.unseal::<Face>(item, FACE)?;
         sealer.unseal::<Destination>(item, DESTINATION)
     }
 }

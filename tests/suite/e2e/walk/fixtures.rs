@@ -16,7 +16,7 @@ use crate::support::{Inbox, SOON, Tenant, eventually};
 pub(super) struct Fixtures {
     values: BTreeMap<String, String>,
     event: String,
-    _target: Inbox,
+    target: Inbox,
 }
 
 const INTEGRATION: &str = "walk-integration";
@@ -33,7 +33,7 @@ impl Fixtures {
             Ok((owner.api.get(&path).await?.status == 200).then_some(()))
         })
         .await?;
-        let mut made = Self { values: BTreeMap::new(), event, _target: target };
+        let mut made = Self { values: BTreeMap::new(), event, target };
         for parameter in operations.iter().filter(|operation| !operation.is_open()).flat_map(Operation::parameters) {
             if !made.values.contains_key(parameter) {
                 let value = made.one(owner, parameter).await?;
@@ -56,6 +56,22 @@ impl Fixtures {
                 EVENT_TYPE.to_owned()
             }
             "/v1/tenants/{id}" => owner.id.to_string(),
+            "/v1/webhooks/subscriptions/{id}" => {
+                let wanted = json!({"name": "walk", "url": self.target.url(), "events": ["walk.none"]});
+                text(&owner.api.post("/v1/webhooks/subscriptions", &wanted).await?.json(201)?["id"])?
+            }
+            "/subscription/v1/subscription/{id}" => {
+                let wanted = json!({"eventType": "walk.none", "notificationUrl": self.target.url()});
+                text(&owner.api.post("/subscription/v1/subscription", &wanted).await?.json(201)?)?
+            }
+            "/v1/automations/runs/{id}" => {
+                let wanted = json!({"workflow": "resend_invoice", "parameters": {"invoice_number": "walk"}});
+                text(&owner.api.post("/v1/automations/run", &wanted).await?.json(202)?["run_id"])?
+            }
+            "/v1/transactions/{id}" => {
+                let first = async || Ok(owner.api.get("/v1/transactions").await?.json(200)?["transactions"].get(0).cloned());
+                text(&eventually("a transaction", SOON, first).await?["id"])?
+            }
             unknown => bail!("{unknown} is new: say in {} what stands for it", file!()),
         })
     }
@@ -71,6 +87,10 @@ impl Fixtures {
     }
 }
 
+fn text(value: &Value) -> Result<String> {
+    Ok(value.as_str().with_context(|| format!("{value} is no text"))?.to_owned())
+}
+
 async fn credential(owner: &Tenant, parameter: &str) -> Result<String> {
     let collection = parameter.trim_end_matches("/{id}");
     let made = owner.api.post(collection, &json!({"name": "walk", "scopes": ["events:read"]})).await?.json(201)?;
@@ -81,6 +101,7 @@ async fn credential(owner: &Tenant, parameter: &str) -> Result<String> {
 /// A good body of an operation, so that it is refused for nothing else than what it names.
 pub(super) fn body(operation: &str) -> Value {
     match operation {
+        "subscriptions.recover" => json!({"since": "2026-01-01T00:00:00.000Z"}),
         "integrations.recover" => json!({"from": "2026-01-01T00:00:00.000Z"}),
         "integrations.update" => json!({"filter_conditions": {}}),
         "event_types.put" => json!({"description": "walk"}),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Export;
 use crate::domain::activity::Activity;
 use crate::domain::export::{Cursor, Plan, Position, file_name};
+use crate::domain::face::Letterhead;
 use crate::domain::ids::ChunkId;
 use crate::domain::route::Route;
 use crate::domain::scope::Scope;
@@ -109,13 +110,14 @@ impl Export {
     ) -> Result<Written, WriteError> {
         let (scope, end) = (&cursor.scope, ChunkId::floor(plan.to));
         let mut reader = self.log.read(scope, cursor.from.chunk, end, Direction::OldestFirst);
+        let letterhead = Letterhead { tenant: &scope.tenant, route: &compiled.route.id };
         let (mut line, mut events) = (Vec::new(), 0);
         while let Some((chunk, content)) = reader.next().await? {
             let passed = if chunk == cursor.from.chunk { cursor.from.index } else { 0 };
             let asked = asked_for(content, compiled).await?.into_iter();
             for (index, event) in asked.skip_while(|(index, _)| *index < passed) {
                 line.clear();
-                compiled.route.face.write_body(&scope.tenant, &event, &mut line);
+                compiled.route.face.write_body(&letterhead, &event, &mut line);
                 writer.line(&line).await?;
                 events += 1;
                 if writer.written() >= self.closing.max_bytes {

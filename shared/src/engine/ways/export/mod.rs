@@ -29,7 +29,7 @@ use crate::store::StoreError;
 use crate::store::exports::Exports;
 use crate::store::journal::Journal;
 use crate::store::log::EventLog;
-use crate::store::outcomes::Outcome;
+use crate::domain::transaction::Outcome;
 use crate::store::routes::Routes;
 use file::WriteError;
 

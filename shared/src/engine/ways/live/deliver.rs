@@ -14,7 +14,7 @@ use crate::engine::EngineError;
 use crate::engine::attempted::outcome;
 use crate::engine::messages::{DeliverMessage, Delivery, Events, Packed, Step, Task};
 use crate::queue::Queue;
-use crate::store::outcomes::Outcome;
+use crate::domain::transaction::Outcome;
 
 /// When a message comes again for which there is no concurrency slot.
 const NO_SLOT_DELAY: Duration = Duration::from_secs(2);
@@ -66,18 +66,18 @@ impl Live {
         readiness: Readiness,
     ) -> Result<Vec<Outcome>, EngineError> {
         let (Batch { to, delivery, route, .. }, now) = (batch, self.ports.now());
+        let profile = self.profiles.of(route.retry);
         let mut tally = Tally::default();
         let mut outcomes = Vec::with_capacity(tried.len());
         for Tried { event, attempt } in &tried {
             let Some(attempt) = attempt else { continue };
             tally.add(attempt.verdict);
-            outcomes.push(outcome(&route.uid, event, attempt, delivery.attempt(), now));
+            outcomes.push(outcome(route, profile, event, (attempt, delivery.attempt()), now));
         }
         if readiness == Readiness::Gone {
             return Ok(outcomes);
         }
         let condition = self.health.judge(&to.scope, &route.uid, tally, batch.failures).await?;
-        let profile = self.profiles.of(route.retry);
         let mut settlement = Settlement::of(batch, tried, profile, self.ports.fraction(), now);
         if readiness == Readiness::Waiting {
             settlement.hold_all();

@@ -6,6 +6,7 @@ mod deliver;
 mod probe;
 mod rate;
 mod replay;
+mod schedule;
 mod sequencer;
 mod settle;
 mod watch;
@@ -26,9 +27,10 @@ use crate::engine::messages::{DeliverMessage, Delivery, Due, Recipient, Task};
 use crate::engine::undelivered::Undelivered;
 use crate::ports::Ports;
 use crate::queue::{Queue, Queues};
-use crate::store::outcomes::Outcome;
+use crate::domain::transaction::Outcome;
 use crate::store::rate_limiter::RateLimiter;
 use crate::store::routes::Routes;
+use crate::store::scheduled::Scheduled;
 
 pub use replay::Replay;
 
@@ -42,6 +44,7 @@ pub(crate) struct Live {
     pub(crate) profiles: RetryProfiles,
     pub(crate) rate: RateLimiter,
     pub(crate) slots: ConcurrencySlots,
+    pub(crate) scheduled: Scheduled,
     pub(crate) queues: Queues,
     pub(crate) replay: Replay,
     pub(crate) ports: Ports,
@@ -68,7 +71,7 @@ impl RouteWay for Live {
                 let delivery = delivery.clone();
                 self.deliver_events(work, delivery).await
             }
-            Task::Wake => Ok(Vec::new()),
+            Task::Wake => self.send_scheduled(&work.to).await.map(|()| Vec::new()),
         }
     }
 

@@ -13,7 +13,6 @@ use crate::engine::EngineError;
 use crate::engine::attempted::{failure, letter};
 use crate::engine::messages::{DeliverMessage, Delivery, Due, Recipient};
 use crate::engine::undelivered::GivenUp;
-use crate::queue::Queue;
 use crate::store::undelivered::UndeliveredKind;
 
 /// When events that were not tried come again, if no other event of their message says so.
@@ -123,8 +122,8 @@ impl Live {
         }
         for ((delay, attempt), events) in settlement.retries {
             let delivery = later(batch.delivery, attempt);
-            let messages = DeliverMessage::deliveries(to, &delivery, events, Due::after(now, delay))?;
-            self.queues.send(Queue::Deliver, messages).await?;
+            let messages = DeliverMessage::deliveries(to, &delivery, events, Due::now())?;
+            self.send_after(to, messages, delay).await?;
             if let Some(failure) = settlement.failure.clone().filter(|_| attempt > batch.delivery.attempt()) {
                 self.note_failure(to, failure, delay).await?;
             }

@@ -15,7 +15,7 @@ use crate::domain::route::RouteStatus;
 use crate::engine::EngineError;
 use crate::engine::messages::Recipient;
 use crate::store::ordered::Lease;
-use crate::store::outcomes::Outcome;
+use crate::domain::transaction::Outcome;
 
 /// How often a run checks whether its route still runs.
 const CHECK_EVERY: Duration = Duration::from_millis(50);

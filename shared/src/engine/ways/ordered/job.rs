@@ -18,7 +18,7 @@ use crate::engine::EngineError;
 use crate::engine::attempted::{failure, letter, outcome};
 use crate::engine::matching::asked_for;
 use crate::engine::undelivered::GivenUp;
-use crate::store::outcomes::Outcome;
+use crate::domain::transaction::Outcome;
 use crate::store::reader::Direction;
 use crate::store::undelivered::UndeliveredKind;
 
@@ -103,7 +103,7 @@ impl Run {
             let attempt = ordered.courier.send(&*self.target, &self.to.scope, route, &event, false).await;
             let now = ordered.ports.now();
             ran.tally.add(attempt.verdict);
-            ran.outcomes.push(outcome(&route.uid, &event, &attempt, number, now));
+            ran.outcomes.push(outcome(route, profile, &event, (&attempt, number), now));
             match after_attempt(attempt.verdict, number, profile, ordered.ports.fraction()) {
                 Next::Done => {}
                 Next::StopRoute => {

@@ -28,7 +28,7 @@ use crate::engine::undelivered::Undelivered;
 use crate::ports::Ports;
 use crate::store::log::EventLog;
 use crate::store::ordered::Ordered as Progresses;
-use crate::store::outcomes::Outcome;
+use crate::domain::transaction::Outcome;
 use crate::store::routes::Routes;
 use run::Run;
 

@@ -1,0 +1,160 @@
+//! `PATCH /v1/webhooks/subscriptions/{id}`: changes a subscription, pauses it or resumes it.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use sluice::domain::face::Face;
+use sluice::domain::route::Route;
+use sluice::domain::scope::Scope;
+use sluice::engine::lifecycle::Lifecycle;
+use sluice::outbound::Destinations;
+use sluice::store::routes::Routes;
+
+use super::parameters::{FormatName, filter, format, name_fault, partner_fault};
+use super::{Subscription, TARGET, find, key};
+use crate::http::auth::{Needs, WebhooksWrite};
+use crate::http::body::{JsonBody, present};
+use crate::http::problem::{ErrorBody, FieldError, Problem};
+use crate::http::query::PathParams;
+
+/// Changes; fields that are missing stay as they are, `null` removes one.
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({"enabled": false}))]
+pub(crate) struct UpdateSubscription {
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+    /// Event names, `*` is a wildcard.
+    #[schema(min_items = 1, max_items = 100)]
+    events: Option<Vec<String>>,
+    /// False pauses it: events wait in the log. True sends what has waited for up to 30 days.
+    enabled: Option<bool>,
+    /// Only events that concern this partner.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
+    partner_id: Option<Option<String>>,
+    format: Option<FormatName>,
+    /// The integration key of the PagerDuty service; `••••••••` keeps it.
+    routing_key: Option<String>,
+    url: Option<String>,
+    /// A Standard Webhooks secret; `••••••••` keeps the one there is.
+    secret: Option<String>,
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    headers: Option<Option<BTreeMap<String, String>>>,
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>)]
+    secret_headers: Option<Option<Vec<String>>>,
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 60)]
+    timeout_seconds: Option<Option<u32>>,
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
+    max_per_second: Option<Option<u32>>,
+}
+
+/// The changes that are the webhook's.
+#[derive(Serialize)]
+struct TargetChanges {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<Option<BTreeMap<String, String>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_headers: Option<Option<Vec<String>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_seconds: Option<Option<u32>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_per_second: Option<Option<u32>>,
+}
+
+/// Change, pause or resume a webhook subscription
+#[utoipa::path(
+    patch, path = "/v1/webhooks/subscriptions/{id}", operation_id = "subscriptions.update", tag = "subscriptions",
+    params(("id" = String, Path, description = "The subscription")),
+    request_body = UpdateSubscription,
+    responses(
+        (status = 200, description = "The subscription", body = Subscription),
+        (status = 400, description = "`validation_failed`, `insecure_url`, `forbidden_address`", body = ErrorBody),
+        (status = 404, description = "There is no such subscription", body = ErrorBody),
+        (status = 409, description = "`conflict`: it was changed at the same time", body = ErrorBody),
+    ),
+    security(("oauth2" = ["webhooks:write"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn update(
+    Needs { caller, .. }: Needs<WebhooksWrite>,
+    State(routes): State<Routes>,
+    State(lifecycle): State<Lifecycle>,
+    State(destinations): State<Destinations>,
+    PathParams(id): PathParams<String>,
+    JsonBody(request): JsonBody<UpdateSubscription>,
+) -> Result<Json<Subscription>, Problem> {
+    let scope = &caller.scope;
+    let mut route = find(&routes, scope, &id).await?;
+    let enabled = request.enabled;
+    if request.apply(&destinations, scope, &mut route).await? {
+        route = lifecycle.update(scope, route).await?;
+    }
+    let switched = match enabled {
+        Some(true) => lifecycle.start(scope, &key(&id)).await?,
+        Some(false) => lifecycle.stop(scope, &key(&id)).await?,
+        None => Some(route),
+    };
+    Subscription::of(&destinations, switched.ok_or_else(Problem::not_found)?).map(Json)
+}
+
+impl UpdateSubscription {
+    /// Makes the changes; `false` if there are none.
+    async fn apply(self, destinations: &Destinations, scope: &Scope, route: &mut Route) -> Result<bool, Problem> {
+        let (mut faults, before) = (Vec::new(), (route.face.clone(), route.filter.clone(), route.partner_id.clone()));
+        if let Some(events) = self.events {
+            let (filter, of_filter) = filter("/events", events);
+            (route.filter, faults) = (filter, of_filter);
+        }
+        if let Some(partner) = self.partner_id {
+            faults.extend(partner.as_deref().and_then(partner_fault));
+            route.partner_id = partner;
+        }
+        faults.extend(rename(&mut route.face, self.name));
+        faults.extend(reformat(&mut route.face, self.format, self.routing_key.as_deref()));
+        let changes = TARGET.written(&TargetChanges {
+            url: self.url,
+            secret: self.secret,
+            headers: self.headers,
+            secret_headers: self.secret_headers,
+            timeout_seconds: self.timeout_seconds,
+            max_per_second: self.max_per_second,
+        })?;
+        if changes.is_empty() && faults.is_empty() {
+            return Ok(before != (route.face.clone(), route.filter.clone(), route.partner_id.clone()));
+        }
+        route.destination = TARGET.patch(destinations, scope, (changes, &route.destination), faults).await?;
+        Ok(true)
+    }
+}
+
+fn rename(face: &mut Face, name: Option<String>) -> Option<FieldError> {
+    let (Face::Subscription(subscription), Some(name)) = (face, name) else { return None };
+    let fault = name_fault(&name);
+    subscription.name = name;
+    fault
+}
+
+fn reformat(face: &mut Face, name: Option<FormatName>, routing_key: Option<&str>) -> Option<FieldError> {
+    let Face::Subscription(subscription) = face else { return None };
+    if name.is_none() && routing_key.is_none() {
+        return None;
+    }
+    let name = name.unwrap_or_else(|| FormatName::of(&subscription.format));
+    match format(name, routing_key, Some(&subscription.format)) {
+        Ok(format) => {
+            subscription.format = format;
+            None
+        }
+        Err(fault) => Some(fault),
+    }
+}

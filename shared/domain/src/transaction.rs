@@ -1,0 +1,295 @@
+//! Transactions: a delivery as an operator sees it, with its attempts.
+//!
+//! A transaction's id says where its records are: it holds the time at which the event was logged, the route and the
+//! event.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::event::is_event_id;
+use crate::face::FaceKind;
+use crate::time::Millis;
+
+/// The state of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TransactionStatus {
+    /// It is to be sent again because somebody asked for it.
+    Queued,
+    /// It is being sent.
+    Delivering,
+    /// The target accepted it.
+    Delivered,
+    /// The last attempt failed; another one follows.
+    Failed,
+    /// The target will never accept it.
+    Rejected,
+    /// It is out of retries.
+    Dead,
+}
+
+/// Which way a transaction goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From a partner.
+    Inbound,
+    /// To a target.
+    Outbound,
+}
+
+/// The route of a transaction, as the engine and as its user know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteRef {
+    /// The engine's id.
+    pub uid: String,
+    /// Its face.
+    pub face: FaceKind,
+    /// Its user's id.
+    pub id: String,
+}
+
+/// One attempt, and the transaction as it left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// To which route.
+    pub route: RouteRef,
+    /// The event's id.
+    pub event: String,
+    /// The event's name.
+    pub name: String,
+    /// When the event was logged.
+    pub logged_at: Millis,
+    /// The partner it concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner_id: Option<String>,
+    /// The kind of business document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document_type: Option<String>,
+    /// Which attempt it was, from 1.
+    pub attempt: u32,
+    /// The transaction's state after it.
+    pub status: TransactionStatus,
+    /// The HTTP status code, if there was a response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u16>,
+    /// How long it took, in milliseconds.
+    pub millis: u32,
+    /// The first 4 KiB of the response.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub response: String,
+    /// Why the target did not accept it; empty if it did.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub error: String,
+    /// When it ended.
+    pub at: Millis,
+}
+
+impl Outcome {
+    /// The transaction's id.
+    #[must_use]
+    pub fn id(&self) -> TransactionId {
+        let (logged_at, route, event) = (self.logged_at, self.route.uid.clone(), self.event.clone());
+        TransactionId { logged_at, route, event }
+    }
+
+    /// Whether the transaction was one attempt and no more: the common case, which needs no record of its own.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.attempt == 1 && self.status == TransactionStatus::Delivered
+    }
+
+    /// What a header of outcomes lists for it: see [`header_keys`].
+    fn keys(&self) -> impl Iterator<Item = u32> {
+        let partner = self.partner_id.as_deref().map(|partner| key("partner", partner));
+        let document = self.document_type.as_deref().map(|document| key("document", document));
+        [Some(key("route", &self.route.uid)), partner, document].into_iter().flatten()
+    }
+}
+
+/// The id of a transaction: `txn_`, the time in 12 hexadecimal digits, the route in 32, `_`, the event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionId {
+    /// When the event was logged.
+    pub logged_at: Millis,
+    /// The route's uid.
+    pub route: String,
+    /// The event's id.
+    pub event: String,
+}
+
+/// What the uid of a route begins with.
+const ROUTE_PREFIX: &str = "rt_";
+const TIME_DIGITS: usize = 12;
+const ROUTE_DIGITS: usize = 32;
+
+/// Not the id of a transaction.
+#[derive(Debug, thiserror::Error)]
+#[error("not a transaction's id")]
+pub struct NotATransaction;
+
+impl fmt::Display for TransactionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let route = self.route.strip_prefix(ROUTE_PREFIX).unwrap_or(&self.route);
+        write!(f, "txn_{:012x}{route}_{}", self.logged_at.0, self.event)
+    }
+}
+
+impl FromStr for TransactionId {
+    type Err = NotATransaction;
+
+    fn from_str(text: &str) -> Result<Self, NotATransaction> {
+        let rest = text.strip_prefix("txn_").filter(|rest| rest.is_ascii()).ok_or(NotATransaction)?;
+        let (place, event) = rest.split_once('_').ok_or(NotATransaction)?;
+        let hex = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if place.len() != TIME_DIGITS + ROUTE_DIGITS || !hex(place) || !is_event_id(event) {
+            return Err(NotATransaction);
+        }
+        let (time, route) = place.split_at(TIME_DIGITS);
+        let logged_at = i64::from_str_radix(time, 16).map(Millis).map_err(|_| NotATransaction)?;
+        Ok(Self { logged_at, route: format!("{ROUTE_PREFIX}{route}"), event: event.to_owned() })
+    }
+}
+
+/// Which transactions are asked for. What is missing sets no limit.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TransactionFilter {
+    /// In one of these states.
+    pub statuses: Vec<TransactionStatus>,
+    /// To this route.
+    pub route: Option<String>,
+    /// Of this partner.
+    pub partner_id: Option<String>,
+    /// Of this kind of business document.
+    pub document_type: Option<String>,
+    /// Logged at this time or later.
+    pub from: Option<Millis>,
+    /// Logged before.
+    pub to: Option<Millis>,
+}
+
+impl TransactionFilter {
+    /// Whether a transaction is one that is asked for.
+    #[must_use]
+    pub fn matches(&self, outcome: &Outcome) -> bool {
+        (self.statuses.is_empty() || self.statuses.contains(&outcome.status))
+            && self.route.as_ref().is_none_or(|route| outcome.route.uid == *route)
+            && self.partner_id.as_ref().is_none_or(|partner| outcome.partner_id.as_ref() == Some(partner))
+            && self.document_type.as_ref().is_none_or(|document| outcome.document_type.as_ref() == Some(document))
+            && self.from.is_none_or(|from| outcome.logged_at >= from)
+            && self.to.is_none_or(|to| outcome.logged_at < to)
+    }
+
+    /// Whether plain outcomes can be among those that are asked for.
+    #[must_use]
+    pub fn takes_plain(&self) -> bool {
+        self.statuses.is_empty() || self.statuses.contains(&TransactionStatus::Delivered)
+    }
+
+    /// The keys that a header must list, all of them.
+    #[must_use]
+    pub fn keys(&self) -> Vec<u32> {
+        let keys = [("route", &self.route), ("partner", &self.partner_id), ("document", &self.document_type)];
+        keys.into_iter().filter_map(|(family, value)| Some(key(family, value.as_deref()?))).collect()
+    }
+}
+
+/// The distinct keys of outcomes: a reader passes over outcomes whose header lacks a key that it asks for.
+#[must_use]
+pub fn header_keys(outcomes: &[Outcome]) -> BTreeSet<u32> {
+    outcomes.iter().flat_map(Outcome::keys).collect()
+}
+
+/// Four bytes of a hash: a collision costs a look at outcomes that do not match.
+fn key(family: &str, value: &str) -> u32 {
+    let digest = Sha256::new().chain_update(family).chain_update([0]).chain_update(value).finalize();
+    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) fn outcome(event: &str) -> Outcome {
+        Outcome {
+            route: RouteRef { uid: format!("rt_{}", "0a".repeat(16)), face: FaceKind::Subscription, id: "s".into() },
+            event: event.into(),
+            name: "order.created".into(),
+            logged_at: Millis(1_000),
+            partner_id: Some("p-1".into()),
+            document_type: Some("invoice".into()),
+            attempt: 1,
+            status: TransactionStatus::Delivered,
+            code: Some(200),
+            millis: 5,
+            response: String::new(),
+            error: String::new(),
+            at: Millis(1_005),
+        }
+    }
+
+    #[test]
+    fn a_filter_asks_for_all_of_its_facts() {
+        let one = outcome("evt_1");
+        let all = TransactionFilter {
+            statuses: vec![TransactionStatus::Delivered],
+            route: Some(one.route.uid.clone()),
+            partner_id: Some("p-1".into()),
+            document_type: Some("invoice".into()),
+            from: Some(Millis(1_000)),
+            to: Some(Millis(1_001)),
+        };
+        assert!(all.matches(&one) && TransactionFilter::default().matches(&one) && all.takes_plain());
+        let other = || Some("other".to_owned());
+        let wrong = [
+            TransactionFilter { statuses: vec![TransactionStatus::Dead], ..all.clone() },
+            TransactionFilter { route: other(), ..all.clone() },
+            TransactionFilter { partner_id: other(), ..all.clone() },
+            TransactionFilter { document_type: other(), ..all.clone() },
+            TransactionFilter { from: Some(Millis(1_001)), ..all.clone() },
+            TransactionFilter { to: Some(Millis(1_000)), ..all.clone() },
+        ];
+        wrong.iter().for_each(|filter| assert!(!filter.matches(&one), "{filter:?}"));
+        assert!(!wrong[0].takes_plain());
+        let keys = header_keys(std::slice::from_ref(&one));
+        assert_eq!(keys.len(), 3);
+        assert!(all.keys().iter().all(|key| keys.contains(key)));
+        assert!(wrong[1..4].iter().all(|filter| filter.keys().iter().any(|key| !keys.contains(key))));
+        let nothing = Outcome { partner_id: None, ..one };
+        assert!(!all.matches(&nothing));
+    }
+
+    #[test]
+    fn only_a_success_at_once_is_plain() {
+        let one = outcome("evt_1");
+        assert!(one.is_plain());
+        assert!(!Outcome { attempt: 2, ..one.clone() }.is_plain());
+        assert!(!Outcome { status: TransactionStatus::Failed, ..one }.is_plain());
+    }
+
+    mod fuzz {
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn ids_round_trip(event in "[A-Za-z0-9_:-]{1,100}", logged_at in 0_i64..1 << 47) {
+                let id = Outcome { logged_at: Millis(logged_at), ..outcome(&event) }.id();
+                prop_assert_eq!(id.to_string().parse::<TransactionId>().ok(), Some(id));
+            }
+
+            #[test]
+            fn any_text_is_refused_or_read(text in "(txn_)?[0-9a-f]{0,50}_?\\PC{0,20}") {
+                if let Ok(id) = text.parse::<TransactionId>() {
+                    prop_assert_eq!(id.to_string(), text);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Transactions: what became of deliveries.
+//!
+//! A delivery that succeeds at once has no record of its own: a worker call writes all of them as one compressed body,
+//! and a header that lists the routes, partners and document types in it. Whoever looks for some of them reads headers,
+//! and only the bodies that can have one. Every other delivery has an entry with its last attempt, and a record of each
+//! attempt. Headers and entries are sorted by the time at which the event was logged, so a page is a merge of two
+//! queries.
+
+mod read;
+mod write;
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{Db, Item, Key, StoreError};
+use crate::domain::chunk::{MAX_RAW_BYTES, decompress};
+use crate::domain::partition::ScopeFamily;
+use crate::domain::scope::Scope;
+use crate::domain::time::{DAY_MILLIS, Millis};
+use crate::domain::transaction::{Outcome, TransactionId};
+
+pub use read::{Found, Place};
+
+/// The events of one body were logged within this time, so that a reader of a range knows where to look.
+const SPAN: Duration = Duration::from_millis(DAY_MILLIS.unsigned_abs());
+
+const BODY: &str = "body";
+const KEYS: &str = "keys";
+const OLDEST: &str = "oldest";
+const MOVED: &str = "moved";
+
+/// The transactions of every scope.
+#[derive(Clone, Debug)]
+pub struct Transactions {
+    db: Db,
+    retention: Duration,
+}
+
+impl Transactions {
+    /// Over the activity table; they are kept for that long.
+    #[must_use]
+    pub fn new(db: Db, retention: Duration) -> Self {
+        Self { db, retention }
+    }
+
+    fn table(&self) -> &str {
+        &self.db.tables.activity
+    }
+
+    fn expires_at(&self, now: Millis) -> AttributeValue {
+        AttributeValue::N(now.plus(self.retention).as_secs().to_string())
+    }
+}
+
+/// The place of a transaction's entry among all.
+fn place(id: &TransactionId) -> String {
+    format!("{:013}#{id}", id.logged_at.0)
+}
+
+fn entry_key(scope: &Scope, id: &TransactionId) -> Key {
+    Key::new(&scope.partition(ScopeFamily::Failures), place(id))
+}
+
+fn header_key(scope: &Scope, place: &str) -> Key {
+    Key::new(&scope.partition(ScopeFamily::Deliveries), place)
+}
+
+fn body_key(scope: &Scope, place: &str) -> Key {
+    Key::new(&scope.partition(ScopeFamily::Outcomes), place)
+}
+
+/// The outcomes of a body.
+fn outcomes_of(item: &Item) -> Result<Vec<Outcome>, StoreError> {
+    let malformed = |error: &dyn std::fmt::Display| StoreError::Malformed(error.to_string());
+    let body = item.get(BODY).and_then(|body| body.as_b().ok()).ok_or_else(|| malformed(&"no outcomes"))?;
+    // Bodies are cut by their compressed size.
+    let raw = decompress(body.as_ref(), 64 * MAX_RAW_BYTES).map_err(|error| malformed(&error))?;
+    serde_json::from_slice(&raw).map_err(|error| malformed(&error))
+}
