@@ -4,6 +4,7 @@ pub mod activity;
 pub mod allowance;
 pub mod attempt;
 pub mod chunk;
+pub mod consumer;
 pub mod credentials;
 pub mod destination;
 pub mod event;
