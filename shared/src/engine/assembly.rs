@@ -10,6 +10,7 @@ use super::dispatch::Dispatcher;
 use super::finder::EventFinder;
 use super::health::Health;
 use super::lifecycle::Lifecycle;
+use super::poll::LogPoller;
 use super::publish::Publisher;
 use super::send_now::SendNow;
 use super::tenancy::Tenancy;
@@ -46,6 +47,8 @@ pub struct Engine {
     pub publisher: Publisher,
     /// Finds events of the log.
     pub finder: EventFinder,
+    /// Reads what has settled of the log, and waits for it.
+    pub poller: LogPoller,
     /// Makes, changes and deletes routes.
     pub lifecycle: Lifecycle,
     /// Sends single events at once.
@@ -99,6 +102,7 @@ impl Engine {
                 settings.log_grace,
             ),
             finder,
+            poller: LogPoller::new(log.clone(), ports.clone(), grace),
             send_now: SendNow { courier, health },
             issuer: Issuer { credentials: stores.credentials.clone(), ports: ports.clone() },
             tenancy: Tenancy {
@@ -106,6 +110,7 @@ impl Engine {
                 credentials: stores.credentials.clone(),
                 routes: routes.clone(),
                 event_types: stores.event_types.clone(),
+                consumers: stores.consumers.clone(),
                 log: log.clone(),
                 lifecycle: lifecycle.clone(),
                 grace,

@@ -17,7 +17,7 @@ mod health;
 pub mod lifecycle;
 mod matching;
 pub mod messages;
-
+pub mod poll;
 pub mod publish;
 pub mod send_now;
 mod submission;
