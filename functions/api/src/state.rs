@@ -11,6 +11,7 @@ use sluice::engine::tenancy::Tenancy;
 use sluice::outbound::Destinations;
 use sluice::ports::Ports;
 use sluice::store::audit::AuditLog;
+use sluice::store::consumers::Consumers;
 use sluice::store::credentials::Credentials;
 use sluice::store::event_types::EventTypes;
 use sluice::store::journal::Journal;
@@ -19,6 +20,7 @@ use sluice::store::routes::Routes;
 use sluice::store::tenants::Tenants;
 use sluice::store::undelivered::UndeliveredEvents;
 
+use crate::events::poll::Polls;
 use crate::http::auth::Authenticator;
 use crate::http::limits::Limiter;
 
@@ -28,6 +30,7 @@ pub(crate) struct Api {
     app: App,
     authenticator: Authenticator,
     limiter: Limiter,
+    polls: Polls,
 }
 
 impl Api {
@@ -41,7 +44,8 @@ impl Api {
             app.keys.clone(),
             app.ports.clone(),
         );
-        Self { app, authenticator, limiter }
+        let polls = Polls::new(app.engine.poller.clone(), authenticator.clone());
+        Self { app, authenticator, limiter, polls }
     }
 
     /// The whole app, for the layers around the endpoints.
@@ -64,11 +68,13 @@ macro_rules! parts {
 parts! {
     Authenticator: authenticator,
     Limiter: limiter,
+    Polls: polls,
     Ports: app.ports,
     Destinations: app.destinations,
     EventLog: app.stores.log,
     Routes: app.stores.routes,
     EventTypes: app.stores.event_types,
+    Consumers: app.stores.consumers,
     Journal: app.stores.journal,
     AuditLog: app.stores.audit,
     UndeliveredEvents: app.stores.letters,
