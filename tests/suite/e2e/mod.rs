@@ -3,6 +3,7 @@
 mod answers;
 mod audit;
 mod bad_targets;
+mod consumers;
 mod content;
 mod create;
 mod credentials;
@@ -24,6 +25,7 @@ mod limits;
 mod log;
 mod ordering;
 mod pace;
+mod poll;
 mod publish;
 mod publish_ids;
 mod rejected;
