@@ -120,6 +120,23 @@ async fn an_empty_page_continues_after_what_it_has_searched() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_rare_name_is_searched_for_a_part_of_the_log_at_a_time() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    // One after the other: each is a chunk of its own, and a page reads 200.
+    for n in 0..230 {
+        tenant.publish("common.one", n..n + 1).await?;
+    }
+    let rare = tenant.publish("rare.one", 0..1).await?;
+    poll_all(&tenant.api, "limit=500", 231).await?;
+    let begun = Instant::now();
+    let (none, cursor) = poll(&tenant.api, "wait=20&name=rare.one").await?;
+    ensure!(none.is_empty() && begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    ensure!(poll(&tenant.api, &format!("limit=500&after={cursor}")).await?.0.len() == 31);
+    ensure!(ids(&poll(&tenant.api, &format!("name=rare.one&after={cursor}")).await?.0) == rare);
+    Ok(())
+}
+
+#[tokio::test]
 async fn pages_of_large_events_are_limited_in_bytes() -> Result<()> {
     let tenant = shared().await.tenant().await?;
     // Quotes, which take two bytes inside of a response of Lambda.

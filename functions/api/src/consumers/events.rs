@@ -44,17 +44,17 @@ pub(crate) struct ConsumerPage {
     /// Oldest first; up to 4 MiB.
     events: Vec<EventView>,
     /// Acknowledges this page, and whatever does not match before its end: `POST` it to `ack`. Until then the same
-    /// events come again. An empty page has one too.
+    /// events come again. An empty page has one too: acknowledge it, and the next one does not search the same again.
     #[schema(max_length = 1024)]
     ack: String,
 }
 
 /// Read events for a consumer
 ///
-/// The events after the consumer's acknowledged position, oldest first: each at least once, in the order of the log. The
-/// first request creates the consumer; there can be 25. With `wait` the response comes as soon as there is an event,
-/// and is empty if there is none in that time; an empty page that comes sooner has searched a part of the log, and the
-/// next one continues once it is acknowledged.
+/// The events after the consumer's acknowledged position, oldest first: each at least once, in the order of the log,
+/// some seconds after it was published. The first request creates the consumer; there can be 25. With `wait` the
+/// response comes as soon as there is an event, and is empty if there is none in that time; an empty page that comes
+/// sooner has searched a part of the log, and the next one continues once it is acknowledged.
 #[utoipa::path(
     get, path = "/v1/consumers/{consumer}/events", operation_id = "consumers.events", tag = "consumers",
     params(("consumer" = String, Path, description = "The consumer's name, of the caller's choice"), ReadParams),
