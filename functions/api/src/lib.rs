@@ -8,6 +8,7 @@ mod api_keys;
 mod audit_log;
 mod auth;
 mod automations;
+mod consumers;
 mod credentials;
 mod event_types;
 mod events;
@@ -141,8 +142,14 @@ endpoints! {
     "tenants.delete" global DELETE_TENANT timeout 29 => tenants::delete::delete;
     // Compresses and stores up to 1,000 events a call.
     "events.publish" scoped PUBLISH memory 1024 timeout 29 => events::publish::publish;
-    "events.list" scoped LIST_EVENTS => events::list::list;
+    // Waits for events, up to 20 s.
+    "events.list" scoped LIST_EVENTS timeout 29 => events::list::list;
     "events.get" scoped GET_EVENT => events::get::get;
+    "consumers.list" scoped LIST_CONFIG => consumers::list::list;
+    // Waits for events, up to 20 s.
+    "consumers.events" scoped READ_CONSUMER timeout 29 => consumers::events::events;
+    "consumers.ack" scoped ACK_CONSUMER => consumers::ack::ack;
+    "consumers.delete" scoped DELETE_RECORD => consumers::delete::delete;
     "event_types.list" scoped LIST_CONFIG => event_types::list::list;
     "event_types.get" scoped GET_CONFIG => event_types::get::get;
     "event_types.put" scoped PUT_RECORD => event_types::put::put;

@@ -40,6 +40,7 @@ use crate::state::Api;
         (name = "api_keys", description = "API keys of the tenant, for both environments"),
         (name = "tenants", description = "Tenants, for the operator"),
         (name = "events", description = "Publishing, and reading the log"),
+        (name = "consumers", description = "Polling the log from positions that the server keeps"),
         (name = "event_types", description = "The catalogue of event types and their schemas"),
         (name = "integrations", description = "Registrations for the event stream, with filters and targets"),
         (name = "rejected_events", description = "Events that a target answered with 400"),

@@ -81,6 +81,20 @@ pub(crate) const PUT_RECORD: PermissionSet =
 pub(crate) const DELETE_RECORD: PermissionSet =
     PermissionSet { name: "DeleteRecord", config: &[GetItem, UpdateItem, DeleteItem], activity: &[PutItem], ..GUARDED };
 
+// Consumers.
+
+/// Reads the log from a consumer's position, and creates the consumer on its first use.
+pub(crate) const READ_CONSUMER: PermissionSet = PermissionSet {
+    name: "ReadConsumer",
+    events: &[Query],
+    config: &[GetItem, PutItem, UpdateItem],
+    activity: &[PutItem],
+    ..GUARDED
+};
+
+pub(crate) const ACK_CONSUMER: PermissionSet =
+    PermissionSet { name: "AckConsumer", config: &[GetItem, UpdateItem], activity: &[PutItem, DeleteItem], ..GUARDED };
+
 // Routes.
 
 /// Changes a route's state by a POST.

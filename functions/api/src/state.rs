@@ -13,6 +13,7 @@ use sluice::engine::tenancy::Tenancy;
 use sluice::outbound::Destinations;
 use sluice::ports::Ports;
 use sluice::store::audit::AuditLog;
+use sluice::store::consumers::Consumers;
 use sluice::store::credentials::Credentials;
 use sluice::store::event_types::EventTypes;
 use sluice::store::journal::Journal;
@@ -22,6 +23,7 @@ use sluice::store::tenants::Tenants;
 use sluice::store::transactions::Transactions;
 use sluice::store::undelivered::UndeliveredEvents;
 
+use crate::events::poll::Polls;
 use crate::http::auth::Authenticator;
 use crate::http::limits::Limiter;
 
@@ -31,6 +33,7 @@ pub(crate) struct Api {
     app: App,
     authenticator: Authenticator,
     limiter: Limiter,
+    polls: Polls,
 }
 
 impl Api {
@@ -44,7 +47,8 @@ impl Api {
             app.keys.clone(),
             app.ports.clone(),
         );
-        Self { app, authenticator, limiter }
+        let polls = Polls::new(app.engine.poller.clone(), authenticator.clone());
+        Self { app, authenticator, limiter, polls }
     }
 
     /// The whole app, for the layers around the endpoints.
@@ -67,11 +71,13 @@ macro_rules! parts {
 parts! {
     Authenticator: authenticator,
     Limiter: limiter,
+    Polls: polls,
     Ports: app.ports,
     Destinations: app.destinations,
     EventLog: app.stores.log,
     Routes: app.stores.routes,
     EventTypes: app.stores.event_types,
+    Consumers: app.stores.consumers,
     Journal: app.stores.journal,
     AuditLog: app.stores.audit,
     UndeliveredEvents: app.stores.letters,

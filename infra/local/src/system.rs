@@ -176,6 +176,7 @@ impl System {
 
     /// Finishes what is under way, and closes every file.
     pub async fn stop(self) {
+        self.app.engine.poller.close();
         self.stop.cancel();
         if tokio::time::timeout(DRAIN, self.api).await.is_err() {
             tracing::warn!("some requests did not end in time");

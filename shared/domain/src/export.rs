@@ -1,10 +1,12 @@
 //! When an export file is closed, what it is called, and where the next one begins.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::ChunkId;
+use super::ids::{ChunkId, MalformedId};
 use super::scope::{Scope, TenantId};
 use super::time::Millis;
 
@@ -28,6 +30,25 @@ impl Position {
     #[must_use]
     pub fn next(self) -> Self {
         Self { index: self.index + 1, ..self }
+    }
+}
+
+/// Texts sort as the positions do: a chunk has fewer than 10,000 events.
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:04}", self.chunk, self.index)
+    }
+}
+
+impl FromStr for Position {
+    type Err = MalformedId;
+
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        let (chunk, index) = text.split_once('.').ok_or(MalformedId)?;
+        if index.len() != 4 || !index.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(MalformedId);
+        }
+        Ok(Self { chunk: chunk.parse()?, index: index.parse().map_err(|_| MalformedId)? })
     }
 }
 
@@ -179,5 +200,36 @@ mod tests {
         let here = Position { chunk, index: 3 };
         assert!(Position::at(Millis(7)) <= here && here < here.next() && here.next() < Position::at(Millis(8)));
         assert_eq!(here.next(), Position { chunk, index: 4 });
+    }
+}
+
+#[cfg(test)]
+mod fuzz {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn position() -> impl Strategy<Value = Position> {
+        let of = |(at, random, index)| Position { chunk: ChunkId::new(Millis(at), random), index };
+        // Times that are close to each other, so that chunks are sometimes the same.
+        (prop_oneof![0_i64..2, 0_i64..1 << 47], prop_oneof![Just([0; 5]), any::<[u8; 5]>()], 0_usize..10_000)
+            .prop_map(of)
+    }
+
+    proptest! {
+        #[test]
+        fn positions_are_read_back_and_sort_as_text(one in position(), two in position()) {
+            prop_assert_eq!(one.to_string().parse::<Position>().ok(), Some(one));
+            prop_assert_eq!(one.to_string().cmp(&two.to_string()), one.cmp(&two));
+        }
+
+        #[test]
+        fn a_text_is_a_position_in_one_spelling_only(text in "[0-9a-v.+]{0,30}|[0-9a-v]{19}[0g][.][0-9+]{3,5}", any: String) {
+            for text in [text, any] {
+                if let Ok(position) = text.parse::<Position>() {
+                    prop_assert_eq!(position.to_string(), text);
+                }
+            }
+        }
     }
 }

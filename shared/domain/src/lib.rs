@@ -5,6 +5,7 @@ pub mod allowance;
 pub mod attempt;
 pub mod automation;
 pub mod chunk;
+pub mod consumer;
 pub mod credentials;
 pub mod destination;
 pub mod event;

@@ -35,6 +35,8 @@ pub enum ScopeFamily<'a> {
     Routes,
     /// The catalogue of event types.
     EventTypes,
+    /// The catalogue of consumers.
+    Consumers,
     /// The audit log.
     Audit,
     /// One shard of one day of the event log.
@@ -67,6 +69,7 @@ impl fmt::Display for ScopeFamily<'_> {
         match self {
             Self::Routes => f.write_str("routes"),
             Self::EventTypes => f.write_str("event_types"),
+            Self::Consumers => f.write_str("consumers"),
             Self::Audit => f.write_str("audit"),
             Self::Log { day, shard } => write!(f, "log#{day}#{shard}"),
             Self::Deliveries => f.write_str("deliveries"),
@@ -242,6 +245,7 @@ mod tests {
         let families = [
             (ScopeFamily::Routes, "acme#s#routes".to_owned()),
             (ScopeFamily::EventTypes, "acme#s#event_types".to_owned()),
+            (ScopeFamily::Consumers, "acme#s#consumers".to_owned()),
             (ScopeFamily::Audit, "acme#s#audit".to_owned()),
             (ScopeFamily::Log { day: 20_000, shard: 3 }, "acme#s#log#20000#3".to_owned()),
             (ScopeFamily::Deliveries, "acme#s#deliveries".to_owned()),

@@ -11,6 +11,7 @@ use super::dispatch::Dispatcher;
 use super::finder::EventFinder;
 use super::health::Health;
 use super::lifecycle::Lifecycle;
+use super::poll::LogPoller;
 use super::publish::Publisher;
 use super::resend::Resend;
 use super::send_now::SendNow;
@@ -48,6 +49,8 @@ pub struct Engine {
     pub publisher: Publisher,
     /// Finds events of the log.
     pub finder: EventFinder,
+    /// Reads what has settled of the log, and waits for it.
+    pub poller: LogPoller,
     /// Makes, changes and deletes routes.
     pub lifecycle: Lifecycle,
     /// Sends single events at once.
@@ -111,6 +114,7 @@ impl Engine {
                 settings.log_grace,
             ),
             finder,
+            poller: LogPoller::new(log.clone(), ports.clone(), grace),
             send_now: SendNow { courier, health },
             automations: Automations {
                 runs: stores.runs.clone(),
@@ -127,6 +131,7 @@ impl Engine {
                 credentials: stores.credentials.clone(),
                 routes: routes.clone(),
                 event_types: stores.event_types.clone(),
+                consumers: stores.consumers.clone(),
                 log: log.clone(),
                 lifecycle: lifecycle.clone(),
                 grace,

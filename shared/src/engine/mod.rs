@@ -18,7 +18,7 @@ mod health;
 pub mod lifecycle;
 mod matching;
 pub mod messages;
-
+pub mod poll;
 pub mod publish;
 pub mod resend;
 pub mod send_now;

@@ -13,6 +13,7 @@ use crate::domain::scope::{Environment, Scope, TenantId};
 use crate::domain::tenant::{Tenant, TenantStatus};
 use crate::ports::Ports;
 use crate::store::StoreError;
+use crate::store::consumers::Consumers;
 use crate::store::credentials::Credentials;
 use crate::store::event_types::EventTypes;
 use crate::store::log::EventLog;
@@ -27,6 +28,7 @@ pub struct Tenancy {
     pub(crate) credentials: Credentials,
     pub(crate) routes: Routes,
     pub(crate) event_types: EventTypes,
+    pub(crate) consumers: Consumers,
     pub(crate) log: EventLog,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) grace: Duration,
@@ -127,8 +129,8 @@ impl Tenancy {
         Ok(contents)
     }
 
-    /// Removes a tenant: its credentials, then its routes and event types. What the log holds of it expires with the
-    /// log's retention, and can be read by no one. It may be called again if it was interrupted.
+    /// Removes a tenant: its credentials, then its routes, event types and consumers. What the log holds of it expires
+    /// with the log's retention, and can be read by no one. It may be called again if it was interrupted.
     ///
     /// # Errors
     /// [`EngineError`].
@@ -144,6 +146,7 @@ impl Tenancy {
                 self.lifecycle.delete(&scope, &key).await?;
             }
             self.event_types.clear(&scope).await?;
+            self.consumers.clear(&scope).await?;
         }
         tenant.status = TenantStatus::Deleted;
         Ok(self.tenants.update(&mut tenant).await?)

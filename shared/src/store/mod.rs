@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod catalogue;
+pub mod consumers;
 pub mod counters;
 pub mod credentials;
 mod db;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Db;
 use super::audit::AuditLog;
+use super::consumers::Consumers;
 use super::counters::Counters;
 use super::credentials::Credentials;
 use super::endings::Endings;
@@ -44,6 +45,8 @@ pub struct Stores {
     pub routes: Routes,
     /// The catalogue of event types.
     pub event_types: EventTypes,
+    /// Consumers and their positions.
+    pub consumers: Consumers,
     /// Credentials.
     pub credentials: Credentials,
     /// Tenants.
@@ -86,6 +89,7 @@ impl Stores {
             claims: EventIdClaims::new(db(), retention.log),
             routes: Routes::new(db(), keys.clone()),
             event_types: EventTypes::new(db(), keys.clone()),
+            consumers: Consumers::new(db(), keys.clone()),
             credentials: Credentials::new(db()),
             tenants: Tenants::new(db()),
             counters: Counters::new(db()),

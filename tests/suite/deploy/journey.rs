@@ -155,6 +155,7 @@ async fn an_event_finds_its_way_through_the_deployed_functions() {
     assert_eq!(session.get("/v1/integrations/hook").await["status"], "running");
     assert_eq!(session.get("/sandbox/v1/integrations").await["integrations"], json!([]));
 
+    polling(&session, &id).await;
     stopping_and_starting(&session, &mut target).await;
     recovering(&session, &mut target).await;
     rejecting(&session, &mut target).await;
@@ -167,6 +168,17 @@ async fn an_event_finds_its_way_through_the_deployed_functions() {
         expect(session.call("DELETE", &format!("/v1/integrations/{id}"), None).await, 204);
     }
     assert_eq!(session.get("/v1/integrations").await["integrations"], json!([]));
+}
+
+/// The events of the log by polls, once its grace is over.
+async fn polling(session: &Session, first: &str) {
+    let page = session.get("/v1/events?order=asc&wait=20&limit=1").await;
+    assert_eq!(page["events"][0]["id"], first, "{page}");
+    let page = session.get(&format!("/v1/consumers/erp/events?from={LONG_AGO}&wait=20&limit=1")).await;
+    assert_eq!(page["events"][0]["id"], first, "{page}");
+    let moved = session.post("/v1/consumers/erp/ack", json!({"ack": page["ack"]}), 200).await;
+    assert_eq!(session.get("/v1/consumers").await["consumers"], json!([moved]));
+    expect(session.call("DELETE", "/v1/consumers/erp", None).await, 204);
 }
 
 async fn stopping_and_starting(session: &Session, target: &mut Target) {

@@ -58,6 +58,13 @@ const INTEGRATION: &[&str] = &[
     "2026-01-01T00:00:00.000Z",
     "payload.n > 1",
 ];
+const ACK: &[&str] = &[
+    "ack",
+    "x",
+    // Tokens of the right shape: of nobody, and of nobody and a time to come.
+    "Y3NtXzEvMDAwMDAwMDAwMDAwMDAwMDAwMDAuMDAwMA",
+    "Y3NtXzEvdnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dmcuMDAwMA",
+];
 const TOKEN: &[&str] = &["client_id", "client_secret", "scope", "grant_type", "client_credentials", "events:read", "x"];
 
 async fn tenant() -> &'static Tenant {
@@ -93,10 +100,22 @@ proptest! {
     }
 
     #[test]
-    fn cursors_and_parameters(name in "(cursor|limit|from|to|name)", value in "(\\PC|[A-Za-z0-9_-]){0,60}") {
+    fn acknowledge(body in body(ACK)) {
+        let status = status(&Method::POST, "/v1/consumers/nobody/ack", body);
+        prop_assert!(matches!(status, 400 | 404), "{status}");
+    }
+
+    #[test]
+    fn cursors_and_parameters(name in "(cursor|limit|from|to|name|after|order)", value in "(\\PC|[A-Za-z0-9_-]){0,60}") {
         let value: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        for path in ["/v1/events", "/v1/audit-log", "/v1/integrations"] {
-            let status = status(&Method::GET, &format!("{path}?{name}={value}"), Vec::new());
+        for path in [
+            "/v1/events?",
+            "/v1/events?order=asc&",
+            "/v1/consumers/one/events?",
+            "/v1/audit-log?",
+            "/v1/integrations?",
+        ] {
+            let status = status(&Method::GET, &format!("{path}{name}={value}"), Vec::new());
             prop_assert!(matches!(status, 200 | 400), "{path}: {status}");
         }
     }
@@ -108,5 +127,8 @@ proptest! {
             let status = status(&Method::GET, &path.replace("ID", &id), Vec::new());
             prop_assert_eq!(status, 404, "{}", path);
         }
+        prop_assert_eq!(status(&Method::DELETE, &format!("/v1/consumers/{id}"), Vec::new()), 404);
+        let made = status(&Method::GET, &format!("/v1/consumers/{id}/events"), Vec::new());
+        prop_assert!(matches!(made, 200 | 400), "{made}");
     }
 }

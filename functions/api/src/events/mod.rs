@@ -2,6 +2,7 @@
 
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod poll;
 pub(crate) mod publish;
 
 use serde::Serialize;

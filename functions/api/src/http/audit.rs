@@ -62,14 +62,30 @@ impl Deed {
         let Ok((named, response)) = named_in(response).await else {
             return Problem::internal(&"an answer that cannot be read").into_response();
         };
+        let more = response.extensions().get::<AuditDetails>().map(|AuditDetails(more)| more.clone());
+        match self.write(log, now, named, more.unwrap_or_default()).await {
+            Ok(()) => response,
+            Err(problem) => problem.into_response(),
+        }
+    }
+
+    /// Writes the entry; it is about what the path names, or else `named`.
+    ///
+    /// # Errors
+    /// 503 if it cannot be written; then the process's log has it.
+    pub async fn write(
+        self,
+        log: &AuditLog,
+        now: Millis,
+        named: Option<String>,
+        more: Map<String, Value>,
+    ) -> Result<(), Problem> {
         let Self { scope, actor, operation, mut path, request_id, source_ip } = self;
         let entity_id = path.pop().map(|(_, value)| value).or(named).unwrap_or_default();
         let text = |(name, value): (String, String)| (name, Value::String(value));
         let mut details: Map<String, Value> = path.into_iter().map(text).collect();
         details.extend(request_id.map(|id| ("request_id".to_owned(), Value::String(id))));
-        if let Some(AuditDetails(more)) = response.extensions().get::<AuditDetails>() {
-            details.extend(more.clone());
-        }
+        details.extend(more);
         let entry = AuditEntry {
             id: log.new_id(),
             time: now,
@@ -80,13 +96,10 @@ impl Deed {
             details,
             source_ip,
         };
-        match log.add(&scope, &entry).await {
-            Ok(()) => response,
-            Err(error) => {
-                tracing::error!(%scope, ?entry, "done, but not in the audit log");
-                Problem::from(error).into_response()
-            }
-        }
+        log.add(&scope, &entry).await.map_err(|error| {
+            tracing::error!(%scope, ?entry, "done, but not in the audit log");
+            error.into()
+        })
     }
 }
 

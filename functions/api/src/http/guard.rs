@@ -15,8 +15,8 @@ use super::idempotency::{self, Once};
 use super::problem::Problem;
 use crate::state::Api;
 
-/// Operations that are data and not administration: the event log is their record.
-const NOT_AUDITED: [&str; 1] = ["events.publish"];
+/// Operations that are data and not administration: the event log and the consumer's position are their record.
+const NOT_AUDITED: [&str; 2] = ["events.publish", "consumers.ack"];
 
 /// One guarded operation.
 #[derive(Clone)]

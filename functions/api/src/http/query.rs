@@ -1,11 +1,14 @@
 //! Query and path parameters, and the cursors of lists.
 
+use std::time::Duration;
+
 use axum::extract::{FromRequestParts, Path, Query};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use sluice::domain::event::is_event_name;
 
 use super::problem::Problem;
 
@@ -61,6 +64,32 @@ pub fn limit(asked: Option<u32>, default: usize, max: usize) -> Result<usize, Pr
     let Some(asked) = asked else { return Ok(default) };
     let asked = asked as usize;
     if (1..=max).contains(&asked) { Ok(asked) } else { Err(Problem::field("?limit", format!("must be 1 to {max}"))) }
+}
+
+/// The longest wait of a poll: API Gateway gives a request 30 s.
+const MAX_WAIT_SECONDS: u32 = 20;
+
+/// How long a poll waits for a first event; not at all where nothing is asked for.
+///
+/// # Errors
+/// 400 where it is out of range.
+pub fn wait(asked: Option<u32>) -> Result<Duration, Problem> {
+    let seconds = asked.unwrap_or(0);
+    if seconds > MAX_WAIT_SECONDS {
+        return Err(Problem::field("?wait", format!("must be 0 to {MAX_WAIT_SECONDS}")));
+    }
+    Ok(Duration::from_secs(seconds.into()))
+}
+
+/// The event name that a list is filtered by.
+///
+/// # Errors
+/// 400 where it is none.
+pub fn event_name(asked: Option<&str>) -> Result<Option<&str>, Problem> {
+    match asked {
+        Some(name) if !is_event_name(name) => Err(Problem::field("?name", "is not an event name")),
+        other => Ok(other),
+    }
 }
 
 /// A cursor as text that tells its reader nothing.

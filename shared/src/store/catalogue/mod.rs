@@ -104,7 +104,7 @@ impl<R: Record> Catalogue<R> {
         &self.db.tables.config
     }
 
-    fn key(scope: &Scope, kind: &str, id: &str) -> Key {
+    pub(super) fn key(scope: &Scope, kind: &str, id: &str) -> Key {
         Key::new(&scope.partition(R::FAMILY), sort_key(kind, id))
     }
 

@@ -21,6 +21,7 @@ pub(super) struct Fixtures {
 
 const INTEGRATION: &str = "walk-integration";
 const EVENT_TYPE: &str = "walk.event_type";
+const CONSUMER: &str = "walk-consumer";
 
 impl Fixtures {
     /// Makes one of each thing that the operations speak of.
@@ -54,6 +55,10 @@ impl Fixtures {
                     owner.api.send(Method::PUT, &path, |request| with_json(request, &body("event_types.put"))).await?;
                 ensure!((200..300).contains(&put.status), "{}", put.text());
                 EVENT_TYPE.to_owned()
+            }
+            "/v1/consumers/{consumer}" => {
+                owner.api.get(&format!("/v1/consumers/{CONSUMER}/events")).await?.json(200)?;
+                CONSUMER.to_owned()
             }
             "/v1/tenants/{id}" => owner.id.to_string(),
             "/v1/webhooks/subscriptions/{id}" => {
@@ -105,6 +110,8 @@ pub(super) fn body(operation: &str) -> Value {
         "integrations.recover" => json!({"from": "2026-01-01T00:00:00.000Z"}),
         "integrations.update" => json!({"filter_conditions": {}}),
         "event_types.put" => json!({"description": "walk"}),
+        // A token as it should be, of nobody.
+        "consumers.ack" => json!({"ack": "Y3NtXzEvMDAwMDAwMDAwMDAwMDAwMDAwMDAuMDAwMA"}),
         "tenants.update" => json!({"name": "walk"}),
         _ => json!({}),
     }

@@ -60,7 +60,7 @@ async fn a_stranger_finds_nothing_of_anybody() -> Result<()> {
     }
 
     // Who writes under a name of its own choice comes last: from then on it has something there.
-    let (last, first): (Vec<&Operation>, Vec<_>) = operations.iter().partition(|o| o.method == Method::PUT);
+    let (last, first): (Vec<&Operation>, Vec<_>) = operations.iter().partition(|operation| operation.makes_its_name());
     for (name, stranger) in [
         ("another tenant", other.api.clone()),
         ("its sandbox", other.api.sandbox()),
@@ -83,7 +83,9 @@ async fn a_stranger_finds_nothing_of_anybody() -> Result<()> {
         }
     }
     // And nothing of it changed anything.
-    for (path, before) in seen.iter().filter(|(path, _)| !path.contains("audit-log")) {
+    // The audit log has grown, and the token of a consumer's empty page moves on with the time.
+    let moves = |path: &str| path.contains("audit-log") || path.contains("/consumers/");
+    for (path, before) in seen.iter().filter(|(path, _)| !moves(path)) {
         let now = owner.api.get(path).await?;
         ensure!(
             (now.status, &now.body) == (before.status, &before.body),

@@ -39,6 +39,11 @@ impl Operation {
         self.method == Method::GET
     }
 
+    /// Whether it makes what its path names, if that is not there.
+    pub(super) fn makes_its_name(&self) -> bool {
+        self.method == Method::PUT || self.id == "consumers.events"
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.scope.is_none()
     }

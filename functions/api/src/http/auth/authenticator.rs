@@ -88,6 +88,16 @@ impl Authenticator {
         })
     }
 
+    /// Checks a caller again whose request has waited: revoked credentials are refused within 10 s here too.
+    ///
+    /// # Errors
+    /// 401.
+    pub async fn recheck(&self, caller: &Caller) -> Result<(), Problem> {
+        let identity = self.identity(&caller.scope.tenant, &caller.actor).await?;
+        let good = identity.is_some_and(|identity| identity.credential.is_good(self.ports.now()));
+        if good { Ok(()) } else { Err(Problem::unauthorized()) }
+    }
+
     async fn of_token(&self, token: &str) -> Result<Option<(Arc<Identity>, Permissions)>, StoreError> {
         let Some(claims) = self.claims(token) else { return Ok(None) };
         let identity = self.identity(&claims.tenant, &claims.sub).await?;

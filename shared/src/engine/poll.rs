@@ -1,0 +1,164 @@
+//! Polls the log: what has settled after a position, oldest first; where there is nothing yet, it waits.
+//!
+//! The end of a page is never later than `now - grace`, as for exports: no event appears before it any more. So a
+//! reader that continues where its last page ended sees each event once.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::chunk::raw_size;
+use crate::domain::event::Event;
+use crate::domain::export::Position;
+use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
+use crate::ports::Ports;
+use crate::store::StoreError;
+use crate::store::log::EventLog;
+use crate::store::reader::Direction;
+
+/// Chunks read for one page, whatever matches: a rare name must not read the whole log in one request.
+const MAX_CHUNKS: usize = 200;
+/// The time that one page spans at most: days without events cost reads too.
+const MAX_SPAN: Duration = Duration::from_secs(32 * 86_400);
+/// The most that the events of a page take, unless it is a single one. Lambda's responses are limited to 6 MB.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// The pauses between two looks at the log: the first, by how much each is longer than the one before, the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const GROWTH: f64 = 1.25;
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+
+/// What a reader asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Poll<'a> {
+    /// Where it continues.
+    pub from: Position,
+    /// Only events logged before this time.
+    pub to: Millis,
+    /// Only events of this name.
+    pub name: Option<&'a str>,
+    /// The most events of the page.
+    pub limit: usize,
+    /// How long to wait for a first event.
+    pub wait: Duration,
+}
+
+/// Events in the order of the log.
+#[derive(Debug)]
+pub struct Page {
+    /// The events.
+    pub events: Vec<Event>,
+    /// Where to continue.
+    pub next: Position,
+    bytes: usize,
+}
+
+impl Page {
+    fn empty(next: Position) -> Self {
+        Self { events: Vec::new(), next, bytes: 0 }
+    }
+
+    /// Adds an event; `false` if the page is full without it.
+    fn add(&mut self, event: Event, limit: usize) -> bool {
+        let bytes = self.bytes + response_size(&event);
+        if self.events.len() == limit || (bytes > MAX_BYTES && !self.events.is_empty()) {
+            return false;
+        }
+        self.bytes = bytes;
+        self.events.push(event);
+        true
+    }
+}
+
+/// An event's size in a response. On Lambda the response is itself a JSON string, where quotes and backslashes take two
+/// bytes.
+fn response_size(event: &Event) -> usize {
+    raw_size(event) + event.payload.get().bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
+}
+
+/// How far one look at the log came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Through everything that has settled: only time brings more.
+    Settled,
+    /// To the end of what was asked for, or to a limit of the page.
+    Limit,
+}
+
+/// Reads the settled log.
+#[derive(Clone, Debug)]
+pub struct LogPoller {
+    log: EventLog,
+    ports: Ports,
+    grace: Duration,
+    closing: CancellationToken,
+}
+
+impl LogPoller {
+    /// Over a log that has settled after `grace`.
+    #[must_use]
+    pub fn new(log: EventLog, ports: Ports, grace: Duration) -> Self {
+        Self { log, ports, grace, closing: CancellationToken::new() }
+    }
+
+    /// Ends every wait at once, for the process is about to stop.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// The next page; an empty one if there is nothing within the wait. An empty page that comes sooner has reached a
+    /// limit: more may follow it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn page(&self, scope: &Scope, mut poll: Poll<'_>) -> Result<Page, StoreError> {
+        let deadline = self.ports.now().plus(poll.wait);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let (page, reach) = self.look(scope, &poll).await?;
+            let now = self.ports.now();
+            let over = now >= deadline || self.closing.is_cancelled();
+            if over || reach == Reach::Limit || !page.events.is_empty() {
+                return Ok(page);
+            }
+            // What was looked through is not read again.
+            poll.from = page.next;
+            tokio::select! {
+                () = self.ports.wait_until(now.plus(pause).min(deadline)) => {}
+                () = self.closing.cancelled() => {}
+            }
+            pause = pause.mul_f64(GROWTH).min(MAX_PAUSE);
+        }
+    }
+
+    /// Reads what there is now.
+    async fn look(&self, scope: &Scope, poll: &Poll<'_>) -> Result<(Page, Reach), StoreError> {
+        let now = self.ports.now();
+        let settled = now.minus(self.grace);
+        let from = poll.from.max(Position::at(now.minus(self.log.retention())));
+        let end = settled.min(poll.to).min(from.chunk.at().plus(MAX_SPAN));
+        let reach = if end == settled { Reach::Settled } else { Reach::Limit };
+        let end = Position::at(end);
+        let mut page = Page::empty(from);
+        if end <= from {
+            return Ok((page, reach));
+        }
+        let mut reader = self.log.read(scope, from.chunk, end.chunk, Direction::OldestFirst);
+        for _ in 0..MAX_CHUNKS {
+            let Some((chunk, events)) = reader.next().await? else {
+                page.next = end;
+                return Ok((page, reach));
+            };
+            let passed = if chunk == from.chunk { from.index } else { 0 };
+            let wanted = |event: &Event| poll.name.is_none_or(|name| event.name == name);
+            for (index, event) in events.into_iter().enumerate().skip(passed).filter(|(_, event)| wanted(event)) {
+                if !page.add(event, poll.limit) {
+                    page.next = Position { chunk, index };
+                    return Ok((page, Reach::Limit));
+                }
+            }
+            page.next = Position { chunk: chunk.after(), index: 0 };
+        }
+        Ok((page, Reach::Limit))
+    }
+}
