@@ -3,6 +3,7 @@
 mod answers;
 mod audit;
 mod bad_targets;
+mod client_certificate;
 mod content;
 mod create;
 mod credentials;
@@ -22,6 +23,7 @@ mod kinds;
 mod life;
 mod limits;
 mod log;
+mod oauth2;
 mod ordering;
 mod pace;
 mod publish;

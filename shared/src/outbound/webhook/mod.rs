@@ -1,8 +1,10 @@
 //! Webhooks: one signed POST for each event, after Standard Webhooks.
 
 mod client;
+mod client_certificate;
 mod failure;
 mod headers;
+mod oauth2;
 mod parameters;
 mod response;
 mod signature;
@@ -12,7 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderMap};
 use serde_json::Value;
+use tokio::time::Instant;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -22,10 +27,13 @@ use super::vault::Vault;
 use super::written::parse;
 use crate::domain::attempt::{Attempt, Verdict};
 use crate::domain::scope::Scope;
+use oauth2::AccessTokens;
 use parameters::{Parameters, StoredHeader, Written};
 
 pub use client::{ClientOptions, WebhookClient};
+pub use client_certificate::ClientCertificate;
 pub use headers::{HeaderError, HeaderTemplate};
+pub use oauth2::OAuth2Client;
 pub use signature::{SignatureHeaders, SigningKey, SigningKeyError, VerifyError, sign, verify};
 
 /// The kind `webhook`.
@@ -86,8 +94,23 @@ impl Kind for Webhook {
         }
         let headers = HeaderTemplate::new(api_key.as_ref().map(|key| key.as_str()), &custom)
             .map_err(|error| unusable("header", &error))?;
+        let client = match &parameters.client_certificate {
+            Some(certificate) => {
+                let identity = certificate.identity(&open(certificate.private_key())?);
+                identity
+                    .and_then(|identity| WebhookClient::with_identity(self.policy, ClientOptions::default(), identity))
+            }
+            None => Ok(self.client.clone()),
+        };
+        let client = client.map_err(|error| unusable("client certificate", &error))?;
+        let tokens = parameters.oauth2.as_ref().map(|oauth2| {
+            let secret = open(oauth2.client_secret())?;
+            Ok::<_, PrepareError>(AccessTokens::new(client.clone(), self.vault.ports().clone(), oauth2, &secret))
+        });
+        let tokens = tokens.transpose()?;
         Ok(Arc::new(Receiver {
-            client: self.client.clone(),
+            client,
+            tokens,
             label: label(&parameters.url),
             url: parameters.url.clone(),
             headers,
@@ -108,12 +131,43 @@ fn label(url: &Url) -> String {
 /// A webhook with its secrets opened.
 struct Receiver {
     client: WebhookClient,
+    tokens: Option<AccessTokens>,
     label: String,
     url: Url,
     headers: HeaderTemplate,
     signing: Vec<SigningKey>,
     timeout: Duration,
     max_per_second: Option<u32>,
+}
+
+impl Receiver {
+    async fn post(&self, headers: HeaderMap, body: Bytes) -> Attempt {
+        match &self.tokens {
+            Some(tokens) => self.post_with_token(tokens, headers, body).await,
+            None => self.client.post(&self.url, headers, body, self.timeout).await,
+        }
+    }
+
+    /// Posts with an access token. One that the target does not accept is fetched anew, once: it may have been revoked
+    /// before it expired.
+    async fn post_with_token(&self, tokens: &AccessTokens, mut headers: HeaderMap, body: Bytes) -> Attempt {
+        let started = Instant::now();
+        let deadline = started + self.timeout;
+        let mut refused = None;
+        loop {
+            let token = match tokens.get(refused.as_ref(), deadline).await {
+                Ok(token) => token,
+                Err(failure) => return failure.attempt(started.elapsed()),
+            };
+            headers.insert(AUTHORIZATION, token.authorization.clone());
+            let left = deadline.saturating_duration_since(Instant::now());
+            let attempt = self.client.post(&self.url, headers.clone(), body.clone(), left).await;
+            if attempt.status != Some(401) || refused.is_some() {
+                return Attempt { duration: started.elapsed(), ..attempt };
+            }
+            refused = Some(token);
+        }
+    }
 }
 
 impl fmt::Debug for Receiver {
@@ -136,7 +190,7 @@ impl Target for Receiver {
         let signs = !self.signing.is_empty();
         let signature = signs.then(|| sign(&self.signing, parcel.id, parcel.sent_at.as_secs(), &parcel.body));
         match self.headers.message(&parcel, signature) {
-            Ok(headers) => self.client.post(&self.url, headers, parcel.body, self.timeout).await,
+            Ok(headers) => self.post(headers, parcel.body).await,
             // No later attempt can do better.
             Err(_) => Attempt {
                 verdict: Verdict::Rejected,

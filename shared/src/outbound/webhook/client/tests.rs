@@ -1,6 +1,7 @@
 //! The client against real sockets on loopback: good targets, hostile ones, and none at all.
 
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
