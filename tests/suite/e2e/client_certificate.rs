@@ -121,7 +121,10 @@ async fn a_target_that_demands_a_certificate_gets_it_and_so_does_the_token_endpo
         });
         let log = log.await?;
         // The target may reset the connection before its alert is read.
-        ensure!(["tls failure: ", "connection "].iter().any(|reason| log.contains(&format!("Reason: {reason}"))), "{log}");
+        ensure!(
+            ["tls failure: ", "connection "].iter().any(|reason| log.contains(&format!("Reason: {reason}"))),
+            "{log}"
+        );
     }
     let mut heads = target.requests();
     heads.sort();

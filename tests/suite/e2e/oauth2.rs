@@ -137,9 +137,7 @@ async fn a_mask_keeps_the_secret_where_it_is() -> Result<()> {
     let (inbox, endpoint, other) = (Inbox::open().await?, TokenEndpoint::start().await?, TokenEndpoint::start().await?);
     tenant.webhook_with("hook", json!({"callback_url": inbox.url(), "api_key": "key"}), json!({})).await?;
     tenant.stop("hook").await?;
-    let patch = async |parameters: Value| {
-        tenant.api.patch(PATH, &json!({ "callback_parameters": parameters })).await
-    };
+    let patch = async |parameters: Value| tenant.api.patch(PATH, &json!({ "callback_parameters": parameters })).await;
     let with = |field: &str, value: Value| {
         let mut client = endpoint.client();
         client["client_secret"] = MASK.into();
@@ -149,11 +147,17 @@ async fn a_mask_keeps_the_secret_where_it_is() -> Result<()> {
     // The key is still there.
     let both = patch(json!({"oauth2": endpoint.client()})).await?;
     ensure!(both.pointers()? == ["/callback_parameters/oauth2"], "{}", both.text());
-    ensure!(patch(with("scope", json!("a"))).await?.pointers()?.contains(&"/callback_parameters/oauth2/client_secret".to_owned()));
+    ensure!(
+        patch(with("scope", json!("a")))
+            .await?
+            .pointers()?
+            .contains(&"/callback_parameters/oauth2/client_secret".to_owned())
+    );
     patch(json!({"api_key": null, "oauth2": endpoint.client()})).await?.json(200)?;
     // What is shown, sent back, changes nothing; nor do other fields.
     let shown = patch(with("scope", json!("a b"))).await?.json(200)?;
-    let again = patch(json!({"oauth2": shown["callback_parameters"]["oauth2"], "timeout_seconds": 3})).await?.json(200)?;
+    let again =
+        patch(json!({"oauth2": shown["callback_parameters"]["oauth2"], "timeout_seconds": 3})).await?.json(200)?;
     ensure!(again["callback_parameters"]["oauth2"] == shown["callback_parameters"]["oauth2"], "{again}");
     patch(json!({"timeout_seconds": null})).await?.json(200)?;
     // Another path of the same origin is fine; the masked secret does not follow to another origin.

@@ -64,7 +64,8 @@ impl MutualTlsTarget {
         let (certificate, key) = authority.issue("target")?;
         let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?;
         let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let config = config.with_client_cert_verifier(clients).with_single_cert(vec![certificate.der().clone()], key)?;
+        let config =
+            config.with_client_cert_verifier(clients).with_single_cert(vec![certificate.der().clone()], key)?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
 
         let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -149,6 +149,4 @@ fn reason(status: StatusCode) -> Cow<'static, str> {
 }
 
 #[cfg(test)]
-pub(super) mod target;
-#[cfg(test)]
 mod tests;

@@ -8,6 +8,8 @@ mod oauth2;
 mod parameters;
 mod response;
 mod signature;
+#[cfg(test)]
+mod target;
 
 use std::fmt;
 use std::sync::Arc;

@@ -6,10 +6,10 @@ use std::time::SystemTime;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use super::target::{Script, Seen, read_request, target};
 use super::*;
 use crate::domain::time::Millis;
 use crate::outbound::webhook::response::EXCERPT_LIMIT;
+use crate::outbound::webhook::target::{Script, Seen, read_request, target};
 use crate::outbound::{HeaderTemplate, Parcel, SigningKey, sign};
 use crate::ports::Ports;
 use TargetPolicy::{AllowAll, AllowLoopback, PublicOnly};

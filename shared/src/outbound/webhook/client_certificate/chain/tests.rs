@@ -62,7 +62,7 @@ fn keys_are_read_in_all_their_forms() {
     let generate = |algorithm| KeyPair::generate_for(algorithm).expect("a key");
     let (p256, p384, rsa) =
         (KeyPair::generate().expect("a key"), generate(&PKCS_ECDSA_P384_SHA384), generate(&PKCS_RSA_SHA256));
-    let sec1 = pem("EC PRIVATE KEY", inner(p256.serialized_der(), &[0x30, 0x77, 0x02, 0x01, 0x01]));
+    let sec1 = pem("EC PRIVATE KEY", inner(p256.serialized_der(), &[0x30, 0x6b, 0x02, 0x01, 0x01]));
     // OpenSSL writes the curve before the key.
     let sec1 = format!("{}{sec1}", pem("EC PARAMETERS", &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]));
     let modulus = [0x02, 0x01, 0x00, 0x02, 0x82, 0x01, 0x01];

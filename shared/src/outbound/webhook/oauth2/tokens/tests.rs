@@ -8,7 +8,7 @@ use futures::future::join_all;
 use super::*;
 use crate::outbound::address::TargetPolicy::{self, AllowLoopback, PublicOnly};
 use crate::outbound::webhook::client::ClientOptions;
-use crate::outbound::webhook::client::target::{Script, Seen, target};
+use crate::outbound::webhook::target::{Script, Seen, target};
 use crate::ports::{Clock, System};
 
 const PATIENT: Duration = Duration::from_secs(5);
