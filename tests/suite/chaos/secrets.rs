@@ -121,7 +121,7 @@ impl Session {
     async fn authenticated(&mut self) -> Result<()> {
         let (target, good) = (Inbox::open().await?, TokenEndpoint::start().await?);
         let bad = TokenEndpoint::failing(usize::MAX, StatusCode::UNAUTHORIZED).await?;
-        let certificate = Authority::new()?.client_certificate("gateway")?;
+        let certificate = Authority::new("ours")?.client_certificate("gateway")?;
         let key = certificate["private_key_pem"].as_str().and_then(|pem| pem.lines().nth(1)).context("a key")?;
         for (what, secret) in [
             ("an OAuth 2.0 client's secret", CLIENT_SECRET),

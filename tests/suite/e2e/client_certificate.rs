@@ -17,7 +17,7 @@ fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str> {
 #[tokio::test]
 async fn a_certificate_is_summed_up_and_its_key_is_masked() -> Result<()> {
     let tenant = shared().await.tenant().await?;
-    let (inbox, authority) = (Inbox::open().await?, Authority::new()?);
+    let (inbox, authority) = (Inbox::open().await?, Authority::new("ours")?);
     let written = authority.client_certificate("gateway")?;
     let parameters = json!({"callback_url": inbox.url(), "client_certificate": written});
     let made = tenant.webhook_with("hook", parameters, json!({})).await?;
@@ -58,7 +58,7 @@ async fn a_certificate_is_summed_up_and_its_key_is_masked() -> Result<()> {
 #[tokio::test]
 async fn bad_certificates_are_pointed_at() -> Result<()> {
     let tenant = shared().await.tenant().await?;
-    let authority = Authority::new()?;
+    let authority = Authority::new("ours")?;
     let (good, other) = (authority.client_certificate("good")?, authority.client_certificate("other")?);
     let (certificate, key) = (&good["certificate_pem"], &good["private_key_pem"]);
     let (long, other) = (json!("x".repeat(70_000)), &other["private_key_pem"]);
@@ -89,7 +89,7 @@ async fn bad_certificates_are_pointed_at() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_target_that_demands_a_certificate_gets_it_and_so_does_the_token_endpoint() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let (authority, stranger) = (Authority::new()?, Authority::new()?);
+    let (authority, stranger) = (Authority::new("ours")?, Authority::new("a stranger")?);
     let roots = folder.path().join("roots.pem");
     std::fs::write(&roots, authority.pem())?;
     let target = MutualTlsTarget::start(&authority).await?;

@@ -21,10 +21,10 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    pub(crate) fn new() -> Result<Self> {
+    pub(crate) fn new(name: &str) -> Result<Self> {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "authority of the test");
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate()?;
         Ok(Self { certificate: params.self_signed(&key)?, issuer: Issuer::new(params, key) })
     }

@@ -8,9 +8,11 @@ use reqwest::Identity;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::unusable;
 use crate::domain::scope::Scope;
 use crate::domain::sealed::{MASK, Sealed};
 use crate::domain::time::Millis;
+use crate::outbound::kind::PrepareError;
 use crate::outbound::vault::{Secret, Vault};
 use crate::outbound::written::Faults;
 use crate::secrets::KeyError;
@@ -127,15 +129,11 @@ impl StoredCertificate {
         }
     }
 
-    /// The sealed private key.
-    pub(super) fn private_key(&self) -> &Sealed {
-        &self.private_key_pem
-    }
-
-    /// The certificate with its opened private key, as the HTTP client takes it.
-    pub(super) fn identity(&self, private_key_pem: &str) -> Result<Identity, reqwest::Error> {
-        let pem = Zeroizing::new(format!("{}\n{private_key_pem}", self.certificate_pem));
-        Identity::from_pem(pem.as_bytes())
+    /// The certificate with its private key, as the HTTP client takes it.
+    pub(super) fn identity(&self, vault: &Vault, scope: &Scope) -> Result<Identity, PrepareError> {
+        let private_key_pem = vault.open(scope, &self.private_key_pem)?;
+        let pem = Zeroizing::new(format!("{}\n{}", self.certificate_pem, *private_key_pem));
+        Identity::from_pem(pem.as_bytes()).map_err(|error| unusable("client certificate", error))
     }
 }
 

@@ -29,6 +29,7 @@ use super::vault::Vault;
 use super::written::parse;
 use crate::domain::attempt::{Attempt, Verdict};
 use crate::domain::scope::Scope;
+use client_certificate::StoredCertificate;
 use oauth2::AccessTokens;
 use parameters::{Parameters, StoredHeader, Written};
 
@@ -56,6 +57,18 @@ impl Webhook {
         let client = WebhookClient::new(policy, ClientOptions::default())?;
         Ok(Self { client, vault, policy, timeout })
     }
+
+    /// The client to send with: one of its own if there is a certificate to present.
+    fn client(&self, scope: &Scope, certificate: Option<&StoredCertificate>) -> Result<WebhookClient, PrepareError> {
+        let Some(certificate) = certificate else { return Ok(self.client.clone()) };
+        let identity = certificate.identity(&self.vault, scope)?;
+        WebhookClient::with_identity(self.policy, ClientOptions::default(), identity)
+            .map_err(|error| unusable("client certificate", error))
+    }
+}
+
+fn unusable(what: &str, error: impl fmt::Display) -> PrepareError {
+    PrepareError::Unusable(format!("{what}: {error}"))
 }
 
 #[async_trait]
@@ -78,12 +91,11 @@ impl Kind for Webhook {
     }
 
     fn prepare(&self, scope: &Scope, parameters: &Parameters) -> Result<Arc<dyn Target>, PrepareError> {
-        let unusable = |what: &str, error: &dyn fmt::Display| PrepareError::Unusable(format!("{what}: {error}"));
         let open = |sealed| self.vault.open(scope, sealed);
         let api_key = parameters.api_key.as_ref().map(open).transpose()?;
         let mut signing = Vec::with_capacity(parameters.signing_secrets.len());
         for sealed in &parameters.signing_secrets {
-            let key: SigningKey = open(sealed)?.parse().map_err(|error| unusable("signing secret", &error))?;
+            let key: SigningKey = open(sealed)?.parse().map_err(|error| unusable("signing secret", error))?;
             signing.push(key);
         }
         let mut custom = Vec::with_capacity(parameters.headers.len());
@@ -95,24 +107,12 @@ impl Kind for Webhook {
             custom.push((name.clone(), text));
         }
         let headers = HeaderTemplate::new(api_key.as_ref().map(|key| key.as_str()), &custom)
-            .map_err(|error| unusable("header", &error))?;
-        let client = match &parameters.client_certificate {
-            Some(certificate) => {
-                let identity = certificate.identity(&open(certificate.private_key())?);
-                identity
-                    .and_then(|identity| WebhookClient::with_identity(self.policy, ClientOptions::default(), identity))
-            }
-            None => Ok(self.client.clone()),
-        };
-        let client = client.map_err(|error| unusable("client certificate", &error))?;
-        let tokens = parameters.oauth2.as_ref().map(|oauth2| {
-            let secret = open(oauth2.client_secret())?;
-            Ok::<_, PrepareError>(AccessTokens::new(client.clone(), self.vault.ports().clone(), oauth2, &secret))
-        });
-        let tokens = tokens.transpose()?;
+            .map_err(|error| unusable("header", error))?;
+        let client = self.client(scope, parameters.client_certificate.as_ref())?;
+        let tokens = parameters.oauth2.as_ref().map(|oauth2| oauth2.tokens(client.clone(), &self.vault, scope));
         Ok(Arc::new(Receiver {
             client,
-            tokens,
+            tokens: tokens.transpose()?,
             label: label(&parameters.url),
             url: parameters.url.clone(),
             headers,

@@ -12,6 +12,7 @@ use crate::domain::scope::Scope;
 use crate::domain::sealed::{MASK, Sealed};
 use crate::outbound::address::TargetPolicy;
 use crate::outbound::vault::{Secret, Vault};
+use crate::outbound::webhook::client::WebhookClient;
 use crate::outbound::written::Faults;
 use crate::secrets::KeyError;
 
@@ -122,9 +123,10 @@ impl StoredClient<Secret<Sealed>> {
 }
 
 impl StoredClient {
-    /// The sealed secret.
-    pub(super) fn client_secret(&self) -> &Sealed {
-        &self.client_secret
+    /// The client's access tokens. Nothing is fetched yet.
+    pub(super) fn tokens(&self, client: WebhookClient, vault: &Vault, scope: &Scope) -> Result<AccessTokens, KeyError> {
+        let client_secret = vault.open(scope, &self.client_secret)?;
+        Ok(AccessTokens::new(client, vault.ports().clone(), self, &client_secret))
     }
 
     /// As a user may see it; reads as [`OAuth2Client`].

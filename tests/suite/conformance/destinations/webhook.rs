@@ -47,7 +47,7 @@ impl Fixture for Endpoint {
                 }
             }
         });
-        let client_certificate = Authority::new()?.client_certificate("gateway")?;
+        let client_certificate = Authority::new("ours")?.client_certificate("gateway")?;
         Ok(Self { receiver: receiver.await?, posts, client_certificate })
     }
 

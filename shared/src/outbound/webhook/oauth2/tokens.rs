@@ -86,8 +86,8 @@ impl TokenFailure {
 }
 
 impl AccessTokens {
-    /// Tokens of a client whose secret is open. Nothing is fetched yet.
-    pub(crate) fn new(client: WebhookClient, ports: Ports, stored: &StoredClient, client_secret: &str) -> Self {
+    /// The tokens of a client whose secret is open.
+    pub(super) fn new(client: WebhookClient, ports: Ports, stored: &StoredClient, client_secret: &str) -> Self {
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
         let optional = [("scope", &stored.scope), ("audience", &stored.audience)];
