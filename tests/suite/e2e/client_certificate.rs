@@ -85,6 +85,27 @@ async fn bad_certificates_are_pointed_at() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn the_longest_texts_fit_into_the_records() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    let inbox = Inbox::open().await?;
+    let mut certificate = Authority::new("ours")?.client_certificate("gateway")?;
+    // Text beside the sections of a PEM file is a comment.
+    for field in ["certificate_pem", "private_key_pem"] {
+        let pem = text(&certificate, field)?;
+        certificate[field] = format!("{}\n{pem}", "x".repeat(65_535 - pem.len())).into();
+    }
+    for id in ["a", "b", "c", "d"] {
+        let parameters = json!({"callback_url": inbox.url(), "client_certificate": certificate});
+        tenant.webhook_with(id, parameters, json!({})).await?;
+    }
+    let list = tenant.api.get("/v1/integrations").await?.json(200)?;
+    ensure!(list["integrations"].as_array().is_some_and(|all| all.len() == 4));
+    tenant.publish("a.b", 0..1).await?;
+    inbox.wait_for(4).await?;
+    Ok(())
+}
+
 /// A process of its own, for the authorities that a process trusts come from its environment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_target_that_demands_a_certificate_gets_it_and_so_does_the_token_endpoint() -> Result<()> {

@@ -113,10 +113,10 @@ impl AccessTokens {
         match &fetches.last {
             // It came while this call was waiting for it.
             Some((at, Err(failure))) if *at >= asked_at => return Err(failure.clone()),
-            Some((at, Ok(token))) if token.number > refused => {
-                if *at >= asked_at || self.ports.now() < token.renew_at {
-                    return Ok(token.clone());
-                }
+            Some((at, Ok(token)))
+                if token.number > refused && (*at >= asked_at || self.ports.now() < token.renew_at) =>
+            {
+                return Ok(token.clone());
             }
             _ => {}
         }
