@@ -46,7 +46,8 @@ pub(super) fn of_address(error: &(dyn Error + 'static)) -> Option<&'static str> 
 pub(super) fn of_connection(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let of_cause = |cause: &(dyn Error + 'static)| {
         let of_io = cause.downcast_ref::<io::Error>().and_then(of_io);
-        of_io.or_else(|| cause.downcast_ref::<hyper::Error>().and_then(of_hyper))
+        let of_hyper = || cause.downcast_ref::<hyper::Error>().and_then(of_hyper);
+        of_io.or_else(of_hyper).or_else(|| cause.downcast_ref::<rustls::Error>().and_then(of_tls))
     };
     // The innermost cause knows best: TLS and HTTP wrap the socket's error in their own.
     causes(error).filter_map(of_cause).last()
@@ -64,6 +65,26 @@ fn of_io(error: &io::Error) -> Option<&'static str> {
         ErrorKind::UnexpectedEof => "connection closed",
         _ => return None,
     })
+}
+
+/// What the target says of our certificate. Everything else is a `tls failure`.
+fn of_tls(error: &rustls::Error) -> Option<&'static str> {
+    use rustls::AlertDescription::{
+        BadCertificate, CertificateExpired, CertificateRequired, CertificateRevoked, CertificateUnknown, UnknownCA,
+        UnsupportedCertificate,
+    };
+    match error {
+        rustls::Error::AlertReceived(CertificateRequired) => Some("tls failure: a client certificate is required"),
+        rustls::Error::AlertReceived(
+            BadCertificate
+            | CertificateExpired
+            | CertificateRevoked
+            | CertificateUnknown
+            | UnknownCA
+            | UnsupportedCertificate,
+        ) => Some("tls failure: the client certificate was refused"),
+        _ => None,
+    }
 }
 
 fn of_hyper(error: &hyper::Error) -> Option<&'static str> {

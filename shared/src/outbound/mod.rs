@@ -27,6 +27,6 @@ pub use resolver::{ResolveError, SafeResolver};
 pub use s3::S3;
 pub use vault::{Secret, Vault};
 pub use webhook::{
-    ClientOptions, HeaderError, HeaderTemplate, SignatureHeaders, SigningKey, SigningKeyError, VerifyError, Webhook,
-    WebhookClient, sign, verify,
+    ClientCertificate, ClientOptions, HeaderError, HeaderTemplate, OAuth2Client, SignatureHeaders, SigningKey,
+    SigningKeyError, VerifyError, Webhook, WebhookClient, sign, verify,
 };

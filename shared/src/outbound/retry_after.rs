@@ -2,7 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+
 use crate::domain::retry::MAX_RETRY_AFTER;
+
+/// The time that an HTTP response asks to be left alone, from now on.
+pub(super) fn of_headers(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    retry_after(text, SystemTime::now())
+}
 
 /// Reads a `Retry-After`, in seconds or as a date, as a time from `now` on, at most a day.
 pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {

@@ -9,7 +9,9 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sluice_local::receiver::status;
 
+use crate::support::mutual_tls::Authority;
 use crate::support::process::Serve;
+use crate::support::token_endpoint::{CLIENT_SECRET, TOKEN, TokenEndpoint};
 use crate::support::{Api, Inbox, SOON, bucket, eventually};
 
 /// Files that hold secrets by their nature; only their owner may read them.
@@ -115,6 +117,35 @@ impl Session {
         Ok(())
     }
 
+    /// Webhooks that authenticate by access tokens and by a client certificate, and some whose token endpoint refuses.
+    async fn authenticated(&mut self) -> Result<()> {
+        let (target, good) = (Inbox::open().await?, TokenEndpoint::start().await?);
+        let bad = TokenEndpoint::failing(usize::MAX, StatusCode::UNAUTHORIZED).await?;
+        let certificate = Authority::new("ours")?.client_certificate("gateway")?;
+        let key = certificate["private_key_pem"].as_str().and_then(|pem| pem.lines().nth(1)).context("a key")?;
+        for (what, secret) in [
+            ("an OAuth 2.0 client's secret", CLIENT_SECRET),
+            ("an access token of a target", TOKEN),
+            ("a token endpoint's query", "realm-of-the-test"),
+            ("a private key", key),
+        ] {
+            self.secret(what, secret);
+        }
+        for (id, endpoint) in [("tokens", &good), ("no-tokens", &bad)] {
+            let parameters = json!({
+                "callback_url": target.url(), "oauth2": endpoint.client(), "client_certificate": certificate,
+            });
+            self.create(id, "callback_parameters", &parameters).await?;
+        }
+        self.api.publish(&json!({"name": "a.b", "payload": {"n": 2}})).await?.json(202)?;
+        target.wait_for(1).await?;
+        eventually("the refused token is noted", SOON, async || {
+            let log = self.api.get("/v1/integrations/no-tokens/log").await?.text();
+            Ok(log.contains("the token endpoint responded with HTTP status code 401").then_some(()))
+        })
+        .await
+    }
+
     /// Files that are written, and files whose bucket refuses the keys.
     async fn files(&mut self, serve: &Serve) -> Result<()> {
         let s3 = &serve.credentials.s3;
@@ -189,6 +220,7 @@ async fn no_secret_is_said_or_written_in_plain_text() -> Result<()> {
     let serve = Serve::start_talking(&data, &SETTINGS, &said).await?;
     let mut session = Session::start(&serve).await?;
     session.webhooks().await?;
+    session.authenticated().await?;
     session.files(&serve).await?;
     session.refusals().await?;
     for path in ["/v1/integrations", "/v1/integrations/given", "/v1/integrations/dead/log", "/v1/audit-log"] {

@@ -3,9 +3,11 @@
 pub(crate) mod api;
 pub(crate) mod bucket;
 pub(crate) mod inbox;
+pub(crate) mod mutual_tls;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod target;
+pub(crate) mod token_endpoint;
 pub(crate) mod world;
 
 use std::time::{Duration, Instant};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sluice::outbound::{ClientCertificate, OAuth2Client};
 
 use crate::http::body::present;
 
@@ -16,6 +17,12 @@ pub(crate) struct CallbackParameters {
     /// Sent as `Authorization: Bearer`. Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     api_key: Option<String>,
+    /// The OAuth 2.0 client whose access tokens are sent as `Authorization: Bearer`; not together with `api_key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    oauth2: Option<OAuth2Client>,
+    /// Presented to the target, and to the token endpoint, if they ask for a client certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_certificate: Option<ClientCertificate>,
     /// `whsec_` and base64 of 24 to 64 bytes; generated if missing, and then shown only in this response. Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signing_secret: Option<String>,
@@ -71,6 +78,14 @@ pub(crate) struct CallbackPatch {
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     api_key: Option<Option<String>>,
+    /// Replaces the whole client; a mask keeps its secret, unless the origin of `token_url` changes.
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<OAuth2Client>)]
+    oauth2: Option<Option<OAuth2Client>>,
+    /// Replaces the whole certificate; a mask keeps its private key.
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ClientCertificate>)]
+    client_certificate: Option<Option<ClientCertificate>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signing_secret: Option<String>,
     /// Replaces all headers; a mask keeps the value of that header.
@@ -118,6 +133,10 @@ pub(crate) struct CallbackView {
     callback_url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     api_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oauth2: Option<OAuth2Client>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_certificate: Option<ClientCertificate>,
     pub(crate) signing_secret: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     headers: BTreeMap<String, String>,

@@ -23,7 +23,10 @@ pub(super) fn open(schema: &mut RefOr<Schema>) {
                 open(items);
             }
         }
-        Schema::OneOf(one) => one.items.iter_mut().for_each(open),
+        Schema::OneOf(one) => {
+            one.default = one.default.take().filter(|default| !default.is_null());
+            one.items.iter_mut().for_each(open);
+        }
         Schema::AllOf(all) => all.items.iter_mut().for_each(open),
         Schema::AnyOf(any) => any.items.iter_mut().for_each(open),
         _ => {}

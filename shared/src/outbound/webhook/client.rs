@@ -6,12 +6,12 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderMap, RETRY_AFTER};
+use http::header::HeaderMap;
 use http::{HeaderValue, Method, StatusCode};
-use reqwest::{Client, Request, Response};
+use reqwest::{Client, ClientBuilder, Identity, Request, Response};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -21,7 +21,7 @@ use crate::domain::attempt::{Attempt, Verdict};
 use crate::outbound::address::{TargetPolicy, check_target};
 use crate::outbound::failure::{TIMEOUT, of_status, of_target};
 use crate::outbound::resolver::SafeResolver;
-use crate::outbound::retry_after::retry_after;
+use crate::outbound::retry_after;
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("Sluice/", env!("CARGO_PKG_VERSION")));
 
@@ -58,7 +58,22 @@ pub struct WebhookClient {
 impl WebhookClient {
     /// A client that reaches what `policy` permits.
     pub fn new(policy: TargetPolicy, options: ClientOptions) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
+        let client = Self::builder(policy, options).build()?;
+        Ok(Self { client, policy })
+    }
+
+    /// The same with a certificate for servers that ask for one. It shares no connections with any other client.
+    pub(super) fn with_identity(
+        policy: TargetPolicy,
+        options: ClientOptions,
+        identity: Identity,
+    ) -> Result<Self, reqwest::Error> {
+        let client = Self::builder(policy, options).identity(identity).build()?;
+        Ok(Self { client, policy })
+    }
+
+    fn builder(policy: TargetPolicy, options: ClientOptions) -> ClientBuilder {
+        Client::builder()
             .dns_resolver(Arc::new(SafeResolver::new(policy)))
             .redirect(reqwest::redirect::Policy::none())
             // An attempt is one request: retries are the engine's. Zero also spares a clone of
@@ -73,8 +88,6 @@ impl WebhookClient {
             .pool_max_idle_per_host(options.pool_max_idle_per_host)
             .pool_idle_timeout(options.pool_idle_timeout)
             .user_agent(USER_AGENT)
-            .build()?;
-        Ok(Self { client, policy })
     }
 
     /// Sends one webhook and reports what came of it.
@@ -83,19 +96,28 @@ impl WebhookClient {
     /// the status has arrived it decides: a body that drips or never ends is cut, and a 2xx counts.
     pub async fn post(&self, url: &Url, headers: HeaderMap, body: Bytes, timeout: Duration) -> Attempt {
         let started = Instant::now();
-        // A literal address never reaches the resolver.
-        if let Err(error) = check_target(url, self.policy) {
-            return Attempt::failed(of_target(error), started.elapsed());
+        let deadline = started + timeout;
+        match self.send(url, headers, body, deadline).await {
+            Ok(response) => conclude(response, started, deadline).await,
+            Err(reason) => Attempt::failed(reason, started.elapsed()),
         }
+    }
+
+    /// Sends one POST; gives the response once its head has come. The error is a constant phrase.
+    pub(super) async fn send(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        deadline: Instant,
+    ) -> Result<Response, &'static str> {
+        // A literal address never reaches the resolver.
+        check_target(url, self.policy).map_err(of_target)?;
         let mut request = Request::new(Method::POST, url.clone());
         *request.headers_mut() = headers;
         *request.body_mut() = Some(body.into());
-        let deadline = started + timeout;
-        match timeout_at(deadline, self.client.execute(request)).await {
-            Err(_elapsed) => Attempt::failed(TIMEOUT, started.elapsed()),
-            Ok(Err(error)) => Attempt::failed(of_request(&error), started.elapsed()),
-            Ok(Ok(response)) => conclude(response, started, deadline).await,
-        }
+        let response = timeout_at(deadline, self.client.execute(request)).await;
+        response.map_err(|_elapsed| TIMEOUT)?.map_err(|error| of_request(&error))
     }
 }
 
@@ -112,10 +134,7 @@ fn verdict(status: StatusCode, headers: &HeaderMap) -> Verdict {
         StatusCode::BAD_REQUEST => Verdict::Rejected,
         StatusCode::GONE => Verdict::Gone,
         status if status.is_success() => Verdict::Delivered,
-        _ => {
-            let text = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-            Verdict::Failed { retry_after: text.and_then(|text| retry_after(text, SystemTime::now())) }
-        }
+        _ => Verdict::Failed { retry_after: retry_after::of_headers(headers) },
     }
 }
 
@@ -129,7 +148,5 @@ fn reason(status: StatusCode) -> Cow<'static, str> {
     }
 }
 
-#[cfg(test)]
-mod target;
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ pub enum HeaderError {
 /// Checks a customer's own header at registration.
 ///
 /// `authorization` is allowed, for targets that want something else than a bearer token; where an
-/// API key is set too, the key wins.
+/// API key or an OAuth 2.0 client is set too, theirs wins.
 pub(super) fn check_header(name: &str, value: &str) -> Result<(), HeaderError> {
     custom_name(name)?;
     check_value(value)
@@ -100,11 +100,12 @@ fn is_reserved(name: &str) -> bool {
     listed || name.starts_with("webhook-") || name.starts_with("proxy-")
 }
 
-fn bearer(api_key: &str) -> Result<HeaderValue, HeaderError> {
+/// The `authorization` of a bearer token.
+pub(super) fn bearer(token: &str) -> Result<HeaderValue, HeaderError> {
     const SCHEME: &str = "Bearer ";
-    let mut text = String::with_capacity(SCHEME.len() + api_key.len());
+    let mut text = String::with_capacity(SCHEME.len() + token.len());
     text.push_str(SCHEME);
-    text.push_str(api_key);
+    text.push_str(token);
     let mut value = HeaderValue::try_from(text).map_err(|_| HeaderError::Value)?;
     value.set_sensitive(true);
     Ok(value)

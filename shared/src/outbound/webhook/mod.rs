@@ -1,19 +1,26 @@
 //! Webhooks: one signed POST for each event, after Standard Webhooks.
 
 mod client;
+mod client_certificate;
 mod failure;
 mod headers;
+mod oauth2;
 mod parameters;
 mod response;
 mod secrets;
 mod signature;
+#[cfg(test)]
+mod target;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderMap};
 use serde_json::Value;
+use tokio::time::Instant;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -25,11 +32,15 @@ use crate::domain::attempt::{Attempt, Verdict};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::secrets::KeyError;
+use client_certificate::StoredCertificate;
+use oauth2::AccessTokens;
 use parameters::{Parameters, StoredHeader, Written};
 use secrets::SigningKeys;
 
 pub use client::{ClientOptions, WebhookClient};
+pub use client_certificate::ClientCertificate;
 pub use headers::{HeaderError, HeaderTemplate};
+pub use oauth2::OAuth2Client;
 pub use signature::{SignatureHeaders, SigningKey, SigningKeyError, VerifyError, sign, verify};
 
 /// The kind `webhook`.
@@ -50,6 +61,18 @@ impl Webhook {
         let client = WebhookClient::new(policy, ClientOptions::default())?;
         Ok(Self { client, vault, policy, timeout })
     }
+
+    /// The client to send with: one of its own if there is a certificate to present.
+    fn client(&self, scope: &Scope, certificate: Option<&StoredCertificate>) -> Result<WebhookClient, PrepareError> {
+        let Some(certificate) = certificate else { return Ok(self.client.clone()) };
+        let identity = certificate.identity(&self.vault, scope)?;
+        WebhookClient::with_identity(self.policy, ClientOptions::default(), identity)
+            .map_err(|error| unusable("client certificate", error))
+    }
+}
+
+fn unusable(what: &str, error: impl fmt::Display) -> PrepareError {
+    PrepareError::Unusable(format!("{what}: {error}"))
 }
 
 #[async_trait]
@@ -81,7 +104,6 @@ impl Kind for Webhook {
     }
 
     fn prepare(&self, scope: &Scope, parameters: &Parameters) -> Result<Arc<dyn Target>, PrepareError> {
-        let unusable = |what: &str, error: &dyn fmt::Display| PrepareError::Unusable(format!("{what}: {error}"));
         let open = |sealed| self.vault.open(scope, sealed);
         let api_key = parameters.api_key.as_ref().map(open).transpose()?;
         let signing = parameters.signing_secrets.open(&self.vault, scope)?;
@@ -94,9 +116,12 @@ impl Kind for Webhook {
             custom.push((name.clone(), text));
         }
         let headers = HeaderTemplate::new(api_key.as_ref().map(|key| key.as_str()), &custom)
-            .map_err(|error| unusable("header", &error))?;
+            .map_err(|error| unusable("header", error))?;
+        let client = self.client(scope, parameters.client_certificate.as_ref())?;
+        let tokens = parameters.oauth2.as_ref().map(|oauth2| oauth2.tokens(client.clone(), &self.vault, scope));
         Ok(Arc::new(Receiver {
-            client: self.client.clone(),
+            client,
+            tokens: tokens.transpose()?,
             label: label(&parameters.url),
             url: parameters.url.clone(),
             headers,
@@ -117,12 +142,43 @@ fn label(url: &Url) -> String {
 /// A webhook with its secrets opened.
 struct Receiver {
     client: WebhookClient,
+    tokens: Option<AccessTokens>,
     label: String,
     url: Url,
     headers: HeaderTemplate,
     signing: SigningKeys,
     timeout: Duration,
     max_per_second: Option<u32>,
+}
+
+impl Receiver {
+    async fn post(&self, headers: HeaderMap, body: Bytes) -> Attempt {
+        match &self.tokens {
+            Some(tokens) => self.post_with_token(tokens, headers, body).await,
+            None => self.client.post(&self.url, headers, body, self.timeout).await,
+        }
+    }
+
+    /// Posts with an access token. One that the target does not accept is fetched anew, once: it may have been revoked
+    /// before it expired.
+    async fn post_with_token(&self, tokens: &AccessTokens, mut headers: HeaderMap, body: Bytes) -> Attempt {
+        let started = Instant::now();
+        let deadline = started + self.timeout;
+        let mut refused = None;
+        loop {
+            let token = match tokens.get(refused.as_ref(), deadline).await {
+                Ok(token) => token,
+                Err(failure) => return failure.attempt(started.elapsed()),
+            };
+            headers.insert(AUTHORIZATION, token.authorization.clone());
+            let left = deadline.saturating_duration_since(Instant::now());
+            let attempt = self.client.post(&self.url, headers.clone(), body.clone(), left).await;
+            if attempt.status != Some(401) || refused.is_some() {
+                return Attempt { duration: started.elapsed(), ..attempt };
+            }
+            refused = Some(token);
+        }
+    }
 }
 
 impl fmt::Debug for Receiver {
@@ -146,7 +202,7 @@ impl Target for Receiver {
         let signs = !keys.is_empty();
         let signature = signs.then(|| sign(keys, parcel.id, parcel.sent_at.as_secs(), &parcel.body));
         match self.headers.message(&parcel, signature) {
-            Ok(headers) => self.client.post(&self.url, headers, parcel.body, self.timeout).await,
+            Ok(headers) => self.post(headers, parcel.body).await,
             // No later attempt can do better.
             Err(_) => Attempt {
                 verdict: Verdict::Rejected,

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::client_certificate::{ClientCertificate, StoredCertificate};
 use super::headers::{self, check_api_key, check_header};
 use super::secrets::SigningSecrets;
+use super::oauth2::{OAuth2Client, StoredClient};
 use super::signature::SigningKey;
 use crate::domain::scope::Scope;
 use crate::domain::sealed::{MASK, Sealed};
@@ -28,6 +30,10 @@ pub(super) struct Written {
     #[serde(default)]
     api_key: Option<String>,
     #[serde(default)]
+    oauth2: Option<OAuth2Client>,
+    #[serde(default)]
+    client_certificate: Option<ClientCertificate>,
+    #[serde(default)]
     signing_secret: Option<String>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
@@ -47,6 +53,10 @@ pub struct Parameters {
     pub(super) url: Url,
     /// Sent as `Authorization: Bearer`.
     pub(super) api_key: Option<Sealed>,
+    /// Whose access tokens are sent instead.
+    pub(super) oauth2: Option<StoredClient>,
+    /// Presented to servers that ask for it.
+    pub(super) client_certificate: Option<StoredCertificate>,
     /// The signing secrets, newest first.
     pub(super) signing_secrets: SigningSecrets,
     pub(super) headers: BTreeMap<String, StoredHeader>,
@@ -89,15 +99,37 @@ impl Written {
         if self.max_per_second.is_some_and(|rate| !(1..=10_000).contains(&rate)) {
             faults.add("/max_per_second", "must be 1 to 10000");
         }
+        if api_key.is_some() && self.oauth2.is_some() {
+            faults.add("/oauth2", "api_key and oauth2 cannot be used together");
+        }
+        let oauth2 = match self.oauth2 {
+            Some(client) => client.check(&mut faults, policy, kept.and_then(|kept| kept.oauth2.as_ref())).await,
+            None => None,
+        };
+        let client_certificate = match self.client_certificate {
+            Some(certificate) => {
+                let kept = kept.and_then(|kept| kept.client_certificate.as_ref());
+                certificate.check(&mut faults, vault, scope, kept)?
+            }
+            None => None,
+        };
         let url = faults.url("/url", &self.url, policy).await;
         let url = faults.finish(url)?;
 
         let (signing_secrets, generated) = signing_secrets(vault, scope, signing)?;
         let (headers, secret_headers) = headers.store(vault, scope)?;
         let api_key = api_key.map(|secret| vault.store(scope, secret)).transpose()?;
-        let (timeout_seconds, max_per_second) = (self.timeout_seconds, self.max_per_second);
-        let parameters =
-            Parameters { url, api_key, signing_secrets, headers, secret_headers, timeout_seconds, max_per_second };
+        let parameters = Parameters {
+            url,
+            api_key,
+            oauth2: oauth2.map(|client| client.seal(vault, scope)).transpose()?,
+            client_certificate: client_certificate.map(|certificate| certificate.seal(vault, scope)).transpose()?,
+            signing_secrets,
+            headers,
+            secret_headers,
+            timeout_seconds: self.timeout_seconds,
+            max_per_second: self.max_per_second,
+        };
         Ok(Accepted { parameters, generated })
     }
 }
@@ -192,6 +224,12 @@ impl Parameters {
         shown.insert("url".to_owned(), self.url.as_str().into());
         if self.api_key.is_some() {
             shown.insert("api_key".to_owned(), MASK.into());
+        }
+        if let Some(client) = &self.oauth2 {
+            shown.insert("oauth2".to_owned(), json!(client.show()));
+        }
+        if let Some(certificate) = &self.client_certificate {
+            shown.insert("client_certificate".to_owned(), json!(certificate.show()));
         }
         shown.insert("signing_secret".to_owned(), MASK.into());
         if !self.headers.is_empty() {

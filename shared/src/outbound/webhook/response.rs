@@ -1,9 +1,13 @@
-//! The part of a target's response that is kept: a short excerpt of its body.
+//! Bodies of responses, which are never read without a limit: a short excerpt of a target's is kept, and a token
+//! endpoint's is read whole.
 
 use std::time::Duration;
 
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
+
+use super::failure::of_request;
+use crate::outbound::failure::TIMEOUT;
 
 /// How much of a body is kept, and about how much of it is read.
 pub(super) const EXCERPT_LIMIT: usize = 4096;
@@ -29,6 +33,24 @@ pub(super) async fn read_excerpt(mut response: Response, deadline: Instant) -> S
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
     clean(&body)
+}
+
+/// Reads a body to its end, if it has at most `limit` bytes. The error is a constant phrase.
+pub(super) async fn read_whole(
+    mut response: Response,
+    limit: usize,
+    deadline: Instant,
+) -> Result<Vec<u8>, &'static str> {
+    let mut body = Vec::new();
+    loop {
+        match timeout_at(deadline, response.chunk()).await {
+            Err(_elapsed) => return Err(TIMEOUT),
+            Ok(Err(error)) => return Err(of_request(&error)),
+            Ok(Ok(None)) => return Ok(body),
+            Ok(Ok(Some(chunk))) if body.len() + chunk.len() > limit => return Err("response too large"),
+            Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
+        }
+    }
 }
 
 /// Text that is safe to store and show: lossy UTF-8, no control characters, at most 4 KiB.

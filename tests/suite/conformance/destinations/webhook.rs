@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::fixture::{Arrival, Fixture, Manner};
 use crate::support::inbox::Post;
+use crate::support::mutual_tls::Authority;
 
 const API_KEY: &str = "api-key-of-the-target";
 const SIGNING_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -18,6 +19,7 @@ const TENANT: &str = "tenant-number-of-ours";
 pub(super) struct Endpoint {
     receiver: Receiver,
     posts: Arc<Mutex<Vec<Post>>>,
+    client_certificate: Value,
 }
 
 impl Fixture for Endpoint {
@@ -45,7 +47,8 @@ impl Fixture for Endpoint {
                 }
             }
         });
-        Ok(Self { receiver: receiver.await?, posts })
+        let client_certificate = Authority::new("ours")?.client_certificate("gateway")?;
+        Ok(Self { receiver: receiver.await?, posts, client_certificate })
     }
 
     fn parameters(&self) -> Value {
@@ -54,12 +57,15 @@ impl Fixture for Endpoint {
             "url": url, "api_key": API_KEY, "signing_secret": SIGNING_SECRET,
             "headers": {"x-plain": "shown", "x-target-token": TOKEN, "X-Tenant": TENANT},
             "secret_headers": ["x-tenant"], "timeout_seconds": 1, "max_per_second": 50,
+            "client_certificate": self.client_certificate,
         })
     }
 
     fn secrets(&self) -> Vec<(&'static str, String)> {
+        let private_key = self.client_certificate["private_key_pem"].as_str().unwrap_or_default();
         let secrets = [
             ("/api_key", API_KEY),
+            ("/client_certificate/private_key_pem", private_key),
             ("/signing_secret", SIGNING_SECRET),
             ("/headers/x-target-token", TOKEN),
             ("/headers/X-Tenant", TENANT),

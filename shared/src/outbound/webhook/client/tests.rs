@@ -1,14 +1,15 @@
 //! The client against real sockets on loopback: good targets, hostile ones, and none at all.
 
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use super::target::{Script, Seen, read_request, target};
 use super::*;
 use crate::domain::time::Millis;
 use crate::outbound::webhook::response::EXCERPT_LIMIT;
+use crate::outbound::webhook::target::{Script, Seen, read_request, target};
 use crate::outbound::{HeaderTemplate, Parcel, SigningKey, sign};
 use crate::ports::Ports;
 use TargetPolicy::{AllowAll, AllowLoopback, PublicOnly};
