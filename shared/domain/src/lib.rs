@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod allowance;
 pub mod attempt;
+pub mod certificate;
 pub mod chunk;
 pub mod credentials;
 pub mod destination;
@@ -17,6 +18,7 @@ pub mod ids;
 pub mod json;
 pub mod ordering;
 pub mod partition;
+pub mod partner;
 pub mod retry;
 pub mod route;
 pub mod schema;

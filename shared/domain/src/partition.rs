@@ -35,6 +35,8 @@ pub enum ScopeFamily<'a> {
     Routes,
     /// The catalogue of event types.
     EventTypes,
+    /// Trading partners.
+    Partners,
     /// The audit log.
     Audit,
     /// One shard of one day of the event log.
@@ -62,6 +64,7 @@ impl fmt::Display for ScopeFamily<'_> {
         match self {
             Self::Routes => f.write_str("routes"),
             Self::EventTypes => f.write_str("event_types"),
+            Self::Partners => f.write_str("partners"),
             Self::Audit => f.write_str("audit"),
             Self::Log { day, shard } => write!(f, "log#{day}#{shard}"),
             Self::Outcomes { day } => write!(f, "outcomes#{day}"),
@@ -229,6 +232,7 @@ mod tests {
         let families = [
             (ScopeFamily::Routes, "acme#s#routes".to_owned()),
             (ScopeFamily::EventTypes, "acme#s#event_types".to_owned()),
+            (ScopeFamily::Partners, "acme#s#partners".to_owned()),
             (ScopeFamily::Audit, "acme#s#audit".to_owned()),
             (ScopeFamily::Log { day: 20_000, shard: 3 }, "acme#s#log#20000#3".to_owned()),
             (ScopeFamily::Outcomes { day: 20_000 }, "acme#s#outcomes#20000".to_owned()),

@@ -74,6 +74,15 @@ impl Environment {
         if path.starts_with("/sandbox/") { Self::Sandbox } else { Self::Production }
     }
 
+    /// What its request paths begin with.
+    #[must_use]
+    pub const fn path_prefix(self) -> &'static str {
+        match self {
+            Self::Production => "",
+            Self::Sandbox => "/sandbox",
+        }
+    }
+
     /// The letter that stands for it in keys.
     const fn letter(self) -> char {
         match self {
