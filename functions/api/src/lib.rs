@@ -14,6 +14,7 @@ pub mod http;
 mod integrations;
 mod meta;
 mod openapi;
+mod partners;
 mod permissions;
 mod rejected_events;
 mod state;
@@ -148,7 +149,7 @@ endpoints! {
     // Deletes any number of the route's records.
     "integrations.delete" scoped DELETE_ROUTE timeout 29 => integrations::delete::delete;
     "integrations.start" scoped START_ROUTE => integrations::start::start;
-    "integrations.stop" scoped STOP_ROUTE => integrations::stop::stop;
+    "integrations.stop" scoped POST_RECORD => integrations::stop::stop;
     "integrations.recover" scoped RECOVER_ROUTE => integrations::recover::recover;
     "integrations.log" scoped LIST_ACTIVITY => integrations::log::log;
     "rejected_events.list" scoped LIST_ACTIVITY => rejected_events::list::list;
@@ -156,6 +157,13 @@ endpoints! {
     "rejected_events.delete" scoped DELETE_REJECTED => rejected_events::delete::delete;
     // Waits for the answer of the target.
     "rejected_events.retry" scoped RETRY_REJECTED timeout 29 => rejected_events::retry::retry;
+    "partners.list" scoped LIST_CONFIG => partners::list::list;
+    "partners.create" scoped POST_RECORD => partners::create::create;
+    "partners.get" scoped GET_CONFIG => partners::get::get;
+    "partners.update" scoped PUT_RECORD => partners::update::update;
+    "partners.delete" scoped DELETE_RECORD => partners::delete::delete;
+    // It leads out of the sandbox: its path names it, and there is no other.
+    "partners.promote" global POST_RECORD => partners::promote::promote;
     "audit_log.list" scoped LIST_ACTIVITY => audit_log::list::list;
     "meta.health" global NONE => meta::health::health;
     "meta.openapi" global NONE => meta::openapi::openapi;

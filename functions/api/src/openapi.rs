@@ -43,6 +43,7 @@ use crate::state::Api;
         (name = "event_types", description = "The catalogue of event types and their schemas"),
         (name = "integrations", description = "Registrations for the event stream, with filters and targets"),
         (name = "rejected_events", description = "Events that a target answered with 400"),
+        (name = "partners", description = "Trading partners: profiles, transports, certificates"),
         (name = "audit_log", description = "Changes of this environment"),
         (name = "meta", description = "Health and documents"),
     ),

@@ -5,6 +5,7 @@ use sluice::app::App;
 use sluice::engine::credentials::Issuer;
 use sluice::engine::finder::EventFinder;
 use sluice::engine::lifecycle::Lifecycle;
+use sluice::engine::partners::PartnerRegistry;
 use sluice::engine::publish::Publisher;
 use sluice::engine::send_now::SendNow;
 use sluice::engine::tenancy::Tenancy;
@@ -15,6 +16,7 @@ use sluice::store::credentials::Credentials;
 use sluice::store::event_types::EventTypes;
 use sluice::store::journal::Journal;
 use sluice::store::log::EventLog;
+use sluice::store::partners::Partners;
 use sluice::store::routes::Routes;
 use sluice::store::tenants::Tenants;
 use sluice::store::undelivered::UndeliveredEvents;
@@ -69,6 +71,7 @@ parts! {
     EventLog: app.stores.log,
     Routes: app.stores.routes,
     EventTypes: app.stores.event_types,
+    Partners: app.stores.partners,
     Journal: app.stores.journal,
     AuditLog: app.stores.audit,
     UndeliveredEvents: app.stores.letters,
@@ -77,6 +80,7 @@ parts! {
     Publisher: app.engine.publisher,
     EventFinder: app.engine.finder,
     Lifecycle: app.engine.lifecycle,
+    PartnerRegistry: app.engine.partners,
     SendNow: app.engine.send_now,
     Issuer: app.engine.issuer,
     Tenancy: app.engine.tenancy,

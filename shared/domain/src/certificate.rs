@@ -198,7 +198,7 @@ fn name(name: &impl fmt::Display) -> Result<String, CertificateError> {
 
 /// Certificates without an end say the last second of the year 9999, a day after the last time that can be written.
 fn millis(time: Time) -> Millis {
-    let latest = jiff::Timestamp::MAX.as_millisecond();
+    let latest = jiff::Timestamp::MAX.as_second() * 1_000;
     Millis(i64::try_from(time.to_unix_duration().as_millis()).unwrap_or(latest).min(latest))
 }
 
@@ -232,4 +232,4 @@ fn rsa_bits(key: &[u8]) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,6 +10,7 @@ use super::dispatch::Dispatcher;
 use super::finder::EventFinder;
 use super::health::Health;
 use super::lifecycle::Lifecycle;
+use super::partners::PartnerRegistry;
 use super::publish::Publisher;
 use super::send_now::SendNow;
 use super::tenancy::Tenancy;
@@ -52,6 +53,8 @@ pub struct Engine {
     pub send_now: SendNow,
     /// Issues and changes credentials.
     pub issuer: Issuer,
+    /// Registers, changes and promotes trading partners.
+    pub partners: PartnerRegistry,
     /// Makes and removes tenants.
     pub tenancy: Tenancy,
     /// The dispatch worker.
@@ -79,7 +82,7 @@ impl Engine {
     /// The engine over these tools and records.
     #[must_use]
     pub fn new(tools: &Tools, stores: &Stores) -> Self {
-        let Tools { queues, settings, ports, .. } = tools;
+        let Tools { queues, destinations, settings, ports } = tools;
         let shared = Shared::new(tools, stores);
         let ways = ways(tools, stores, &shared);
         let Shared { courier, transitions, health, finder, .. } = shared;
@@ -101,11 +104,17 @@ impl Engine {
             finder,
             send_now: SendNow { courier, health },
             issuer: Issuer { credentials: stores.credentials.clone(), ports: ports.clone() },
+            partners: PartnerRegistry {
+                partners: stores.partners.clone(),
+                vault: destinations.vault().clone(),
+                policy: settings.target_policy,
+            },
             tenancy: Tenancy {
                 tenants: stores.tenants.clone(),
                 credentials: stores.credentials.clone(),
                 routes: routes.clone(),
                 event_types: stores.event_types.clone(),
+                partners: stores.partners.clone(),
                 log: log.clone(),
                 lifecycle: lifecycle.clone(),
                 grace,

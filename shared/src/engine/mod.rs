@@ -17,6 +17,7 @@ mod health;
 pub mod lifecycle;
 mod matching;
 pub mod messages;
+pub mod partners;
 
 pub mod publish;
 pub mod send_now;

@@ -16,6 +16,7 @@ use crate::store::StoreError;
 use crate::store::credentials::Credentials;
 use crate::store::event_types::EventTypes;
 use crate::store::log::EventLog;
+use crate::store::partners::Partners;
 use crate::store::reader::Direction;
 use crate::store::routes::Routes;
 use crate::store::tenants::Tenants;
@@ -27,6 +28,7 @@ pub struct Tenancy {
     pub(crate) credentials: Credentials,
     pub(crate) routes: Routes,
     pub(crate) event_types: EventTypes,
+    pub(crate) partners: Partners,
     pub(crate) log: EventLog,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) grace: Duration,
@@ -127,7 +129,7 @@ impl Tenancy {
         Ok(contents)
     }
 
-    /// Removes a tenant: its credentials, then its routes and event types. What the log holds of it expires with the
+    /// Removes a tenant: its credentials, then its routes, event types and partners. What the log holds of it expires with the
     /// log's retention, and can be read by no one. It may be called again if it was interrupted.
     ///
     /// # Errors
@@ -144,6 +146,7 @@ impl Tenancy {
                 self.lifecycle.delete(&scope, &key).await?;
             }
             self.event_types.clear(&scope).await?;
+            self.partners.clear(&scope).await?;
         }
         tenant.status = TenantStatus::Deleted;
         Ok(self.tenants.update(&mut tenant).await?)

@@ -16,6 +16,7 @@ use super::log::EventLog;
 use super::ordered::Ordered;
 use super::outcomes::Outcomes;
 use super::parked::ParkingLot;
+use super::partners::Partners;
 use super::rate_limiter::RateLimiter;
 use super::routes::Routes;
 use super::tenants::Tenants;
@@ -33,6 +34,8 @@ pub struct Stores {
     pub routes: Routes,
     /// The catalogue of event types.
     pub event_types: EventTypes,
+    /// Trading partners.
+    pub partners: Partners,
     /// Credentials.
     pub credentials: Credentials,
     /// Tenants.
@@ -71,6 +74,7 @@ impl Stores {
             claims: EventIdClaims::new(db(), retention),
             routes: Routes::new(db(), keys.clone()),
             event_types: EventTypes::new(db(), keys.clone()),
+            partners: Partners::new(db(), keys.clone()),
             credentials: Credentials::new(db()),
             tenants: Tenants::new(db()),
             counters: Counters::new(db()),

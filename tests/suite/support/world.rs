@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use sluice::domain::credentials::{CredentialKind, Grant, Permissions};
 use sluice::domain::ids::ChunkId;
-use sluice::domain::scope::{Scope, TenantId};
+use sluice::domain::scope::{Environment, Scope, TenantId};
 use sluice::domain::tenant::Tenant as TenantRecord;
 use sluice::outbound::Destinations;
 use sluice::ports::Ports;
@@ -112,6 +112,22 @@ impl World {
         let chunk = ChunkId::new(app.ports.now(), app.ports.bytes());
         self.runtime.spawn(async move { app.stores.claims.claim(&scope, &id, chunk, None).await }).await??;
         Ok(())
+    }
+
+    /// A stored secret of a partner in production, opened.
+    pub(crate) async fn secret_of_partner(
+        &self,
+        tenant: &Tenant,
+        id: &'static str,
+        pointer: &'static str,
+    ) -> Result<Option<String>> {
+        let scope = Scope { tenant: tenant.id.clone(), environment: Environment::Production };
+        let app = self.system.app.clone();
+        let opened = self.runtime.spawn(async move {
+            let partner = app.stores.partners.get(&scope, id).await?.context("no such partner")?;
+            partner.profile.secret(pointer).map(|sealed| Ok(app.keys.open(&scope, sealed)?.to_string())).transpose()
+        });
+        opened.await?
     }
 
     async fn key(&self, tenant: &TenantId, scopes: Permissions) -> Result<String> {

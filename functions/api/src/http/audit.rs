@@ -24,6 +24,10 @@ pub struct SourceIp(pub String);
 #[derive(Clone, Debug)]
 pub struct AuditDetails(pub Map<String, Value>);
 
+/// Another scope that a request has changed: its audit log has the entry too. A handler gives it with its answer.
+#[derive(Clone, Debug)]
+pub struct AlsoIn(pub Scope);
+
 /// An answer and its further facts.
 pub fn with<T>(answer: T, details: impl IntoIterator<Item = (&'static str, Value)>) -> (Extension<AuditDetails>, T) {
     let details = details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -80,13 +84,14 @@ impl Deed {
             details,
             source_ip,
         };
-        match log.add(&scope, &entry).await {
-            Ok(()) => response,
-            Err(error) => {
+        let also = response.extensions().get::<AlsoIn>().map(|AlsoIn(scope)| scope.clone());
+        for scope in [scope].into_iter().chain(also) {
+            if let Err(error) = log.add(&scope, &entry).await {
                 tracing::error!(%scope, ?entry, "done, but not in the audit log");
-                Problem::from(error).into_response()
+                return Problem::from(error).into_response();
             }
         }
+        response
     }
 }
 

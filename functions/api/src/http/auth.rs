@@ -59,7 +59,7 @@ macro_rules! requirements {
     };
 }
 
-requirements!(EventsWrite, EventsRead, IntegrationsRead, IntegrationsWrite, Admin);
+requirements!(EventsWrite, EventsRead, IntegrationsRead, IntegrationsWrite, PartnersRead, PartnersWrite, Admin);
 
 /// A caller with the permission `R`.
 #[derive(Clone, Debug)]

@@ -10,13 +10,15 @@ use utoipa::openapi::{
 use super::schemas;
 
 /// The patterns of path parameters, by the path up to and including the parameter.
-const PATH_PARAMETERS: [(&str, &str); 7] = [
+const PATH_PARAMETERS: [(&str, &str); 9] = [
     ("/v1/api-clients/{id}", "^client_[a-z0-9-]{1,40}_[0-9a-f]{24}$"),
     ("/v1/api-keys/{id}", "^key_[0-9a-f]{24}$"),
     ("/v1/tenants/{id}", "^[a-z0-9-]{1,40}$"),
     ("/v1/events/{id}", "^[A-Za-z0-9_:-]{1,100}$"),
     ("/v1/event-types/{name}", "^[A-Za-z0-9_.-]{1,128}$"),
     ("/v1/integrations/{id}", "^[a-z0-9-]{1,50}$"),
+    ("/v1/partners/{id}", "^[A-Za-z0-9_-]{1,64}$"),
+    ("/sandbox/v1/partners/{id}", "^[A-Za-z0-9_-]{1,64}$"),
     ("/v1/integrations/{id}/rejected_events/{event_id}", "^[A-Za-z0-9_:-]{1,100}$"),
 ];
 

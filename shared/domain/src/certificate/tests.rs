@@ -5,23 +5,10 @@ use rcgen::{CertificateParams, DnType, KeyPair, RsaKeySize, SerialNumber, date_t
 use super::*;
 
 /// 2026-01-31T00:00:00Z
-const NOW: Millis = Millis(1_769_817_600_000);
+pub(crate) const NOW: Millis = Millis(1_769_817_600_000);
 
 /// An RSA certificate of 1,024 bits, which `rcgen` does not make, good until 2126.
-const WEAK: &str = "-----BEGIN CERTIFICATE-----
-MIICFDCCAX2gAwIBAgIUL/nlFBESs5YabQtsRwcxpSm93b8wDQYJKoZIhvcNAQEL
-BQAwGzEZMBcGA1UEAwwQd2Vhay5leGFtcGxlLmNvbTAgFw0yNjExMjYyMzM3MDBa
-GA8yMTI2MTEwMjIzMzcwMFowGzEZMBcGA1UEAwwQd2Vhay5leGFtcGxlLmNvbTCB
-nzANBgkqhkiG9w0BAQEFAAOBjQAwgYkCgYEA2zMdyhZX+O20nl/F8MtmYtZnjtG2
-G1WUedxEpC/tw1x6PiKDF96Cs3aVgP2LSdo9IUNutuFl4ptlFotxSJNGBLAOdyw7
-ID9TN91a5uE3SLK3cciw2wm+SoMwNWa3qOFGodO6PHavhwk3fYIoxJPbIHbg1C2M
-I7wFHK18J6dweNMCAwEAAaNTMFEwHQYDVR0OBBYEFPSW0Tu+H2thH9hEtXwqBw1Q
-pLICMB8GA1UdIwQYMBaAFPSW0Tu+H2thH9hEtXwqBw1QpLICMA8GA1UdEwEB/wQF
-MAMBAf8wDQYJKoZIhvcNAQELBQADgYEAtCKz6MT1kj258/F52+jn8JdcvKmhl30p
-3mb0C56R7K92pqcUT0ctEOQ1VxtFNi1m3lfeCGnA6w8L4gxqPihEUCvPTIX6IHjn
-0nCJRAOwpixGgD68oi4TzTdlWx08PVABa2KQg2mMm9r9locYGkFyilbfWgfMxk5O
-ECjRaQZeYEg=
------END CERTIFICATE-----";
+const WEAK: &str = include_str!("rsa1024.pem");
 
 /// A certificate with an Ed448 key, which nothing here could use.
 const ED448: &str = "-----BEGIN CERTIFICATE-----
@@ -36,7 +23,7 @@ HQyBOLcbH4fyYGuw3Rypb7lgdWDQy7zN/ggCb0R6dCJncs5WmRG09l7/M5MTiiW+
 3zUHLw8A
 -----END CERTIFICATE-----";
 
-fn params(name: &str) -> CertificateParams {
+pub(crate) fn params(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
@@ -53,7 +40,7 @@ fn made(params: &CertificateParams, key: &KeyPair) -> rcgen::Certificate {
     params.self_signed(key).expect("a certificate")
 }
 
-fn ec(params: &CertificateParams) -> rcgen::Certificate {
+pub(crate) fn ec(params: &CertificateParams) -> rcgen::Certificate {
     made(params, &key_of(&rcgen::PKCS_ECDSA_P256_SHA256))
 }
 
@@ -117,7 +104,6 @@ fn what_is_no_certificate_is_named() {
     let key = key_of(&rcgen::PKCS_ECDSA_P256_SHA256);
     let pem = made(&params("a"), &key).pem();
     let private = CertificateError::PrivateKey;
-    let request = params("a").serialize_request(&key).expect("a request").pem().expect("PEM");
     let bundle = |label: &str| format!("-----BEGIN {label}-----\nMAA=\n-----END {label}-----\n");
     for (text, error) in [
         (key.serialize_pem(), private),
@@ -125,7 +111,7 @@ fn what_is_no_certificate_is_named() {
         (BASE64.encode(key.serialized_der()), private),
         (bundle("OPENSSH PRIVATE KEY"), private),
         (format!("{pem}{pem}"), CertificateError::Several),
-        (request, CertificateError::Other("a request")),
+        (bundle("CERTIFICATE REQUEST"), CertificateError::Other("a request")),
         (bundle("PUBLIC KEY"), CertificateError::Other("a public key")),
         (bundle("PKCS7"), CertificateError::Other("a PKCS#7 bundle")),
         (bundle("DH PARAMETERS"), CertificateError::Malformed),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sluice_local::receiver::status;
 
 use super::operations::Operation;
-use crate::support::{Inbox, SOON, Tenant, eventually};
+use crate::support::{Api, Inbox, SOON, Tenant, eventually};
 
 /// The things of one tenant, by the path that names them.
 pub(super) struct Fixtures {
@@ -21,6 +21,9 @@ pub(super) struct Fixtures {
 
 const INTEGRATION: &str = "walk-integration";
 const EVENT_TYPE: &str = "walk.event_type";
+const PARTNER: &str = "walk-partner";
+/// So short that it may be shown: the own sandbox has it in its list.
+const SANDBOX_PARTNER: &str = "walk-box";
 
 impl Fixtures {
     /// Makes one of each thing that the operations speak of.
@@ -55,6 +58,8 @@ impl Fixtures {
                 ensure!((200..300).contains(&put.status), "{}", put.text());
                 EVENT_TYPE.to_owned()
             }
+            "/v1/partners/{id}" => partner(&owner.api, PARTNER).await?,
+            "/sandbox/v1/partners/{id}" => partner(&owner.api.sandbox(), SANDBOX_PARTNER).await?,
             "/v1/tenants/{id}" => owner.id.to_string(),
             unknown => bail!("{unknown} is new: say in {} what stands for it", file!()),
         })
@@ -71,6 +76,11 @@ impl Fixtures {
     }
 }
 
+async fn partner(api: &Api, id: &str) -> Result<String> {
+    api.post("/v1/partners", &json!({"id": id, "name": "walk", "transport": "as2"})).await?.json(201)?;
+    Ok(id.to_owned())
+}
+
 async fn credential(owner: &Tenant, parameter: &str) -> Result<String> {
     let collection = parameter.trim_end_matches("/{id}");
     let made = owner.api.post(collection, &json!({"name": "walk", "scopes": ["events:read"]})).await?.json(201)?;
@@ -83,6 +93,7 @@ pub(super) fn body(operation: &str) -> Value {
     match operation {
         "integrations.recover" => json!({"from": "2026-01-01T00:00:00.000Z"}),
         "integrations.update" => json!({"filter_conditions": {}}),
+        "partners.update" => json!({"name": "changed"}),
         "event_types.put" => json!({"description": "walk"}),
         "tenants.update" => json!({"name": "walk"}),
         _ => json!({}),
