@@ -35,10 +35,9 @@ pub(crate) struct Difference {
 /// What was promoted, or would be.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "describes the two answers in the OpenAPI document")]
 pub(crate) enum Promoted {
     /// The partner in production.
-    Partner(Partner),
+    Partner(Box<Partner>),
     /// What would change, for a dry run.
     Difference(Difference),
 }
@@ -67,9 +66,11 @@ pub(crate) async fn promote(
 ) -> Result<Response, Problem> {
     if dry_run {
         let changes = registry.difference(&caller.scope, &id).await?;
-        return Ok(audit::with(Json(Difference { changes }), [("dry_run", json!(true))]).into_response());
+        let difference = Promoted::Difference(Difference { changes });
+        return Ok(audit::with(Json(difference), [("dry_run", json!(true))]).into_response());
     }
-    let partner: Partner = registry.promote(&caller.scope, &id, overwrite).await?.into();
+    let partner = registry.promote(&caller.scope, &id, overwrite).await?;
+    let promoted = Promoted::Partner(Box::new(partner.into()));
     let recorded = Extension(AlsoIn(production(&caller.scope)));
-    Ok((recorded, audit::with(Json(partner), [("overwrite", json!(overwrite))])).into_response())
+    Ok((recorded, audit::with(Json(promoted), [("overwrite", json!(overwrite))])).into_response())
 }

@@ -16,39 +16,39 @@ use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
 
 /// The fields to change, as a JSON merge patch (RFC 7396): objects are merged, lists are replaced, `null` removes.
-#[derive(Default, Deserialize, Serialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Deserialize, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"as2": {"subject": "Invoices", "basic_auth": null}, "status": "inactive"}))]
 pub(crate) struct UpdatePartner {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     transport: Option<Transport>,
     /// A merge patch of `as2`; a mask keeps the secret.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     as2: Option<Option<Map<String, Value>>>,
     /// A merge patch of `sftp`; a mask keeps the secret.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     sftp: Option<Option<Map<String, Value>>>,
     /// Replaces all certificates. Those that stay may have expired.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<GivenCertificate>>, max_items = 20)]
     certificates: Option<Option<Vec<GivenCertificate>>>,
     /// A merge patch of `identifiers`.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     identifiers: Option<Option<BTreeMap<String, Option<String>>>>,
     /// Replaces all contacts.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Contact>>, max_items = 20)]
     contacts: Option<Option<Vec<Contact>>>,
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Sla>)]
     sla: Option<Option<Sla>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<Activity>,
 }
 

@@ -10,10 +10,11 @@ pub(super) const PASSWORD: &str = "/as2/basic_auth/password";
 /// The longest time to wait for an MDN, in minutes: a week.
 const MAX_MDN_TIMEOUT: u32 = 10_080;
 
-/// A partner that is reached by AS2 (RFC 4130). `S` is a secret as it is written, stored or shown; there is no `Debug`,
-/// so that it is never printed.
+// `S` is a secret as it is written, stored or shown. There is no `Debug`: it is never printed.
+/// How a partner is reached by AS2 (RFC 4130).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = As2)]
 pub struct As2<S> {
     /// Where messages are posted to: `https`, and a public address.
     #[schema(example = "https://as2.example.com/receive")]
@@ -68,11 +69,13 @@ pub struct As2<S> {
 /// Credentials of HTTP Basic.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = BasicAuth)]
 pub struct BasicAuth<S> {
     /// 1 to 255 bytes without a colon.
     #[schema(min_length = 1, max_length = 255)]
     pub username: String,
     /// 1 to 1,024 bytes. Secret.
+    #[schema(value_type = String)]
     pub password: S,
 }
 

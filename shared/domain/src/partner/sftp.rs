@@ -15,10 +15,11 @@ const MAX_DIRECTORY_BYTES: usize = 1_024;
 /// What a file's name can be made of.
 const PLACEHOLDERS: [&str; 3] = ["{document_type}", "{control_number}", "{transaction_id}"];
 
-/// A partner that is reached by SFTP. `S` is a secret as it is written, stored or shown; there is no `Debug`, so that it
-/// is never printed.
+// `S` is a secret as it is written, stored or shown. There is no `Debug`: it is never printed.
+/// How a partner is reached by SFTP.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Sftp)]
 pub struct Sftp<S> {
     /// A name or an IP address; a public one.
     #[schema(example = "sftp.example.com", min_length = 1, max_length = 253)]
@@ -32,9 +33,11 @@ pub struct Sftp<S> {
     pub username: String,
     /// 1 to 1,024 bytes; this or `private_key`. Secret.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub password: Option<S>,
     /// A private key as PEM or as OpenSSH writes it, without a passphrase. Secret.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub private_key: Option<S>,
     /// The keys that the server may have, as OpenSSH shows them; at most 10. A server with another key is refused.
     #[serde(default)]
