@@ -45,6 +45,7 @@ pub struct Certificate {
     /// The kind of its key.
     pub key_type: KeyType,
     /// The size of its key.
+    #[schema(minimum = 256, maximum = 8_192)]
     pub key_bits: u32,
 }
 

@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 use crate::sealed::{MASK, Sealed};
 use crate::time::Millis;
 
-pub use as2::{As2, BasicAuth, Digest, Encryption, Mdn};
+pub use as2::{As2, BasicAuth, Digest, Encryption, Mdn, WrittenAs2};
 pub use certificates::{CertificateUsage, GivenCertificate, PartnerCertificate, read_certificates};
 pub use changes::{Change, changes, merge};
 pub use rules::Problems;
-pub use sftp::{AfterPickup, Inbound, Outbound, Sftp};
+pub use sftp::{AfterPickup, Inbound, Outbound, Sftp, WrittenSftp};
 pub use status::{EXPIRES_SOON, ExpiringCertificate, PartnerStatus};
 
 /// The most partners of one scope.

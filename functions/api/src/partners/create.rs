@@ -8,7 +8,7 @@ use http::header::LOCATION;
 use http::{HeaderName, StatusCode};
 use serde::Deserialize;
 use sluice::domain::partner::{
-    Activity, As2, Contact, GivenCertificate, Sftp, Sla, Transport, WrittenProfile, is_partner_id,
+    Activity, Contact, GivenCertificate, Sla, Transport, WrittenAs2, WrittenProfile, WrittenSftp, is_partner_id,
 };
 use sluice::engine::partners::PartnerRegistry;
 
@@ -35,8 +35,8 @@ pub(crate) struct CreatePartner {
     #[schema(min_length = 1, max_length = 200)]
     name: String,
     transport: Transport,
-    as2: Option<As2<String>>,
-    sftp: Option<Sftp<String>>,
+    as2: Option<WrittenAs2>,
+    sftp: Option<WrittenSftp>,
     /// At most 20; several of one usage during a rollover.
     #[serde(default)]
     #[schema(max_items = 20)]

@@ -13,7 +13,7 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::json;
 use sluice::domain::partner::{
-    self, Activity, As2, Contact, MAX_PARTNERS, PartnerCertificate, PartnerStatus, Sftp, Sla, Transport,
+    self, Activity, Contact, MAX_PARTNERS, PartnerCertificate, PartnerStatus, Sla, Transport, WrittenAs2, WrittenSftp,
 };
 use sluice::domain::time::Millis;
 use sluice::engine::partners::PartnerError;
@@ -28,14 +28,15 @@ pub(crate) struct Partner {
     #[schema(example = "example-ltd", pattern = "^[A-Za-z0-9_-]{1,64}$")]
     id: String,
     /// A name for people.
+    #[schema(min_length = 1, max_length = 200)]
     name: String,
     transport: Transport,
     /// How it is reached by AS2.
     #[serde(skip_serializing_if = "Option::is_none")]
-    as2: Option<As2<String>>,
+    as2: Option<WrittenAs2>,
     /// How it is reached by SFTP.
     #[serde(skip_serializing_if = "Option::is_none")]
-    sftp: Option<Sftp<String>>,
+    sftp: Option<WrittenSftp>,
     /// Its certificates.
     certificates: Vec<PartnerCertificate>,
     /// Its numbers and names elsewhere.

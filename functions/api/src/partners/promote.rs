@@ -18,6 +18,7 @@ use crate::http::query::PathParams;
 /// How to promote.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(example = json!({"overwrite": true, "dry_run": true}))]
 pub(crate) struct Promotion {
     /// Replace the configuration of a partner that production has already.
     overwrite: bool,

@@ -37,9 +37,9 @@ pub(crate) struct UpdatePartner {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<GivenCertificate>>, max_items = 20)]
     certificates: Option<Option<Vec<GivenCertificate>>>,
-    /// A merge patch of `identifiers`.
+    /// A merge patch of `identifiers`, whose values are text or `null`.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
+    #[schema(value_type = Option<Object>)]
     identifiers: Option<Option<BTreeMap<String, Option<String>>>>,
     /// Replaces all contacts.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]

@@ -63,8 +63,13 @@ pub struct As2<S> {
     pub subject: Option<String>,
     /// Credentials for its server.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<WrittenBasicAuth>)]
     pub basic_auth: Option<BasicAuth<S>>,
 }
+
+/// As a user writes it, or sees it with masks.
+pub type WrittenAs2 = As2<String>;
+type WrittenBasicAuth = BasicAuth<String>;
 
 /// Credentials of HTTP Basic.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

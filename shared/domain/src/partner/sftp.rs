@@ -51,6 +51,9 @@ pub struct Sftp<S> {
     pub inbound: Option<Inbound>,
 }
 
+/// As a user writes it, or sees it with masks.
+pub type WrittenSftp = Sftp<String>;
+
 /// Where files are put.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
