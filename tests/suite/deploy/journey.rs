@@ -268,7 +268,7 @@ async fn exporting(session: &Session) {
 
 async fn trading(session: &Session) {
     let as2 = json!({
-        "url": "https://192.0.2.1/as2", "as2_id": "ACME", "basic_auth": {"username": "us", "password": "s3cret"},
+        "url": "http://127.0.0.1:9/as2", "as2_id": "ACME", "basic_auth": {"username": "us", "password": "s3cret"},
     });
     let partner = json!({"id": "trader", "name": "Trader", "transport": "as2", "as2": as2});
     session.post("/sandbox/v1/partners", partner, 201).await;

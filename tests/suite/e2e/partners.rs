@@ -86,6 +86,27 @@ async fn an_id_is_made_where_none_is_given() -> Result<()> {
 }
 
 #[tokio::test]
+async fn partners_of_one_id_are_others_in_every_scope() -> Result<()> {
+    let world = shared().await;
+    let (tenant, other) = (world.tenant().await?, world.tenant().await?);
+    let apis = [tenant.api.clone(), tenant.api.sandbox(), other.api.clone(), other.api.sandbox()];
+    for (n, api) in apis.iter().enumerate() {
+        let body = json!({"id": "same", "name": format!("number {n}"), "transport": "webhook"});
+        api.post(PATH, &body).await?.json(201)?;
+    }
+    tenant.api.patch("/v1/partners/same", &json!({"name": "number 4"})).await?.json(200)?;
+    other.api.sandbox().delete("/v1/partners/same").await?.empty(204)?;
+    for (api, name) in apis.iter().zip(["number 4", "number 1", "number 2"]) {
+        let list = api.get(PATH).await?.json(200)?;
+        let names: Vec<&Value> =
+            list["partners"].as_array().context("a list")?.iter().map(|one| &one["name"]).collect();
+        ensure!(names == [name], "{list}");
+    }
+    apis[3].get("/v1/partners/same").await?.error(404, "not_found")?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn secrets_are_masked_and_sent_back_masks_keep_them() -> Result<()> {
     let world = shared().await;
     let tenant = world.tenant().await?;

@@ -130,6 +130,17 @@ impl World {
         opened.await?
     }
 
+    /// How many partners are stored of a tenant, in both environments.
+    pub(crate) async fn partners_of(&self, tenant: &TenantId) -> Result<usize> {
+        let mut count = 0;
+        for environment in [Environment::Production, Environment::Sandbox] {
+            let (app, scope) = (self.system.app.clone(), Scope { tenant: tenant.clone(), environment });
+            let page = self.runtime.spawn(async move { app.stores.partners.page(&scope, None, 100).await }).await??;
+            count += page.0.len();
+        }
+        Ok(count)
+    }
+
     async fn key(&self, tenant: &TenantId, scopes: Permissions) -> Result<String> {
         let (app, name) = (self.system.app.clone(), "test".to_owned());
         let grant = Grant { kind: CredentialKind::Key, tenant: tenant.clone(), name, scopes, ends_at: None };
