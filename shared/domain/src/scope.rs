@@ -153,5 +153,9 @@ mod tests {
         }
         assert_eq!(Environment::of_path("/sandbox/v1/events"), Environment::Sandbox);
         assert_eq!(Environment::of_path("/v1/events"), Environment::Production);
+        for environment in [Environment::Production, Environment::Sandbox] {
+            let path = format!("{}/v1/events", environment.path_prefix());
+            assert_eq!(Environment::of_path(&path), environment, "{path}");
+        }
     }
 }
