@@ -17,6 +17,7 @@ mod integrations;
 mod meta;
 mod myd3;
 mod openapi;
+mod partners;
 mod permissions;
 mod rejected_events;
 mod route;
@@ -161,7 +162,7 @@ endpoints! {
     // Deletes any number of the route's records.
     "integrations.delete" scoped DELETE_ROUTE timeout 29 => integrations::delete::delete;
     "integrations.start" scoped START_ROUTE => integrations::start::start;
-    "integrations.stop" scoped STOP_ROUTE => integrations::stop::stop;
+    "integrations.stop" scoped POST_RECORD => integrations::stop::stop;
     "integrations.recover" scoped RECOVER_ROUTE => integrations::recover::recover;
     "integrations.log" scoped LIST_ACTIVITY => integrations::log::log;
     "rejected_events.list" scoped LIST_ACTIVITY => rejected_events::list::list;
@@ -177,9 +178,9 @@ endpoints! {
     "subscriptions.delete" scoped DELETE_ROUTE timeout 29 => subscriptions::delete::delete;
     "subscriptions.deliveries" scoped GET_ACTIVITY => subscriptions::deliveries::deliveries;
     "subscriptions.recover" scoped START_RUN => subscriptions::recover::recover;
-    "subscriptions.rotate_secret" scoped STOP_ROUTE => subscriptions::rotate_secret::rotate_secret;
+    "subscriptions.rotate_secret" scoped POST_RECORD => subscriptions::rotate_secret::rotate_secret;
     // Waits for the answer of the target.
-    "subscriptions.test" scoped STOP_ROUTE timeout 29 => subscriptions::test::test;
+    "subscriptions.test" scoped POST_RECORD timeout 29 => subscriptions::test::test;
     "myd3.list" scoped LIST_CONFIG => myd3::list::list;
     "myd3.create" scoped CREATE_ROUTE => myd3::create::create;
     "myd3.get" scoped GET_CONFIG => myd3::get::get;
@@ -191,6 +192,13 @@ endpoints! {
     "automations.run" scoped START_RUN => automations::run::run;
     "automations.get" scoped GET_ACTIVITY => automations::get::get;
     "automations.cancel" scoped CANCEL_RUN => automations::cancel::cancel;
+    "partners.list" scoped LIST_CONFIG => partners::list::list;
+    "partners.create" scoped POST_RECORD => partners::create::create;
+    "partners.get" scoped GET_CONFIG => partners::get::get;
+    "partners.update" scoped PUT_RECORD => partners::update::update;
+    "partners.delete" scoped DELETE_RECORD => partners::delete::delete;
+    // It leads out of the sandbox: its path names it, and there is no other.
+    "partners.promote" global POST_RECORD => partners::promote::promote;
     "audit_log.list" scoped LIST_ACTIVITY => audit_log::list::list;
     "meta.health" global NONE => meta::health::health;
     "meta.openapi" global NONE => meta::openapi::openapi;

@@ -48,6 +48,7 @@ use crate::state::Api;
         (name = "myd3", description = "Subscriptions as MyD3 has them"),
         (name = "transactions", description = "Deliveries, with their attempts"),
         (name = "automations", description = "Work over many transactions"),
+        (name = "partners", description = "Trading partners: profiles, transports, certificates"),
         (name = "audit_log", description = "Changes of this environment"),
         (name = "meta", description = "Health and documents"),
     ),

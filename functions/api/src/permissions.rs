@@ -78,6 +78,14 @@ pub(crate) const PUBLISH: PermissionSet = PermissionSet {
 pub(crate) const PUT_RECORD: PermissionSet =
     PermissionSet { name: "PutRecord", config: &[GetItem, PutItem, UpdateItem], activity: &[PutItem], ..GUARDED };
 
+/// The same by a POST.
+pub(crate) const POST_RECORD: PermissionSet = PermissionSet {
+    name: "PostRecord",
+    config: &[GetItem, PutItem, UpdateItem],
+    activity: &[PutItem, DeleteItem],
+    ..GUARDED
+};
+
 pub(crate) const DELETE_RECORD: PermissionSet =
     PermissionSet { name: "DeleteRecord", config: &[GetItem, UpdateItem, DeleteItem], activity: &[PutItem], ..GUARDED };
 
@@ -97,21 +105,13 @@ pub(crate) const ACK_CONSUMER: PermissionSet =
 
 // Routes.
 
-/// Changes a route's state by a POST.
-pub(crate) const STOP_ROUTE: PermissionSet = PermissionSet {
-    name: "StopRoute",
-    config: &[GetItem, PutItem, UpdateItem],
-    activity: &[PutItem, DeleteItem],
-    ..GUARDED
-};
-
 /// Has the log read again for a route.
 pub(crate) const RECOVER_ROUTE: PermissionSet =
-    PermissionSet { name: "RecoverRoute", sends: &[Queue::Replay], ..STOP_ROUTE };
+    PermissionSet { name: "RecoverRoute", sends: &[Queue::Replay], ..POST_RECORD };
 
 /// An ordered route is called by a message in the delivery queue.
 pub(crate) const START_ROUTE: PermissionSet =
-    PermissionSet { name: "StartRoute", sends: &[Queue::Replay, Queue::Deliver], ..STOP_ROUTE };
+    PermissionSet { name: "StartRoute", sends: &[Queue::Replay, Queue::Deliver], ..POST_RECORD };
 
 /// Records prepared for a route that cannot be created are deleted again.
 pub(crate) const CREATE_ROUTE: PermissionSet = PermissionSet {
@@ -149,12 +149,8 @@ pub(crate) const RESEND: PermissionSet = PermissionSet {
     ..GUARDED
 };
 
-pub(crate) const START_RUN: PermissionSet = PermissionSet {
-    name: "StartRun",
-    activity: &[GetItem, PutItem, DeleteItem],
-    sends: &[Queue::Automate],
-    ..GUARDED
-};
+pub(crate) const START_RUN: PermissionSet =
+    PermissionSet { name: "StartRun", activity: &[GetItem, PutItem, DeleteItem], sends: &[Queue::Automate], ..GUARDED };
 
 pub(crate) const CANCEL_RUN: PermissionSet =
     PermissionSet { name: "CancelRun", activity: &[GetItem, PutItem, DeleteItem], ..GUARDED };

@@ -41,12 +41,7 @@ pub(crate) async fn list(routes: &Routes, scope: &Scope, face: FaceKind) -> Resu
 ///
 /// # Errors
 /// 409 where its id is taken, 400 where there are too many.
-pub(crate) async fn create(
-    lifecycle: &Lifecycle,
-    scope: &Scope,
-    draft: Draft,
-    words: Words,
-) -> Result<Route, Problem> {
+pub(crate) async fn create(lifecycle: &Lifecycle, scope: &Scope, draft: Draft, words: Words) -> Result<Route, Problem> {
     let limit = draft.face.kind().limit();
     lifecycle.create(scope, draft).await.map_err(|error| match error {
         LifecycleError::Create(CreateError::Exists) => {

@@ -6,6 +6,7 @@ use sluice::engine::automation::Automations;
 use sluice::engine::credentials::Issuer;
 use sluice::engine::finder::EventFinder;
 use sluice::engine::lifecycle::Lifecycle;
+use sluice::engine::partners::PartnerRegistry;
 use sluice::engine::publish::Publisher;
 use sluice::engine::resend::Resend;
 use sluice::engine::send_now::SendNow;
@@ -18,6 +19,7 @@ use sluice::store::credentials::Credentials;
 use sluice::store::event_types::EventTypes;
 use sluice::store::journal::Journal;
 use sluice::store::log::EventLog;
+use sluice::store::partners::Partners;
 use sluice::store::routes::Routes;
 use sluice::store::tenants::Tenants;
 use sluice::store::transactions::Transactions;
@@ -78,6 +80,7 @@ parts! {
     Routes: app.stores.routes,
     EventTypes: app.stores.event_types,
     Consumers: app.stores.consumers,
+    Partners: app.stores.partners,
     Journal: app.stores.journal,
     AuditLog: app.stores.audit,
     UndeliveredEvents: app.stores.letters,
@@ -87,6 +90,7 @@ parts! {
     Publisher: app.engine.publisher,
     EventFinder: app.engine.finder,
     Lifecycle: app.engine.lifecycle,
+    PartnerRegistry: app.engine.partners,
     SendNow: app.engine.send_now,
     Resend: app.engine.resend,
     Automations: app.engine.automations,

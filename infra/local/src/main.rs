@@ -146,7 +146,16 @@ async fn serve(listen: SocketAddr, data: PathBuf) -> ExitCode {
         return refuse(&StartError("signals cannot be caught".to_owned()));
     };
     let system = match local_settings(&[]) {
-        Ok(settings) => System::start(Options { listen, data: data.clone(), settings, destinations: identity, ports: Ports::system() }).await,
+        Ok(settings) => {
+            System::start(Options {
+                listen,
+                data: data.clone(),
+                settings,
+                destinations: identity,
+                ports: Ports::system(),
+            })
+            .await
+        }
         Err(error) => Err(error),
     };
     let system = match system {

@@ -219,11 +219,9 @@ mod tests {
     #[test]
     fn a_document_is_found_by_its_number_wherever_it_stands() {
         let is = |payload: &str| Document::Invoice.is_in(&event("evt_1", payload), "4711");
-        for found in [
-            r#"{"invoice_number":"4711"}"#,
-            r#"{"invoiceNumber":4711}"#,
-            r#"{"a":[{"b":{"InvoiceNumber":"4711"}}]}"#,
-        ] {
+        for found in
+            [r#"{"invoice_number":"4711"}"#, r#"{"invoiceNumber":4711}"#, r#"{"a":[{"b":{"InvoiceNumber":"4711"}}]}"#]
+        {
             assert!(is(found), "{found}");
         }
         for other in [

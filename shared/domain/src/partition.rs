@@ -37,6 +37,8 @@ pub enum ScopeFamily<'a> {
     EventTypes,
     /// The catalogue of consumers.
     Consumers,
+    /// Trading partners.
+    Partners,
     /// The audit log.
     Audit,
     /// One shard of one day of the event log.
@@ -70,6 +72,7 @@ impl fmt::Display for ScopeFamily<'_> {
             Self::Routes => f.write_str("routes"),
             Self::EventTypes => f.write_str("event_types"),
             Self::Consumers => f.write_str("consumers"),
+            Self::Partners => f.write_str("partners"),
             Self::Audit => f.write_str("audit"),
             Self::Log { day, shard } => write!(f, "log#{day}#{shard}"),
             Self::Deliveries => f.write_str("deliveries"),
@@ -246,6 +249,7 @@ mod tests {
             (ScopeFamily::Routes, "acme#s#routes".to_owned()),
             (ScopeFamily::EventTypes, "acme#s#event_types".to_owned()),
             (ScopeFamily::Consumers, "acme#s#consumers".to_owned()),
+            (ScopeFamily::Partners, "acme#s#partners".to_owned()),
             (ScopeFamily::Audit, "acme#s#audit".to_owned()),
             (ScopeFamily::Log { day: 20_000, shard: 3 }, "acme#s#log#20000#3".to_owned()),
             (ScopeFamily::Deliveries, "acme#s#deliveries".to_owned()),

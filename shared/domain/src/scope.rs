@@ -74,6 +74,15 @@ impl Environment {
         if path.starts_with("/sandbox/") { Self::Sandbox } else { Self::Production }
     }
 
+    /// What its request paths begin with.
+    #[must_use]
+    pub const fn path_prefix(self) -> &'static str {
+        match self {
+            Self::Production => "",
+            Self::Sandbox => "/sandbox",
+        }
+    }
+
     /// The letter that stands for it in keys.
     const fn letter(self) -> char {
         match self {
@@ -144,5 +153,9 @@ mod tests {
         }
         assert_eq!(Environment::of_path("/sandbox/v1/events"), Environment::Sandbox);
         assert_eq!(Environment::of_path("/v1/events"), Environment::Production);
+        for environment in [Environment::Production, Environment::Sandbox] {
+            let path = format!("{}/v1/events", environment.path_prefix());
+            assert_eq!(Environment::of_path(&path), environment, "{path}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use super::dispatch::Dispatcher;
 use super::finder::EventFinder;
 use super::health::Health;
 use super::lifecycle::Lifecycle;
+use super::partners::PartnerRegistry;
 use super::poll::LogPoller;
 use super::publish::Publisher;
 use super::resend::Resend;
@@ -61,6 +62,8 @@ pub struct Engine {
     pub automations: Automations,
     /// Issues and changes credentials.
     pub issuer: Issuer,
+    /// Registers, changes and promotes trading partners.
+    pub partners: PartnerRegistry,
     /// Makes and removes tenants.
     pub tenancy: Tenancy,
     /// The dispatch worker.
@@ -88,7 +91,7 @@ impl Engine {
     /// The engine over these tools and records.
     #[must_use]
     pub fn new(tools: &Tools, stores: &Stores) -> Self {
-        let Tools { queues, settings, ports, .. } = tools;
+        let Tools { queues, destinations, settings, ports } = tools;
         let shared = Shared::new(tools, stores);
         let ways = ways(tools, stores, &shared);
         let Shared { courier, transitions, health, finder, .. } = shared;
@@ -126,12 +129,18 @@ impl Engine {
             },
             resend,
             issuer: Issuer { credentials: stores.credentials.clone(), ports: ports.clone() },
+            partners: PartnerRegistry {
+                partners: stores.partners.clone(),
+                vault: destinations.vault().clone(),
+                policy: settings.target_policy,
+            },
             tenancy: Tenancy {
                 tenants: stores.tenants.clone(),
                 credentials: stores.credentials.clone(),
                 routes: routes.clone(),
                 event_types: stores.event_types.clone(),
                 consumers: stores.consumers.clone(),
+                partners: stores.partners.clone(),
                 log: log.clone(),
                 lifecycle: lifecycle.clone(),
                 grace,

@@ -3,9 +3,9 @@
 use crate::domain::activity::{EventRef, Failure};
 use crate::domain::attempt::Attempt;
 use crate::domain::event::Event;
-use crate::domain::time::Millis;
 use crate::domain::retry::{Next, RetryProfile, after_attempt};
 use crate::domain::route::Route;
+use crate::domain::time::Millis;
 use crate::domain::transaction::{Outcome, RouteRef, TransactionStatus};
 use crate::store::undelivered::UndeliveredEvent;
 

@@ -8,11 +8,11 @@ use super::EngineError;
 use super::messages::DeliverMessage;
 use super::ways::{Ways, Work};
 use crate::domain::scope::Scope;
+use crate::domain::transaction::Outcome;
 use crate::ports::Ports;
 use crate::queue::{Queue, Queues};
-use crate::domain::transaction::Outcome;
-use crate::store::transactions::Transactions;
 use crate::store::routes::Routes;
+use crate::store::transactions::Transactions;
 
 /// Works on delivery messages.
 #[derive(Clone)]

@@ -18,7 +18,9 @@ mod health;
 pub mod lifecycle;
 mod matching;
 pub mod messages;
+pub mod partners;
 pub mod poll;
+
 pub mod publish;
 pub mod resend;
 pub mod send_now;

@@ -17,6 +17,7 @@ use crate::store::consumers::Consumers;
 use crate::store::credentials::Credentials;
 use crate::store::event_types::EventTypes;
 use crate::store::log::EventLog;
+use crate::store::partners::Partners;
 use crate::store::reader::Direction;
 use crate::store::routes::Routes;
 use crate::store::tenants::Tenants;
@@ -29,6 +30,7 @@ pub struct Tenancy {
     pub(crate) routes: Routes,
     pub(crate) event_types: EventTypes,
     pub(crate) consumers: Consumers,
+    pub(crate) partners: Partners,
     pub(crate) log: EventLog,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) grace: Duration,
@@ -129,8 +131,8 @@ impl Tenancy {
         Ok(contents)
     }
 
-    /// Removes a tenant: its credentials, then its routes, event types and consumers. What the log holds of it expires
-    /// with the log's retention, and can be read by no one. It may be called again if it was interrupted.
+    /// Removes a tenant: its credentials, then its routes, event types, consumers and partners. What the log holds of it
+    /// expires with the log's retention, and can be read by no one. It may be called again if it was interrupted.
     ///
     /// # Errors
     /// [`EngineError`].
@@ -147,6 +149,7 @@ impl Tenancy {
             }
             self.event_types.clear(&scope).await?;
             self.consumers.clear(&scope).await?;
+            self.partners.clear(&scope).await?;
         }
         tenant.status = TenantStatus::Deleted;
         Ok(self.tenants.update(&mut tenant).await?)

@@ -48,8 +48,7 @@ impl Tick {
         let wake = |WakeUp { scope, route, at, .. }: WakeUp| {
             DeliverMessage::wake(Recipient::new(&scope, &route), Due::after(now, at.since(now)))
         };
-        let messages: Result<Vec<_>, _> =
-            self.scheduled.wake_ups().await?.into_iter().filter(due).map(wake).collect();
+        let messages: Result<Vec<_>, _> = self.scheduled.wake_ups().await?.into_iter().filter(due).map(wake).collect();
         Ok(self.queues.send(Queue::Deliver, messages?).await?)
     }
 

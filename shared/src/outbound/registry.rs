@@ -62,6 +62,12 @@ impl Destinations {
         self
     }
 
+    /// Seals and opens secrets.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.settings.vault
+    }
+
     /// Reads what a user wrote, and checks all of it. Of `kept`, what is stored already, masked secrets stay. Gives the
     /// destination to store, and secrets that were generated, to be shown this once.
     ///

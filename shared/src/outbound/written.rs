@@ -84,6 +84,20 @@ impl Faults {
         Some(url)
     }
 
+    /// Checks the host of another protocol by the rules of URLs, if all is well so far.
+    pub async fn server(&mut self, pointer: &str, host: &str, policy: TargetPolicy) {
+        if !self.0.is_empty() {
+            return;
+        }
+        let literal = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        match check_url(&format!("https://{literal}/"), policy).map(|url| url.host().map(|host| host.to_owned())) {
+            Ok(Some(Host::Domain(name))) => self.host(pointer, &name, policy).await,
+            Ok(_) => {}
+            Err(TargetError::ForbiddenAddress) => self.refuse(pointer, TargetError::ForbiddenAddress),
+            Err(_) => self.add(pointer, "must be a host name or an IP address"),
+        }
+    }
+
     /// Checks what a name resolves to, if all is well so far.
     pub async fn host(&mut self, pointer: &str, host: &str, policy: TargetPolicy) {
         if !self.0.is_empty() {

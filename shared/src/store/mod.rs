@@ -16,6 +16,7 @@ mod key;
 pub mod log;
 pub mod ordered;
 pub mod parked;
+pub mod partners;
 pub mod rate_limiter;
 pub mod reader;
 pub mod routes;

@@ -118,12 +118,7 @@ impl Scheduled {
         }
     }
 
-    async fn set(
-        &self,
-        scope: &Scope,
-        route: &str,
-        (condition, values): (&str, Item),
-    ) -> Result<WakeUp, StoreError> {
+    async fn set(&self, scope: &Scope, route: &str, (condition, values): (&str, Item)) -> Result<WakeUp, StoreError> {
         let update = self.db.client.update_item().table_name(&self.db.tables.config);
         let answer = update
             .set_key(Some(wake_up_key(scope, route).attributes()))

@@ -16,6 +16,7 @@ use super::journal::Journal;
 use super::log::EventLog;
 use super::ordered::Ordered;
 use super::parked::ParkingLot;
+use super::partners::Partners;
 use super::rate_limiter::RateLimiter;
 use super::routes::Routes;
 use super::runs::Runs;
@@ -47,6 +48,8 @@ pub struct Stores {
     pub event_types: EventTypes,
     /// Consumers and their positions.
     pub consumers: Consumers,
+    /// Trading partners.
+    pub partners: Partners,
     /// Credentials.
     pub credentials: Credentials,
     /// Tenants.
@@ -90,6 +93,7 @@ impl Stores {
             routes: Routes::new(db(), keys.clone()),
             event_types: EventTypes::new(db(), keys.clone()),
             consumers: Consumers::new(db(), keys.clone()),
+            partners: Partners::new(db(), keys.clone()),
             credentials: Credentials::new(db()),
             tenants: Tenants::new(db()),
             counters: Counters::new(db()),

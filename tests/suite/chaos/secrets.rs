@@ -166,6 +166,29 @@ impl Session {
         .await
     }
 
+    /// A partner with every secret there is, changed and promoted.
+    async fn partners(&mut self) -> Result<()> {
+        let url = format!("http://127.0.0.1:9/?token={}", self.secret("a partner's query", "partner-query-secret"));
+        let password = self.secret("a partner's password", "password-of-partner");
+        let key = self.secret("a partner's private key", "cHJpdmF0ZS1rZXktb2YtcGFydG5lcg");
+        let key = format!("-----BEGIN PRIVATE KEY-----\n{key}==\n-----END PRIVATE KEY-----\n");
+        let body = json!({
+            "id": "partner", "name": "n", "transport": "as2",
+            "as2": {"url": url, "as2_id": "A", "basic_auth": {"username": "us", "password": password}},
+            "sftp": {"host": "127.0.0.1", "username": "us", "private_key": key},
+        });
+        let sandbox = self.api.sandbox();
+        sandbox.post("/v1/partners", &body).await?.json(201)?;
+        self.api.act("/sandbox/v1/partners/partner/promote").await?.json(200)?;
+        let next = self.secret("a partner's next password", "next-password-of-partner");
+        sandbox.patch("/v1/partners/partner", &json!({"as2": {"basic_auth": {"password": next}}})).await?.json(200)?;
+        let pasted =
+            json!({"id": "no", "name": "n", "transport": "as2", "certificates": [{"usage": "tls", "pem": key}]});
+        let refused = self.api.post("/v1/partners", &pasted).await?;
+        ensure!(refused.pointers()? == ["/certificates/0/pem"], "{}", refused.text());
+        Ok(())
+    }
+
     /// Requests that are refused for what they carry.
     async fn refusals(&mut self) -> Result<()> {
         let inside = self.secret("a refused URL's query", "refused-query-secret");
@@ -222,6 +245,7 @@ async fn no_secret_is_said_or_written_in_plain_text() -> Result<()> {
     session.webhooks().await?;
     session.authenticated().await?;
     session.files(&serve).await?;
+    session.partners().await?;
     session.refusals().await?;
     for path in ["/v1/integrations", "/v1/integrations/given", "/v1/integrations/dead/log", "/v1/audit-log"] {
         let shown = session.api.get(path).await?.text();

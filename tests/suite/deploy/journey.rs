@@ -162,6 +162,7 @@ async fn an_event_finds_its_way_through_the_deployed_functions() {
     suspending(&session, &mut target).await;
     a_window_of_the_past(&session).await;
     exporting(&session).await;
+    trading(&session).await;
     administering(&session).await;
 
     for id in ["hook", "window", "files"] {
@@ -275,6 +276,25 @@ async fn exporting(session: &Session) {
         .map(|line| serde_json::from_slice(line).expect("an envelope"))
         .collect();
     assert_eq!(lines.iter().map(|line| &line["name"]).collect::<Vec<_>>(), ["order.filed"]);
+}
+
+async fn trading(session: &Session) {
+    let as2 = json!({
+        "url": "http://127.0.0.1:9/as2", "as2_id": "ACME", "basic_auth": {"username": "us", "password": "s3cret"},
+    });
+    let partner = json!({"id": "trader", "name": "Trader", "transport": "as2", "as2": as2});
+    session.post("/sandbox/v1/partners", partner, 201).await;
+    let promote = "/sandbox/v1/partners/trader/promote";
+    assert_ne!(session.post(promote, json!({"dry_run": true}), 200).await["changes"], json!([]));
+    assert_eq!(session.post(promote, json!({"overwrite": true}), 200).await["id"], "trader");
+    let patch = json!({"as2": {"subject": "Invoices"}});
+    expect(session.call("PATCH", "/v1/partners/trader", Some(patch)).await, 200);
+    let shown = session.get("/v1/partners/trader").await;
+    assert_eq!((&shown["as2"]["subject"], shown["live"].is_object()), (&json!("Invoices"), true));
+    assert_eq!(session.get("/v1/partners").await["partners"][0]["id"], "trader");
+    for path in ["/v1/partners/trader", "/sandbox/v1/partners/trader"] {
+        expect(session.call("DELETE", path, None).await, 204);
+    }
 }
 
 async fn administering(session: &Session) {

@@ -41,9 +41,8 @@ async fn a_replay_counts_first_and_then_sends() -> Result<()> {
     let api = &tenant.api;
     let code = Arc::new(AtomicU16::new(500));
     let answer = Arc::clone(&code);
-    let inbox = Inbox::answering(move |_, _| {
-        status(StatusCode::from_u16(answer.load(Ordering::Relaxed)).unwrap_or_default())
-    });
+    let inbox =
+        Inbox::answering(move |_, _| status(StatusCode::from_u16(answer.load(Ordering::Relaxed)).unwrap_or_default()));
     let inbox = inbox.await?;
     tenant.webhook("erp", &inbox.url()).await?;
     let ids = tenant.publish("a.b", 0..130).await?;
@@ -106,9 +105,8 @@ async fn a_subscription_recovers_what_failed() -> Result<()> {
     let tenant = world.tenant().await?;
     let code = Arc::new(AtomicU16::new(400));
     let answer = Arc::clone(&code);
-    let inbox = Inbox::answering(move |_, _| {
-        status(StatusCode::from_u16(answer.load(Ordering::Relaxed)).unwrap_or_default())
-    });
+    let inbox =
+        Inbox::answering(move |_, _| status(StatusCode::from_u16(answer.load(Ordering::Relaxed)).unwrap_or_default()));
     let inbox = inbox.await?;
     let wanted = json!({"name": "ERP", "url": inbox.url(), "events": ["a.b"]});
     let made = tenant.api.post("/v1/webhooks/subscriptions", &wanted).await?.json(201)?;
@@ -135,7 +133,9 @@ async fn what_cannot_be_run_is_refused() -> Result<()> {
     let run = async |body: Value| tenant.api.post("/v1/automations/run", &body).await;
     let unknown = run(json!({"workflow": "format_disk"})).await?;
     ensure!(unknown.error(400, "unknown_workflow")?["details"][0]["pointer"] == "/workflow");
-    run(json!({"workflow": "regenerate_mdn", "parameters": {"transaction_id": "x"}})).await?.error(409, "transport_not_configured")?;
+    run(json!({"workflow": "regenerate_mdn", "parameters": {"transaction_id": "x"}}))
+        .await?
+        .error(409, "transport_not_configured")?;
     for (workflow, parameters, pointer) in [
         ("resend_invoice", json!({}), "/parameters"),
         ("resend_invoice", json!({"transaction_id": "x", "invoice_number": "y"}), "/parameters"),

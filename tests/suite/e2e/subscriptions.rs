@@ -68,7 +68,10 @@ async fn a_paused_subscription_catches_up() -> Result<()> {
     ensure!(inbox.len() == 0, "nothing comes while it is paused");
     let change = json!({"enabled": true, "name": "Other", "events": ["a.b"], "headers": {"x-kind": "1"}});
     let changed = tenant.api.patch(&path(&made), &change).await?.json(200)?;
-    ensure!(changed["name"] == "Other" && changed["events"] == json!(["a.b"]) && changed["enabled"] == true, "{changed}");
+    ensure!(
+        changed["name"] == "Other" && changed["events"] == json!(["a.b"]) && changed["enabled"] == true,
+        "{changed}"
+    );
     let posts = inbox.exactly(&missed).await?;
     ensure!(posts.iter().all(|post| post.received.header("x-kind") == "1"), "the new header");
     posts.iter().try_for_each(|post| post.verify(&secret(&made)?))?;

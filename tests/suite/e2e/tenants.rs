@@ -32,6 +32,11 @@ async fn a_tenant_is_made_used_and_deleted() -> Result<()> {
     api.post("/v1/integrations", &hook).await?.json(200)?;
     api.sandbox().publish(&json!({"name": "a.b", "payload": {}})).await?.json(202)?;
 
+    let partner = json!({"id": "partner", "name": "n", "transport": "as2"});
+    for api in [&api, &api.sandbox()] {
+        api.post("/v1/partners", &partner).await?.json(201)?;
+    }
+
     let refused = operator.delete("/v1/tenants/acme").await?.error(409, "tenant_not_empty")?;
     ensure!(refused["details"][0] == json!({"routes": 1, "events": true}), "{refused}");
     api.get("/v1/events").await?.json(200)?;
@@ -43,6 +48,7 @@ async fn a_tenant_is_made_used_and_deleted() -> Result<()> {
         .await?;
     }
     open.post("/v1/auth/token", &body).await?.error(401, "invalid_client")?;
+    ensure!(shared().await.partners_of(&"acme".parse()?).await? == 0, "partners are left");
     ensure!(!operator.get(PATH).await?.text().contains("\"acme\""));
     operator.delete("/v1/tenants/acme").await?.error(404, "not_found")?;
     // Nobody gets what the log still keeps of it.

@@ -42,9 +42,7 @@ async fn every_delivery_is_found_by_any_of_its_facts() -> Result<()> {
     let code = Arc::new(AtomicU16::new(200));
     let inbox = answering(&code).await?;
     tenant.webhook("erp", &inbox.url()).await?;
-    let event = |n: usize, partner: &str, document: &str| {
-        json!({"name": "a.b", "payload": {"n": n}, "partner_id": partner, "document_type": document})
-    };
+    let event = |n: usize, partner: &str, document: &str| json!({"name": "a.b", "payload": {"n": n}, "partner_id": partner, "document_type": document});
     let events: Vec<Value> =
         (0..40).map(|n| event(n, ["p-1", "p-2"][n % 2], ["invoice", "order"][usize::from(n >= 20)])).collect();
     api.publish(&json!({"events": events})).await?.json(202)?;
@@ -145,7 +143,8 @@ async fn a_delivery_is_sent_again_as_often_as_it_is_asked_for() -> Result<()> {
     let path = format!("/v1/transactions/{}", text(arrived, "id"));
     api.act(&format!("{path}/retry")).await?.json(202)?;
     inbox.wait_for(9).await?;
-    let both = async || Ok(Some(api.get(&path).await?.json(200)?).filter(|one| one["attempts"][1]["status"] == "delivered"));
+    let both =
+        async || Ok(Some(api.get(&path).await?.json(200)?).filter(|one| one["attempts"][1]["status"] == "delivered"));
     eventually("two attempts", SOON, both).await?;
     let all = list(api, "").await?;
     ensure!(all.len() == 2, "each is listed once: {all:?}");
@@ -171,7 +170,9 @@ async fn what_is_no_transaction_is_not_found() -> Result<()> {
     for bad in ["x", "txn_", &id[..id.len() - 1], &format!("{id}x")] {
         one.api.get(&format!("/v1/transactions/{bad}")).await?.error(404, "not_found")?;
     }
-    for (query, pointer) in [("status=lost", "?"), ("limit=0", "?limit"), ("cursor=x", "?cursor"), ("from=now", "?"), ("x=1", "?")] {
+    for (query, pointer) in
+        [("status=lost", "?"), ("limit=0", "?limit"), ("cursor=x", "?cursor"), ("from=now", "?"), ("x=1", "?")]
+    {
         let pointers = one.api.get(&format!("/v1/transactions?{query}")).await?.pointers()?;
         ensure!(pointers == [pointer], "{query}: {pointers:?}");
     }

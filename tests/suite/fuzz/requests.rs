@@ -76,6 +76,79 @@ const ACK: &[&str] = &[
     "Y3NtXzEvMDAwMDAwMDAwMDAwMDAwMDAwMDAuMDAwMA",
     "Y3NtXzEvdnZ2dnZ2dnZ2dnZ2dnZ2dnZ2dmcuMDAwMA",
 ];
+const PARTNER: &[&str] = &[
+    "id",
+    "name",
+    "transport",
+    "as2",
+    "sftp",
+    "url",
+    "as2_id",
+    "sign",
+    "sha256",
+    "mdn_timeout_minutes",
+    "basic_auth",
+    "username",
+    "password",
+    "private_key",
+    "host",
+    "host_key_fingerprints",
+    "outbound",
+    "inbound",
+    "certificates",
+    "usage",
+    "signing",
+    "pem",
+    "-----BEGIN CERTIFICATE-----",
+    "-----END CERTIFICATE-----",
+    "identifiers",
+    "contacts",
+    "email",
+    "a@b.c",
+    "sla",
+    "deliver_within_seconds",
+    "status",
+    "http://127.0.0.1:9/",
+    "127.0.0.1",
+    "••••••••",
+];
+const SUBSCRIPTION: &[&str] = &[
+    "name",
+    "url",
+    "events",
+    "eventType",
+    "eventTypes",
+    "notificationUrl",
+    "secret",
+    "headers",
+    "partner_id",
+    "format",
+    "slack",
+    "pagerduty",
+    "routing_key",
+    "0123456789abcdef0123456789abcdef",
+    "http://127.0.0.1:9/?apiKey=x",
+    "http://user:password@127.0.0.1/",
+    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "••••••••",
+    "order.*",
+    "a.b",
+];
+const AUTOMATION: &[&str] = &[
+    "workflow",
+    "parameters",
+    "resend_invoice",
+    "reprocess_shipment",
+    "regenerate_mdn",
+    "replay_transactions",
+    "transaction_id",
+    "invoice_number",
+    "status",
+    "dead",
+    "dry_run",
+    "from",
+    "2026-01-01T00:00:00.000Z",
+];
 const TOKEN: &[&str] = &["client_id", "client_secret", "scope", "grant_type", "client_credentials", "events:read", "x"];
 
 async fn tenant() -> &'static Tenant {
@@ -105,9 +178,42 @@ proptest! {
     }
 
     #[test]
+    fn create_a_partner(body in body(PARTNER)) {
+        let status = status(&Method::POST, "/v1/partners", body);
+        prop_assert!(matches!(status, 201 | 400 | 409), "{status}");
+    }
+
+    #[test]
+    fn change_a_partner(body in body(PARTNER)) {
+        static MADE: std::sync::Once = std::sync::Once::new();
+        let partner = br#"{"id": "fuzzed", "name": "n", "transport": "as2"}"#;
+        MADE.call_once(|| assert_eq!(status(&Method::POST, "/v1/partners", partner.to_vec()), 201));
+        let status = status(&Method::PATCH, "/v1/partners/fuzzed", body);
+        prop_assert!(matches!(status, 200 | 400), "{status}");
+    }
+
+    #[test]
     fn ask_for_a_token(body in body(TOKEN)) {
         let status = status(&Method::POST, "/v1/auth/token", body);
         prop_assert!(matches!(status, 200 | 400 | 401), "{status}");
+    }
+
+    #[test]
+    fn subscribe(body in body(SUBSCRIPTION)) {
+        let status = status(&Method::POST, "/v1/webhooks/subscriptions", body);
+        prop_assert!(matches!(status, 201 | 400), "{status}");
+    }
+
+    #[test]
+    fn subscribe_as_myd3(body in body(SUBSCRIPTION)) {
+        let status = status(&Method::POST, "/subscription/v1/subscription", body);
+        prop_assert!(matches!(status, 201 | 400), "{status}");
+    }
+
+    #[test]
+    fn automate(body in body(AUTOMATION)) {
+        let status = status(&Method::POST, "/v1/automations/run", body);
+        prop_assert!(matches!(status, 202 | 400 | 409), "{status}");
     }
 
     #[test]
@@ -117,7 +223,7 @@ proptest! {
     }
 
     #[test]
-    fn cursors_and_parameters(name in "(cursor|limit|from|to|name|after|order)", value in "(\\PC|[A-Za-z0-9_-]){0,60}") {
+    fn cursors_and_parameters(name in "(cursor|limit|from|to|name|after|order|status|direction|partner_id)", value in "(\\PC|[A-Za-z0-9_-]){0,60}") {
         let value: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
         for path in [
             "/v1/events?",
@@ -125,6 +231,8 @@ proptest! {
             "/v1/consumers/one/events?",
             "/v1/audit-log?",
             "/v1/integrations?",
+            "/v1/partners?",
+            "/v1/transactions?",
         ] {
             let status = status(&Method::GET, &format!("{path}{name}={value}"), Vec::new());
             prop_assert!(matches!(status, 200 | 400), "{path}: {status}");
@@ -134,7 +242,16 @@ proptest! {
     #[test]
     fn paths(id in "\\PC{1,60}") {
         let id: String = id.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        for path in ["/v1/events/ID", "/v1/integrations/ID", "/v1/integrations/ID/rejected_events/ID"] {
+        for path in [
+            "/v1/events/ID",
+            "/v1/integrations/ID",
+            "/v1/integrations/ID/rejected_events/ID",
+            "/v1/partners/ID",
+            "/v1/webhooks/subscriptions/ID",
+            "/subscription/v1/subscription/ID",
+            "/v1/transactions/ID",
+            "/v1/automations/runs/ID",
+        ] {
             let status = status(&Method::GET, &path.replace("ID", &id), Vec::new());
             prop_assert_eq!(status, 404, "{}", path);
         }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use sluice::domain::credentials::{CredentialKind, Grant, Permissions};
 use sluice::domain::ids::ChunkId;
-use sluice::domain::scope::{Scope, TenantId};
+use sluice::domain::scope::{Environment, Scope, TenantId};
 use sluice::domain::tenant::Tenant as TenantRecord;
 use sluice::outbound::Destinations;
 use sluice::ports::{Clock, Ports};
@@ -125,6 +125,33 @@ impl World {
         let chunk = ChunkId::new(app.ports.now(), app.ports.bytes());
         self.runtime.spawn(async move { app.stores.claims.claim(&scope, &id, chunk, None).await }).await??;
         Ok(())
+    }
+
+    /// A stored secret of a partner in production, opened.
+    pub(crate) async fn secret_of_partner(
+        &self,
+        tenant: &Tenant,
+        id: &'static str,
+        pointer: &'static str,
+    ) -> Result<Option<String>> {
+        let scope = Scope { tenant: tenant.id.clone(), environment: Environment::Production };
+        let app = self.system.app.clone();
+        let opened = self.runtime.spawn(async move {
+            let partner = app.stores.partners.get(&scope, id).await?.context("no such partner")?;
+            partner.profile.secret(pointer).map(|sealed| Ok(app.keys.open(&scope, sealed)?.to_string())).transpose()
+        });
+        opened.await?
+    }
+
+    /// How many partners are stored of a tenant, in both environments.
+    pub(crate) async fn partners_of(&self, tenant: &TenantId) -> Result<usize> {
+        let mut count = 0;
+        for environment in [Environment::Production, Environment::Sandbox] {
+            let (app, scope) = (self.system.app.clone(), Scope { tenant: tenant.clone(), environment });
+            let page = self.runtime.spawn(async move { app.stores.partners.page(&scope, None, 100).await }).await??;
+            count += page.0.len();
+        }
+        Ok(count)
     }
 
     async fn key(&self, tenant: &TenantId, scopes: Permissions) -> Result<String> {

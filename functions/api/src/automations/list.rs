@@ -39,11 +39,17 @@ impl From<Workflow> for Automation {
         let (description, parameters) = match workflow {
             Workflow::ResendInvoice => (
                 "Sends an invoice again: one transaction, or the newest event that has the number.",
-                vec![TRANSACTION, parameter("invoice_number", "the value of `invoice_number` or `invoiceNumber` in the payload")],
+                vec![
+                    TRANSACTION,
+                    parameter("invoice_number", "the value of `invoice_number` or `invoiceNumber` in the payload"),
+                ],
             ),
             Workflow::ReprocessShipment => (
                 "Sends a shipment again: one transaction, or the newest event that has the number.",
-                vec![TRANSACTION, parameter("shipment_number", "the value of `shipment_number` or `shipmentNumber` in the payload")],
+                vec![
+                    TRANSACTION,
+                    parameter("shipment_number", "the value of `shipment_number` or `shipmentNumber` in the payload"),
+                ],
             ),
             Workflow::RegenerateMdn => ("Sends the receipt of an AS2 message again.", vec![TRANSACTION]),
             Workflow::ReplayTransactions => (

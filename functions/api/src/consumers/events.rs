@@ -101,7 +101,7 @@ async fn record(
     let from = Value::String(consumer.position.chunk.at().to_string());
     let details = Map::from_iter([("from".to_owned(), from)]);
     let deed = Deed::new(parts, caller, "consumers.create", None);
-    deed.write(audit, consumer.created_at, Some(consumer.name.clone()), details).await
+    deed.write(audit, consumer.created_at, (Some(consumer.name.clone()), details), None).await
 }
 
 fn not_opened(error: CreateError) -> Problem {

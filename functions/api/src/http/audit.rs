@@ -24,6 +24,10 @@ pub struct SourceIp(pub String);
 #[derive(Clone, Debug)]
 pub struct AuditDetails(pub Map<String, Value>);
 
+/// Another scope that a request has changed: its audit log has the entry too. A handler gives it with its answer.
+#[derive(Clone, Debug)]
+pub struct AlsoIn(pub Scope);
+
 /// An answer and its further facts.
 pub fn with<T>(answer: T, details: impl IntoIterator<Item = (&'static str, Value)>) -> (Extension<AuditDetails>, T) {
     let details = details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -63,13 +67,14 @@ impl Deed {
             return Problem::internal(&"an answer that cannot be read").into_response();
         };
         let more = response.extensions().get::<AuditDetails>().map(|AuditDetails(more)| more.clone());
-        match self.write(log, now, named, more.unwrap_or_default()).await {
+        let also = response.extensions().get::<AlsoIn>().map(|AlsoIn(scope)| scope.clone());
+        match self.write(log, now, (named, more.unwrap_or_default()), also).await {
             Ok(()) => response,
             Err(problem) => problem.into_response(),
         }
     }
 
-    /// Writes the entry; it is about what the path names, or else `named`.
+    /// Writes the entry, in another scope too if it is to; it is about what the path names, or else `named`.
     ///
     /// # Errors
     /// 503 if it cannot be written; then the process's log has it.
@@ -77,8 +82,8 @@ impl Deed {
         self,
         log: &AuditLog,
         now: Millis,
-        named: Option<String>,
-        more: Map<String, Value>,
+        (named, more): (Option<String>, Map<String, Value>),
+        also: Option<Scope>,
     ) -> Result<(), Problem> {
         let Self { scope, actor, operation, mut path, request_id, source_ip } = self;
         let entity_id = path.pop().map(|(_, value)| value).or(named).unwrap_or_default();
@@ -96,10 +101,12 @@ impl Deed {
             details,
             source_ip,
         };
-        log.add(&scope, &entry).await.map_err(|error| {
-            tracing::error!(%scope, ?entry, "done, but not in the audit log");
-            error.into()
-        })
+        for scope in [scope].into_iter().chain(also) {
+            log.add(&scope, &entry).await.inspect_err(|_| {
+                tracing::error!(%scope, ?entry, "done, but not in the audit log");
+            })?;
+        }
+        Ok(())
     }
 }
 

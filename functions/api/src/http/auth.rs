@@ -59,7 +59,19 @@ macro_rules! requirements {
     };
 }
 
-requirements!(EventsWrite, EventsRead, IntegrationsRead, IntegrationsWrite, WebhooksRead, WebhooksWrite, TransactionsRead, AutomationsRun, Admin);
+requirements!(
+    EventsWrite,
+    EventsRead,
+    IntegrationsRead,
+    IntegrationsWrite,
+    PartnersRead,
+    PartnersWrite,
+    TransactionsRead,
+    AutomationsRun,
+    WebhooksRead,
+    WebhooksWrite,
+    Admin
+);
 
 /// A caller with the permission `R`.
 #[derive(Clone, Debug)]

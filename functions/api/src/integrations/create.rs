@@ -5,9 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use sluice::domain::destination::Destination;
 use sluice::domain::face::Face;
-use sluice::domain::face::integration::{
-    self, IntegrationType, Ordering, check_dates, is_integration_id,
-};
+use sluice::domain::face::integration::{self, IntegrationType, Ordering, check_dates, is_integration_id};
 use sluice::domain::filter::FilterConditions;
 use sluice::domain::route::{Draft, RetryKind, Way};
 use sluice::domain::time::Millis;
@@ -58,11 +56,8 @@ pub(crate) struct CreateIntegration {
     ordering: Ordering,
 }
 
-const WORDS: Words = Words {
-    noun: "An integration",
-    exists: "integration_already_exists",
-    limit: "integration_limit_exceeded",
-};
+const WORDS: Words =
+    Words { noun: "An integration", exists: "integration_already_exists", limit: "integration_limit_exceeded" };
 
 /// Register an integration
 ///

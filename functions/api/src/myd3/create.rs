@@ -42,11 +42,8 @@ struct Target<'a> {
     notification_url: &'a str,
 }
 
-const WORDS: Words = Words {
-    noun: "A subscription",
-    exists: "subscription_already_exists",
-    limit: "subscription_limit_exceeded",
-};
+const WORDS: Words =
+    Words { noun: "A subscription", exists: "subscription_already_exists", limit: "subscription_limit_exceeded" };
 
 /// Subscribe a URL to event types
 #[utoipa::path(

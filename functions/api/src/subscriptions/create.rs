@@ -77,11 +77,8 @@ struct Target<'a> {
     max_per_second: Option<u32>,
 }
 
-const WORDS: Words = Words {
-    noun: "A subscription",
-    exists: "subscription_already_exists",
-    limit: "subscription_limit_exceeded",
-};
+const WORDS: Words =
+    Words { noun: "A subscription", exists: "subscription_already_exists", limit: "subscription_limit_exceeded" };
 
 /// Subscribe a URL to events
 #[utoipa::path(

@@ -33,11 +33,7 @@ impl FormatName {
 }
 
 /// The format of that name. `routing_key` is as it was written, `kept` the format so far.
-pub(crate) fn format(
-    name: FormatName,
-    routing_key: Option<&str>,
-    kept: Option<&Format>,
-) -> Result<Format, FieldError> {
+pub(crate) fn format(name: FormatName, routing_key: Option<&str>, kept: Option<&Format>) -> Result<Format, FieldError> {
     let kept = match kept {
         Some(Format::Pagerduty { routing_key }) => Some(routing_key.clone()),
         Some(Format::Standard | Format::Slack) | None => None,

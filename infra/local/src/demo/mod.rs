@@ -62,8 +62,14 @@ pub async fn run(file: Option<&Path>) -> Result<(), DemoError> {
     let data = tempfile::tempdir().map_err(|e| StartError::new("a fresh data folder", e))?;
     let settings = local_settings(&SETTINGS)?;
     let listen = ([127, 0, 0, 1], 0).into();
-    let system =
-        System::start(Options { listen, data: data.path().to_owned(), settings, destinations: identity, ports: Ports::system() }).await?;
+    let system = System::start(Options {
+        listen,
+        data: data.path().to_owned(),
+        settings,
+        destinations: identity,
+        ports: Ports::system(),
+    })
+    .await?;
     println!(
         "Sluice runs in this process, over a fresh folder: DynamoDB, SQS and S3 are embedded, the API is at {}.",
         system.credentials.base_url

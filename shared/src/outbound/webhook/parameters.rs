@@ -8,8 +8,8 @@ use url::Url;
 
 use super::client_certificate::{ClientCertificate, StoredCertificate};
 use super::headers::{self, check_api_key, check_header};
-use super::secrets::SigningSecrets;
 use super::oauth2::{OAuth2Client, StoredClient};
+use super::secrets::SigningSecrets;
 use super::signature::SigningKey;
 use crate::domain::scope::Scope;
 use crate::domain::sealed::{MASK, Sealed};

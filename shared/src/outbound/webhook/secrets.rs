@@ -49,7 +49,8 @@ impl SigningSecrets {
         let (Self(mut secrets), text) = Self::generated(vault, scope)?;
         let now = vault.ports().now();
         let older = self.0.iter().filter(|old| old.until.is_none_or(|end| end > now)).cloned();
-        let ending = |old: SigningSecret| SigningSecret { until: Some(old.until.map_or(until, |end| end.min(until))), ..old };
+        let ending =
+            |old: SigningSecret| SigningSecret { until: Some(old.until.map_or(until, |end| end.min(until))), ..old };
         secrets.extend(older.map(ending));
         secrets.truncate(MAX_SECRETS);
         Ok((Self(secrets), text))

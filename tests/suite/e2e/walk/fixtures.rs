@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sluice_local::receiver::status;
 
 use super::operations::Operation;
-use crate::support::{Inbox, SOON, Tenant, eventually};
+use crate::support::{Api, Inbox, SOON, Tenant, eventually};
 
 /// The things of one tenant, by the path that names them.
 pub(super) struct Fixtures {
@@ -22,6 +22,9 @@ pub(super) struct Fixtures {
 const INTEGRATION: &str = "walk-integration";
 const EVENT_TYPE: &str = "walk.event_type";
 const CONSUMER: &str = "walk-consumer";
+const PARTNER: &str = "walk-partner";
+/// So short that it may be shown: the own sandbox has it in its list.
+const SANDBOX_PARTNER: &str = "walk-box";
 
 impl Fixtures {
     /// Makes one of each thing that the operations speak of.
@@ -60,6 +63,8 @@ impl Fixtures {
                 owner.api.get(&format!("/v1/consumers/{CONSUMER}/events")).await?.json(200)?;
                 CONSUMER.to_owned()
             }
+            "/v1/partners/{id}" => partner(&owner.api, PARTNER).await?,
+            "/sandbox/v1/partners/{id}" => partner(&owner.api.sandbox(), SANDBOX_PARTNER).await?,
             "/v1/tenants/{id}" => owner.id.to_string(),
             "/v1/webhooks/subscriptions/{id}" => {
                 let wanted = json!({"name": "walk", "url": self.target.url(), "events": ["walk.none"]});
@@ -74,7 +79,8 @@ impl Fixtures {
                 text(&owner.api.post("/v1/automations/run", &wanted).await?.json(202)?["run_id"])?
             }
             "/v1/transactions/{id}" => {
-                let first = async || Ok(owner.api.get("/v1/transactions").await?.json(200)?["transactions"].get(0).cloned());
+                let first =
+                    async || Ok(owner.api.get("/v1/transactions").await?.json(200)?["transactions"].get(0).cloned());
                 text(&eventually("a transaction", SOON, first).await?["id"])?
             }
             unknown => bail!("{unknown} is new: say in {} what stands for it", file!()),
@@ -96,6 +102,11 @@ fn text(value: &Value) -> Result<String> {
     Ok(value.as_str().with_context(|| format!("{value} is no text"))?.to_owned())
 }
 
+async fn partner(api: &Api, id: &str) -> Result<String> {
+    api.post("/v1/partners", &json!({"id": id, "name": "walk", "transport": "as2"})).await?.json(201)?;
+    Ok(id.to_owned())
+}
+
 async fn credential(owner: &Tenant, parameter: &str) -> Result<String> {
     let collection = parameter.trim_end_matches("/{id}");
     let made = owner.api.post(collection, &json!({"name": "walk", "scopes": ["events:read"]})).await?.json(201)?;
@@ -109,6 +120,7 @@ pub(super) fn body(operation: &str) -> Value {
         "subscriptions.recover" => json!({"since": "2026-01-01T00:00:00.000Z"}),
         "integrations.recover" => json!({"from": "2026-01-01T00:00:00.000Z"}),
         "integrations.update" => json!({"filter_conditions": {}}),
+        "partners.update" => json!({"name": "changed"}),
         "event_types.put" => json!({"description": "walk"}),
         // A token as it should be, of nobody.
         "consumers.ack" => json!({"ack": "Y3NtXzEvMDAwMDAwMDAwMDAwMDAwMDAwMDAuMDAwMA"}),

@@ -17,6 +17,7 @@ use crate::domain::health::{Condition, Tally};
 use crate::domain::route::{MAX_GAP, Route, RouteStatus};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
+use crate::domain::transaction::Outcome;
 use crate::engine::EngineError;
 use crate::engine::concurrency::ConcurrencySlots;
 use crate::engine::courier::Courier;
@@ -29,7 +30,6 @@ use crate::store::StoreError;
 use crate::store::exports::Exports;
 use crate::store::journal::Journal;
 use crate::store::log::EventLog;
-use crate::domain::transaction::Outcome;
 use crate::store::routes::Routes;
 use file::WriteError;
 

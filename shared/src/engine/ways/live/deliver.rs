@@ -10,11 +10,11 @@ use crate::domain::chunk;
 use crate::domain::event::Event;
 use crate::domain::health::{Condition, Tally};
 use crate::domain::route::RouteStatus;
+use crate::domain::transaction::Outcome;
 use crate::engine::EngineError;
 use crate::engine::attempted::outcome;
 use crate::engine::messages::{DeliverMessage, Delivery, Events, Packed, Step, Task};
 use crate::queue::Queue;
-use crate::domain::transaction::Outcome;
 
 /// When a message comes again for which there is no concurrency slot.
 const NO_SLOT_DELAY: Duration = Duration::from_secs(2);

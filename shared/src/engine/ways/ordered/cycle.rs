@@ -12,10 +12,10 @@ use crate::domain::activity::{Activity, Failure};
 use crate::domain::health::{Condition, Tally};
 use crate::domain::ordering::Progress;
 use crate::domain::route::RouteStatus;
+use crate::domain::transaction::Outcome;
 use crate::engine::EngineError;
 use crate::engine::messages::Recipient;
 use crate::store::ordered::Lease;
-use crate::domain::transaction::Outcome;
 
 /// How often a run checks whether its route still runs.
 const CHECK_EVERY: Duration = Duration::from_millis(50);

@@ -14,11 +14,11 @@ use crate::domain::ids::ChunkId;
 use crate::domain::ordering::{End, Job, Placed, Progress, lane_of};
 use crate::domain::retry::{Next, after_attempt};
 use crate::domain::time::Millis;
+use crate::domain::transaction::Outcome;
 use crate::engine::EngineError;
 use crate::engine::attempted::{failure, letter, outcome};
 use crate::engine::matching::asked_for;
 use crate::engine::undelivered::GivenUp;
-use crate::domain::transaction::Outcome;
 use crate::store::reader::Direction;
 use crate::store::undelivered::UndeliveredKind;
 

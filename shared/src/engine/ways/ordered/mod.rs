@@ -20,6 +20,7 @@ use crate::domain::retry::RetryProfiles;
 use crate::domain::route::{MAX_GAP, Route, RouteStatus};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
+use crate::domain::transaction::Outcome;
 use crate::engine::EngineError;
 use crate::engine::courier::Courier;
 use crate::engine::health::Health;
@@ -28,7 +29,6 @@ use crate::engine::undelivered::Undelivered;
 use crate::ports::Ports;
 use crate::store::log::EventLog;
 use crate::store::ordered::Ordered as Progresses;
-use crate::domain::transaction::Outcome;
 use crate::store::routes::Routes;
 use run::Run;
 

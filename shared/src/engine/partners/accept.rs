@@ -1,0 +1,52 @@
+//! Reads the profile that a user wrote: every check, then its secrets are sealed.
+
+use super::PartnerRegistry;
+use crate::domain::partner::{Problems, StoredProfile, WrittenProfile, read_certificates};
+use crate::domain::scope::Scope;
+use crate::domain::sealed::MASK;
+use crate::outbound::written::Faults;
+use crate::outbound::{Refusal, Secret};
+
+impl PartnerRegistry {
+    /// Checks all of a profile. Of `kept`, what is stored already, masked secrets stay.
+    pub(super) async fn accept(
+        &self,
+        scope: &Scope,
+        written: WrittenProfile,
+        kept: Option<&StoredProfile>,
+    ) -> Result<StoredProfile, Refusal> {
+        let mut faults = Faults::default();
+        add(&mut faults, written.problems());
+        for (pointer, text) in written.secrets() {
+            if text == MASK && kept.is_none_or(|kept| kept.secret(pointer).is_none()) {
+                faults.add(pointer, "is a mask, and no value is stored that it could keep");
+            }
+        }
+        let now = self.vault.ports().now();
+        let kept_certificates = kept.map(|kept| kept.certificates.as_slice()).unwrap_or_default();
+        let certificates = read_certificates(&written.certificates, kept_certificates, now);
+        let certificates = certificates.map_err(|problems| add(&mut faults, problems)).ok();
+        self.check_addresses(&written, &mut faults).await;
+        let certificates = faults.finish(certificates)?;
+        let seal = |pointer, text| {
+            let kept = kept.and_then(|kept| kept.secret(pointer)).cloned();
+            self.vault.store(scope, Secret::read(text, kept))
+        };
+        Ok(written.convert(certificates, seal)?)
+    }
+
+    async fn check_addresses(&self, written: &WrittenProfile, faults: &mut Faults) {
+        if let Some(as2) = &written.as2 {
+            faults.url("/as2/url", &as2.url, self.policy).await;
+        }
+        if let Some(sftp) = &written.sftp {
+            faults.server("/sftp/host", &sftp.host, self.policy).await;
+        }
+    }
+}
+
+fn add(faults: &mut Faults, problems: Problems) {
+    for (pointer, message) in problems.0 {
+        faults.add(&pointer, message);
+    }
+}
