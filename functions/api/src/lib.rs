@@ -8,6 +8,7 @@ mod api_keys;
 mod audit_log;
 mod auth;
 mod automations;
+mod callbacks;
 mod consumers;
 mod credentials;
 mod event_types;
@@ -180,7 +181,7 @@ endpoints! {
     "subscriptions.recover" scoped START_RUN => subscriptions::recover::recover;
     "subscriptions.rotate_secret" scoped POST_RECORD => subscriptions::rotate_secret::rotate_secret;
     // Waits for the answer of the target.
-    "subscriptions.test" scoped POST_RECORD timeout 29 => subscriptions::test::test;
+    "subscriptions.test" scoped SEND_NOW timeout 29 => subscriptions::test::test;
     "myd3.list" scoped LIST_CONFIG => myd3::list::list;
     "myd3.create" scoped CREATE_ROUTE => myd3::create::create;
     "myd3.get" scoped GET_CONFIG => myd3::get::get;
@@ -194,11 +195,16 @@ endpoints! {
     "automations.cancel" scoped CANCEL_RUN => automations::cancel::cancel;
     "partners.list" scoped LIST_CONFIG => partners::list::list;
     "partners.create" scoped POST_RECORD => partners::create::create;
-    "partners.get" scoped GET_CONFIG => partners::get::get;
+    "partners.get" scoped GET_PARTNER => partners::get::get;
     "partners.update" scoped PUT_RECORD => partners::update::update;
-    "partners.delete" scoped DELETE_RECORD => partners::delete::delete;
+    "partners.delete" scoped DELETE_PARTNER timeout 29 => partners::delete::delete;
     // It leads out of the sandbox: its path names it, and there is no other.
     "partners.promote" global POST_RECORD => partners::promote::promote;
+    "callbacks.list" scoped LIST_CONFIG => callbacks::list::list;
+    "callbacks.put" scoped CREATE_ROUTE => callbacks::put::put;
+    "callbacks.delete" scoped DELETE_ROUTE timeout 29 => callbacks::delete::delete;
+    // Waits for the answer of the target.
+    "callbacks.echo" scoped SEND_NOW timeout 29 => callbacks::echo::echo;
     "audit_log.list" scoped LIST_ACTIVITY => audit_log::list::list;
     "meta.health" global NONE => meta::health::health;
     "meta.openapi" global NONE => meta::openapi::openapi;

@@ -49,6 +49,7 @@ use crate::state::Api;
         (name = "transactions", description = "Deliveries, with their attempts"),
         (name = "automations", description = "Work over many transactions"),
         (name = "partners", description = "Trading partners: profiles, transports, certificates"),
+        (name = "callbacks", description = "The URLs that partners are notified at"),
         (name = "audit_log", description = "Changes of this environment"),
         (name = "meta", description = "Health and documents"),
     ),

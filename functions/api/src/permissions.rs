@@ -114,6 +114,16 @@ pub(crate) const START_ROUTE: PermissionSet =
     PermissionSet { name: "StartRoute", sends: &[Queue::Replay, Queue::Deliver], ..POST_RECORD };
 
 /// Records prepared for a route that cannot be created are deleted again.
+/// Sends an event now. A target that is gone stops its route, and that is announced by an event.
+pub(crate) const SEND_NOW: PermissionSet = PermissionSet {
+    name: "SendNow",
+    events: &[Query, PutItem],
+    config: &[GetItem, Query, PutItem, UpdateItem],
+    activity: &[GetItem, PutItem, DeleteItem],
+    sends: &[Queue::Dispatch],
+    ..GUARDED
+};
+
 pub(crate) const CREATE_ROUTE: PermissionSet = PermissionSet {
     name: "CreateRoute",
     config: &[GetItem, Query, PutItem, UpdateItem, DeleteItem, BatchWriteItem],
@@ -135,8 +145,21 @@ pub(crate) const DELETE_REJECTED: PermissionSet =
     PermissionSet { name: "DeleteRejected", activity: &[GetItem, Query, PutItem, DeleteItem], ..GUARDED };
 
 /// The answer of the target may stop or resume the route.
-pub(crate) const RETRY_REJECTED: PermissionSet =
-    PermissionSet { name: "RetryRejected", config: &[GetItem, PutItem, UpdateItem], ..DELETE_REJECTED };
+pub(crate) const RETRY_REJECTED: PermissionSet = PermissionSet {
+    name: "RetryRejected",
+    activity: &[GetItem, Query, PutItem, DeleteItem],
+    ..SEND_NOW
+};
+
+// Partners.
+
+/// Its deliveries show how a partner is doing.
+pub(crate) const GET_PARTNER: PermissionSet =
+    PermissionSet { name: "GetPartner", config: &[GetItem, Query], activity: &[GetItem, Query], ..GUARDED };
+
+/// A partner goes with its callbacks.
+pub(crate) const DELETE_PARTNER: PermissionSet =
+    PermissionSet { name: "DeletePartner", activity: &[GetItem, Query, PutItem, DeleteItem, BatchWriteItem], ..DELETE_ROUTE };
 
 // Transactions.
 

@@ -70,6 +70,23 @@ impl Naming {
         }
     }
 
+    /// A destination of these parameters in the place of another one; masks keep its secrets.
+    ///
+    /// # Errors
+    /// 400 with every bad field.
+    pub(crate) async fn replace(
+        &self,
+        destinations: &Destinations,
+        scope: &Scope,
+        written: Map<String, Value>,
+        kept: &Destination,
+    ) -> Result<Destination, Problem> {
+        match destinations.accept(scope, self.kind, written.into(), Some(kept)).await {
+            Ok((destination, _)) => Ok(destination),
+            Err(refusal) => Err(self.faults(refusal)?.problem(Vec::new())),
+        }
+    }
+
     /// A destination with these changes, `null` for what is to go, unless other fields are bad too.
     ///
     /// # Errors

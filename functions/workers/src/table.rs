@@ -84,11 +84,11 @@ const DELIVER: WorkerSpec = WorkerSpec {
         timeout_seconds: 120,
         permissions: &PermissionSet {
             name: "Deliver",
-            events: &[Query],
+            events: &[Query, PutItem],
             config: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
             activity: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
             receives: Some(Queue::Deliver),
-            sends: &[Queue::Deliver, Queue::DeliverDlq, Queue::Replay],
+            sends: &[Queue::Dispatch, Queue::Deliver, Queue::DeliverDlq, Queue::Replay],
             ..WORKER
         },
     },
@@ -111,11 +111,11 @@ const EXPORT: WorkerSpec = WorkerSpec {
         timeout_seconds: 120,
         permissions: &PermissionSet {
             name: "Export",
-            events: &[Query],
+            events: &[Query, PutItem],
             config: &[GetItem, Query, PutItem, UpdateItem],
-            activity: &[PutItem],
+            activity: &[GetItem, PutItem],
             receives: Some(Queue::Export),
-            sends: &[Queue::Export],
+            sends: &[Queue::Dispatch, Queue::Export],
             ..WORKER
         },
     },
@@ -187,9 +187,10 @@ const TICK_FUNCTION: FunctionSpec = FunctionSpec {
     timeout_seconds: 50,
     permissions: &PermissionSet {
         name: "Tick",
+        events: &[Query, PutItem],
         config: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
         activity: &[GetItem, Query, PutItem],
-        sends: &[Queue::Export, Queue::Deliver],
+        sends: &[Queue::Dispatch, Queue::Export, Queue::Deliver],
         ..WORKER
     },
 };

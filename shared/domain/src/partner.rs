@@ -20,7 +20,7 @@ pub use certificates::{CertificateUsage, GivenCertificate, PartnerCertificate, r
 pub use changes::{Change, changes, merge};
 pub use rules::Problems;
 pub use sftp::{AfterPickup, Inbound, Outbound, Sftp, WrittenSftp};
-pub use status::{EXPIRES_SOON, ExpiringCertificate, PartnerStatus};
+pub use status::{Deliveries, EXPIRES_SOON, ExpiringCertificate, PartnerStatus};
 
 /// The most partners of one scope.
 pub const MAX_PARTNERS: usize = 1_000;

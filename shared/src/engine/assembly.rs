@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::announcer::Announcer;
 use super::automation::Automations;
 use super::concurrency::ConcurrencySlots;
 use super::courier::Courier;
@@ -85,6 +86,7 @@ struct Shared {
     health: Health,
     undelivered: Undelivered,
     finder: EventFinder,
+    announcer: Announcer,
 }
 
 impl Engine {
@@ -94,7 +96,7 @@ impl Engine {
         let Tools { queues, destinations, settings, ports } = tools;
         let shared = Shared::new(tools, stores);
         let ways = ways(tools, stores, &shared);
-        let Shared { courier, transitions, health, finder, .. } = shared;
+        let Shared { courier, transitions, health, finder, announcer, .. } = shared;
         let (log, routes, grace) = (stores.log.clone(), stores.routes.clone(), settings.log_grace);
         let lifecycle = Lifecycle {
             transitions: transitions.clone(),
@@ -109,13 +111,7 @@ impl Engine {
             queues: queues.clone(),
         };
         Self {
-            publisher: Publisher::new(
-                log.clone(),
-                stores.claims.clone(),
-                queues.clone(),
-                ports.clone(),
-                settings.log_grace,
-            ),
+            publisher: announcer.publisher,
             finder,
             poller: LogPoller::new(log.clone(), ports.clone(), grace),
             send_now: SendNow { courier, health },
@@ -133,6 +129,8 @@ impl Engine {
                 partners: stores.partners.clone(),
                 vault: destinations.vault().clone(),
                 policy: settings.target_policy,
+                transactions: stores.transactions.clone(),
+                lifecycle: lifecycle.clone(),
             },
             tenancy: Tenancy {
                 tenants: stores.tenants.clone(),
@@ -172,12 +170,26 @@ impl Engine {
 impl Shared {
     fn new(Tools { queues, destinations, settings, ports }: &Tools, stores: &Stores) -> Self {
         let (routes, journal) = (stores.routes.clone(), stores.journal.clone());
-        let transitions = Transitions { routes, journal: journal.clone(), ports: ports.clone() };
+        let (log, claims) = (stores.log.clone(), stores.claims.clone());
+        let publisher = Publisher::new(log, claims, queues.clone(), ports.clone(), settings.log_grace);
+        let announcer = Announcer { publisher, routes: routes.clone() };
+        let transitions = Transitions {
+            routes,
+            journal: journal.clone(),
+            announcer: announcer.clone(),
+            ports: ports.clone(),
+        };
         Self {
             courier: Courier::new(destinations.clone(), ports.clone()),
             health: Health { transitions: transitions.clone(), policy: settings.health.clone() },
             transitions,
-            undelivered: Undelivered { letters: stores.letters.clone(), journal, queues: queues.clone() },
+            undelivered: Undelivered {
+                letters: stores.letters.clone(),
+                journal,
+                queues: queues.clone(),
+                announcer: announcer.clone(),
+            },
+            announcer,
             finder: EventFinder::new(stores.log.clone(), stores.claims.clone()),
         }
     }

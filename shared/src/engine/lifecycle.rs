@@ -28,7 +28,7 @@ impl Lifecycle {
     /// # Errors
     /// [`LifecycleError`].
     pub async fn create(&self, scope: &Scope, draft: Draft) -> Result<Route, LifecycleError> {
-        let Transitions { routes, journal, ports } = &self.transitions;
+        let Transitions { routes, journal, ports, .. } = &self.transitions;
         let now = ports.now();
         let route = Route::new(draft, ports.unique("rt"), now, now.plus(SEAM), self.oldest(now));
         let way = self.ways.of(route.way);
@@ -96,7 +96,7 @@ impl Lifecycle {
     /// # Errors
     /// [`StoreError::Conflict`] if it was changed in between.
     pub async fn update(&self, scope: &Scope, mut route: Route) -> Result<Route, EngineError> {
-        let Transitions { routes, journal, ports } = &self.transitions;
+        let Transitions { routes, journal, ports, .. } = &self.transitions;
         let now = ports.now();
         route.updated_at = now;
         routes.update(scope, &mut route).await?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::EngineError;
+use super::announcer::Announcer;
 use crate::domain::activity::{Activity, StopCause};
 use crate::domain::route::{Route, RouteKey, RouteStatus};
 use crate::domain::scope::Scope;
@@ -21,6 +22,7 @@ pub(crate) const SEAM: Duration = Duration::from_millis(150);
 pub(crate) struct Transitions {
     pub(crate) routes: Routes,
     pub(crate) journal: Journal,
+    pub(crate) announcer: Announcer,
     pub(crate) ports: Ports,
 }
 
@@ -100,6 +102,7 @@ impl Transitions {
         let Some(route) = self.routes.change(scope, key, apply).await? else { return Ok(None) };
         if before.is_some() {
             self.journal.note(scope, &route.uid, activity, self.ports.now()).await?;
+            self.announcer.changed(scope, &route, activity).await;
         }
         Ok(Some(Changed { route, before }))
     }

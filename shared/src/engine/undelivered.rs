@@ -1,6 +1,7 @@
 //! Events that are given up: rejected by their target, or out of retries. Each is kept and logged.
 
 use super::EngineError;
+use super::announcer::Announcer;
 use super::messages::{DeliverMessage, Delivery, Due, Recipient};
 use crate::domain::activity::{Activity, EventRef, Failure};
 use crate::domain::time::Millis;
@@ -14,6 +15,7 @@ pub(crate) struct Undelivered {
     pub(crate) letters: UndeliveredEvents,
     pub(crate) journal: Journal,
     pub(crate) queues: Queues,
+    pub(crate) announcer: Announcer,
 }
 
 /// An event that is given up, and the failure that did it.
@@ -29,6 +31,7 @@ impl Undelivered {
     pub(super) async fn keep(&self, to: &Recipient, given_up: GivenUp, now: Millis) -> Result<(), EngineError> {
         let GivenUp { fate, letter, failure } = given_up;
         self.letters.keep(&to.scope, fate, &letter).await?;
+        self.announcer.given_up(&to.scope, (fate, &letter), &failure).await;
         match fate {
             UndeliveredKind::Rejected => {
                 self.note(to, &Activity::EventRejected { failure }, now).await?;

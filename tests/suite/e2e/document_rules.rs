@@ -136,7 +136,12 @@ async fn every_request_has_an_example_that_is_good() -> Result<()> {
         let (method, path) = place.split_once(' ').context("a method and a path")?;
         let guarded = operation["security"].as_array().is_some_and(|ways| !ways.is_empty());
         let api = if guarded { &tenant.api } else { &open };
-        let path: Vec<&str> = path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect();
+        let part = |part| match part {
+            "{notification_type}" => "Notes",
+            part if str::starts_with(part, "{") => "x",
+            part => part,
+        };
+        let path: Vec<&str> = path.split('/').map(part).collect();
         for (kind, content) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
             let examples = examples(&document, content);
             ensure!(!examples.is_empty(), "{place} has no example of {kind}");

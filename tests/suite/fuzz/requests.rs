@@ -211,6 +211,12 @@ proptest! {
     }
 
     #[test]
+    fn register_callback(body in body(SUBSCRIPTION)) {
+        let status = status(&Method::PUT, "/v1/partners/nobody/callbacks/Notes", body);
+        prop_assert!(matches!(status, 400 | 404), "{status}");
+    }
+
+    #[test]
     fn automate(body in body(AUTOMATION)) {
         let status = status(&Method::POST, "/v1/automations/run", body);
         prop_assert!(matches!(status, 202 | 400 | 409), "{status}");

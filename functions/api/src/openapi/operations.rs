@@ -22,6 +22,7 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("/v1/transactions/{id}", "^txn_[A-Za-z0-9_:-]{46,145}$"),
     ("/v1/automations/runs/{id}", "^run_[0-9a-f]{32}$"),
     ("/subscription/v1/subscription/{id}", "^[0-9a-f-]{36}$"),
+    ("/v1/partners/{id}/callbacks/{notification_type}", "^([1-3]|WorkflowStateChange|Notes|Document)$"),
     ("/v1/partners/{id}", "^[A-Za-z0-9_-]{1,64}$"),
     ("/sandbox/v1/partners/{id}", "^[A-Za-z0-9_-]{1,64}$"),
     ("/v1/integrations/{id}/rejected_events/{event_id}", "^[A-Za-z0-9_:-]{1,100}$"),

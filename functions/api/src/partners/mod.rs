@@ -89,12 +89,13 @@ impl From<PartnerError> for Problem {
                 let message = format!("There are {MAX_PARTNERS} partners already, which is the limit.");
                 Self::bad_request("partner_limit_exceeded", message)
             }
-            PartnerError::InUse(routes) => {
+            PartnerError::InUse(uses) => {
                 let message = "The partner is in use; delete it with ?force=true.";
-                Self::new(StatusCode::CONFLICT, "partner_in_use", message).detail(json!({ "routes": routes }))
+                Self::new(StatusCode::CONFLICT, "partner_in_use", message).detail(json!({ "used_by": uses }))
             }
             PartnerError::Refused(refusal) => refused(refusal),
             PartnerError::Store(error) => error.into(),
+            PartnerError::Engine(error) => error.into(),
         }
     }
 }

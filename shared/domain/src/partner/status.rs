@@ -15,6 +15,24 @@ pub const EXPIRES_SOON: Duration = Duration::from_secs(30 * 86_400);
 pub struct PartnerStatus {
     /// Certificates that expire within 30 days, or have expired.
     pub certificates_expiring: Vec<ExpiringCertificate>,
+    /// What became of its deliveries.
+    #[serde(flatten)]
+    pub deliveries: Deliveries,
+}
+
+/// What became of a partner's deliveries.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = PartnerDeliveries)]
+pub struct Deliveries {
+    /// When the last one arrived.
+    pub last_success_at: Option<Millis>,
+    /// Since when none arrives; none if the last one did.
+    pub failing_since: Option<Millis>,
+    /// How many are to be tried again, of the newest 500 that failed.
+    #[schema(minimum = 0, maximum = 500)]
+    pub backlog: usize,
+    /// Its routes whose targets failed too often in a row, and are only probed.
+    pub suspended: Vec<String>,
 }
 
 /// A certificate that expires soon.
@@ -32,9 +50,9 @@ pub struct ExpiringCertificate {
 }
 
 impl PartnerStatus {
-    /// What the partner's own record says.
+    /// Of a partner whose deliveries went so.
     #[must_use]
-    pub fn of(partner: &Partner, now: Millis) -> Self {
+    pub fn of(partner: &Partner, deliveries: Deliveries, now: Millis) -> Self {
         let certificates = partner.profile.certificates.iter();
         let expiring = certificates.filter(|one| one.certificate.not_after <= now.plus(EXPIRES_SOON));
         let shown = expiring.map(|one| ExpiringCertificate {
@@ -43,7 +61,7 @@ impl PartnerStatus {
             fingerprint: one.certificate.fingerprint.clone(),
             not_after: one.certificate.not_after,
         });
-        Self { certificates_expiring: shown.collect() }
+        Self { certificates_expiring: shown.collect(), deliveries }
     }
 }
 
@@ -63,7 +81,7 @@ mod tests {
         profile.certificates = vec![PartnerCertificate { usage: CertificateUsage::Tls, certificate }];
         let (id, uid, created_at) = ("a".to_owned(), "b".to_owned(), Millis(0));
         let partner = Partner { id, uid, profile, created_at, updated_at: created_at, revision: 1 };
-        let found = |now| PartnerStatus::of(&partner, now).certificates_expiring;
+        let found = |now| PartnerStatus::of(&partner, Deliveries::default(), now).certificates_expiring;
         assert_eq!(found(Millis(end.minus(EXPIRES_SOON).0 - 1)), []);
         let reported = found(end.minus(EXPIRES_SOON));
         assert_eq!((reported.len(), &reported[0].fingerprint, reported[0].not_after), (1, &fingerprint, end));

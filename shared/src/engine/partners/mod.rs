@@ -2,15 +2,19 @@
 
 mod accept;
 mod promote;
+mod standing;
 
 use serde_json::Value;
 
-use crate::domain::partner::{Partner, PartnerStatus, StoredProfile, WrittenProfile, merge};
+use super::EngineError;
+use super::lifecycle::Lifecycle;
+use crate::domain::partner::{Partner, StoredProfile, WrittenProfile, merge};
 use crate::domain::scope::Scope;
 use crate::outbound::written::parse;
 use crate::outbound::{PrepareError, Refusal, TargetPolicy, Vault};
 use crate::store::StoreError;
 use crate::store::partners::{CreateError, Partners};
+use crate::store::transactions::Transactions;
 
 pub use promote::production;
 
@@ -20,6 +24,8 @@ pub struct PartnerRegistry {
     pub(crate) partners: Partners,
     pub(crate) vault: Vault,
     pub(crate) policy: TargetPolicy,
+    pub(crate) transactions: Transactions,
+    pub(crate) lifecycle: Lifecycle,
 }
 
 /// Why something could not be done to a partner.
@@ -43,6 +49,9 @@ pub enum PartnerError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
 }
 
 impl From<CreateError> for PartnerError {
@@ -86,7 +95,7 @@ impl PartnerRegistry {
         Ok(partner)
     }
 
-    /// Deletes a partner. Unless by `force`, one that is used stays.
+    /// Deletes a partner. Unless by `force`, one that is needed stays; by force its callbacks go with it.
     ///
     /// # Errors
     /// [`PartnerError`].
@@ -96,20 +105,8 @@ impl PartnerRegistry {
         if !uses.is_empty() {
             return Err(PartnerError::InUse(uses));
         }
+        self.delete_callbacks(scope, id).await?;
         if self.partners.delete(scope, id).await? { Ok(()) } else { Err(PartnerError::NotFound) }
-    }
-
-    /// How a partner is doing.
-    ///
-    /// # Errors
-    /// [`PartnerError`].
-    pub async fn status(&self, _scope: &Scope, partner: &Partner) -> Result<PartnerStatus, PartnerError> {
-        Ok(PartnerStatus::of(partner, self.vault.ports().now()))
-    }
-
-    /// The ids of the routes that send to a partner: none, as routes do not name partners yet.
-    async fn uses(&self, _scope: &Scope, _partner: &Partner) -> Result<Vec<String>, StoreError> {
-        Ok(Vec::new())
     }
 
     /// The partner of that id.

@@ -63,6 +63,11 @@ impl Fixtures {
                 owner.api.get(&format!("/v1/consumers/{CONSUMER}/events")).await?.json(200)?;
                 CONSUMER.to_owned()
             }
+            "/v1/partners/{id}/callbacks/{notification_type}" => {
+                let path = format!("/v1/partners/{PARTNER}/callbacks/Notes");
+                owner.api.put(&path, &body("callbacks.put")).await?.json(201)?;
+                "Notes".to_owned()
+            }
             "/v1/partners/{id}" => partner(&owner.api, PARTNER).await?,
             "/sandbox/v1/partners/{id}" => partner(&owner.api.sandbox(), SANDBOX_PARTNER).await?,
             "/v1/tenants/{id}" => owner.id.to_string(),
@@ -117,6 +122,8 @@ async fn credential(owner: &Tenant, parameter: &str) -> Result<String> {
 /// A good body of an operation, so that it is refused for nothing else than what it names.
 pub(super) fn body(operation: &str) -> Value {
     match operation {
+        "callbacks.put" => json!({"callbackUrl": "http://127.0.0.1:9/"}),
+        "callbacks.echo" => json!({"processUniqueId": "p", "noteUniqueId": "n", "message": "m", "createdAt": "2026-01-01T00:00:00.000Z"}),
         "subscriptions.recover" => json!({"since": "2026-01-01T00:00:00.000Z"}),
         "integrations.recover" => json!({"from": "2026-01-01T00:00:00.000Z"}),
         "integrations.update" => json!({"filter_conditions": {}}),

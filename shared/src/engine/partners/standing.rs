@@ -1,0 +1,77 @@
+//! How a partner is doing: its routes, and what became of its deliveries.
+
+use super::{PartnerError, PartnerRegistry};
+use crate::domain::face::FaceKind;
+use crate::domain::partner::{Deliveries, Partner, PartnerStatus};
+use crate::domain::route::{Route, RouteStatus};
+use crate::domain::scope::Scope;
+use crate::domain::transaction::{Outcome, TransactionFilter, TransactionStatus};
+use crate::store::StoreError;
+
+/// Transactions that are looked at, at most.
+const LOOK_BACK: usize = 500;
+
+impl PartnerRegistry {
+    /// How a partner is doing.
+    ///
+    /// # Errors
+    /// [`PartnerError`].
+    pub async fn status(&self, scope: &Scope, partner: &Partner) -> Result<PartnerStatus, PartnerError> {
+        let routes = self.routes_of(scope, &partner.id).await?;
+        let success = self.deliveries(scope, partner, &[TransactionStatus::Delivered], 1).await?.into_iter().next();
+        let last_success_at = success.map(|outcome| outcome.at);
+        let failing = [TransactionStatus::Failed, TransactionStatus::Dead];
+        let failures = self.deliveries(scope, partner, &failing, LOOK_BACK).await?;
+        let since = failures.iter().map(|failure| failure.at).filter(|at| last_success_at.is_none_or(|last| *at > last));
+        let waiting = |outcome: &&Outcome| outcome.status == TransactionStatus::Failed;
+        let deliveries = Deliveries {
+            last_success_at,
+            failing_since: since.min(),
+            backlog: failures.iter().filter(waiting).count(),
+            suspended: routes.iter().filter(|route| route.status() == RouteStatus::Suspended).map(name).collect(),
+        };
+        Ok(PartnerStatus::of(partner, deliveries, self.vault.ports().now()))
+    }
+
+    async fn deliveries(
+        &self,
+        scope: &Scope,
+        partner: &Partner,
+        statuses: &[TransactionStatus],
+        limit: usize,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let (statuses, partner_id) = (statuses.to_vec(), Some(partner.id.clone()));
+        let filter = TransactionFilter { statuses, partner_id, ..TransactionFilter::default() };
+        Ok(self.transactions.page(scope, &filter, None, limit).await?.0)
+    }
+
+    /// The routes that are a partner's.
+    async fn routes_of(&self, scope: &Scope, partner: &str) -> Result<Vec<Route>, StoreError> {
+        let routes = self.lifecycle.transitions.routes.list(scope).await?;
+        Ok(routes.into_iter().filter(|route| route.partner_id.as_deref() == Some(partner)).collect())
+    }
+
+    /// What needs a partner: its routes, and deliveries that have not arrived.
+    pub(super) async fn uses(&self, scope: &Scope, partner: &Partner) -> Result<Vec<String>, StoreError> {
+        let mut uses: Vec<String> = self.routes_of(scope, &partner.id).await?.iter().map(name).collect();
+        let waiting = [TransactionStatus::Failed, TransactionStatus::Queued];
+        let waiting = self.deliveries(scope, partner, &waiting, 1).await?;
+        uses.extend(waiting.iter().map(|outcome| outcome.id().to_string()));
+        Ok(uses)
+    }
+
+    /// Deletes a partner's callbacks: no one else's are sent there.
+    pub(super) async fn delete_callbacks(&self, scope: &Scope, partner: &str) -> Result<(), PartnerError> {
+        for route in self.routes_of(scope, partner).await? {
+            if route.face.kind() == FaceKind::Callback {
+                self.lifecycle.delete(scope, &route.key()).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A route as its user knows it.
+fn name(route: &Route) -> String {
+    format!("{} {}", route.face.kind().as_str(), route.id)
+}

@@ -1,0 +1,74 @@
+//! Operational events: published to whoever asks for them by name, once each, and never about themselves.
+
+use anyhow::{Result, ensure};
+use axum::http::StatusCode;
+use serde_json::json;
+use sluice_local::receiver::status;
+
+use crate::support::{Inbox, SOON, World, eventually, quiet};
+
+#[tokio::test]
+async fn failures_are_announced_to_those_who_ask() -> Result<()> {
+    let world = World::start(&[("SLUICE_RETRY_STREAM", "50ms"), ("SLUICE_RETRY_WEBHOOK", "50ms")]).await?;
+    let tenant = world.tenant().await?;
+    let target = Inbox::answering(|post, _| {
+        let rejects = post.json().is_ok_and(|body| body["name"] == "a.rejected");
+        status(if rejects { StatusCode::BAD_REQUEST } else { StatusCode::BAD_GATEWAY })
+    });
+    let target = target.await?;
+    tenant.webhook("erp", &target.url()).await?;
+    let (alerts, broken) = (Inbox::open().await?, Inbox::answering(|_, _| status(StatusCode::BAD_GATEWAY)).await?);
+    for (url, events) in [(alerts.url(), "transaction.*"), (alerts.url(), "dead_letter.added"), (broken.url(), "transaction.*")] {
+        let wanted = json!({"name": "alerts", "url": url, "events": [events]});
+        tenant.api.post("/v1/webhooks/subscriptions", &wanted).await?.json(201)?;
+    }
+    let rejected = tenant.publish("a.rejected", 0..1).await?.remove(0);
+    let dead = tenant.publish("a.dead", 1..2).await?.remove(0);
+    alerts.wait_for(3).await?;
+    // The broken one fails to take two of them: nothing comes of it.
+    eventually("it has given up", SOON, async || Ok((broken.len() == 4).then_some(()))).await?;
+    quiet(|| alerts.len() + broken.len() + target.len()).await?;
+    let mut seen: Vec<(String, String)> = Vec::new();
+    for post in alerts.posts() {
+        let event = post.json()?;
+        let payload = &event["payload"];
+        ensure!(payload["route"] == json!({"type": "integration", "id": "erp"}), "{event}");
+        ensure!(payload["message"].is_string() && payload["error"].is_string(), "{event}");
+        let id = payload["transaction_id"].as_str().unwrap_or_default();
+        let one = tenant.api.get(&format!("/v1/transactions/{id}")).await?.json(200)?;
+        ensure!(one["event_id"] == payload["event_id"] && one["status"] == payload["status"], "{one} {event}");
+        seen.push((event["name"].to_string(), payload["event_id"].to_string()));
+    }
+    seen.sort();
+    let wanted = [("dead_letter.added", &dead), ("transaction.failed", &dead), ("transaction.rejected", &rejected)];
+    ensure!(seen == wanted.map(|(name, id)| (json!(name).to_string(), json!(id).to_string())), "{seen:?}");
+    // An integration that asks for everything is not told.
+    ensure!(target.posts().iter().all(|post| !post.text().contains("transaction.")), "only what was published");
+    world.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_suspended_route_is_announced_once() -> Result<()> {
+    let world = World::start(&[("SLUICE_RETRY_STREAM", "50ms,50ms,50ms,50ms"), ("SLUICE_SUSPEND_AFTER_FAILURES", "3")]).await?;
+    let tenant = world.tenant().await?;
+    let broken = Inbox::answering(|post, _| {
+        let gone = post.json().is_ok_and(|body| body["name"] == "a.gone");
+        status(if gone { StatusCode::GONE } else { StatusCode::BAD_GATEWAY })
+    });
+    let (broken, alerts) = (broken.await?, Inbox::open().await?);
+    tenant.webhook("erp", &broken.url()).await?;
+    let wanted = json!({"name": "alerts", "url": alerts.url(), "events": ["integration.*"], "format": "slack"});
+    tenant.api.post("/v1/webhooks/subscriptions", &wanted).await?.json(201)?;
+    tenant.publish("a.b", 0..3).await?;
+    let post = alerts.wait_for(1).await?.remove(0);
+    ensure!(post.text().contains("integration.suspended") && post.text().contains("erp suspended"), "{}", post.text());
+    tenant.webhook("other", &broken.url()).await?;
+    tenant.publish("a.gone", 3..4).await?;
+    let post = alerts.wait_for(2).await?.remove(1);
+    ensure!(post.text().contains("integration.stopped") && post.text().contains("gone"), "{}", post.text());
+    quiet(|| alerts.len()).await?;
+    ensure!(alerts.len() == 2, "{} alerts", alerts.len());
+    world.stop().await;
+    Ok(())
+}
