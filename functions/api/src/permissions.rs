@@ -145,11 +145,8 @@ pub(crate) const DELETE_REJECTED: PermissionSet =
     PermissionSet { name: "DeleteRejected", activity: &[GetItem, Query, PutItem, DeleteItem], ..GUARDED };
 
 /// The answer of the target may stop or resume the route.
-pub(crate) const RETRY_REJECTED: PermissionSet = PermissionSet {
-    name: "RetryRejected",
-    activity: &[GetItem, Query, PutItem, DeleteItem],
-    ..SEND_NOW
-};
+pub(crate) const RETRY_REJECTED: PermissionSet =
+    PermissionSet { name: "RetryRejected", activity: &[GetItem, Query, PutItem, DeleteItem], ..SEND_NOW };
 
 // Partners.
 
@@ -158,8 +155,11 @@ pub(crate) const GET_PARTNER: PermissionSet =
     PermissionSet { name: "GetPartner", config: &[GetItem, Query], activity: &[GetItem, Query], ..GUARDED };
 
 /// A partner goes with its callbacks.
-pub(crate) const DELETE_PARTNER: PermissionSet =
-    PermissionSet { name: "DeletePartner", activity: &[GetItem, Query, PutItem, DeleteItem, BatchWriteItem], ..DELETE_ROUTE };
+pub(crate) const DELETE_PARTNER: PermissionSet = PermissionSet {
+    name: "DeletePartner",
+    activity: &[GetItem, Query, PutItem, DeleteItem, BatchWriteItem],
+    ..DELETE_ROUTE
+};
 
 // Transactions.
 

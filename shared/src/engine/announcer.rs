@@ -3,6 +3,8 @@
 //! An id follows from the subject, so that a repetition finds the first one. A failure to deliver one of these events
 //! makes no further one, and no route is told about itself: it could not take it.
 
+use std::time::Duration;
+
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -12,6 +14,7 @@ use crate::domain::activity::{Activity, Failure, StopCause};
 use crate::domain::event::is_operational;
 use crate::domain::route::Route;
 use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
 use crate::domain::transaction::TransactionId;
 use crate::store::routes::Routes;
 use crate::store::undelivered::{UndeliveredEvent, UndeliveredKind};
@@ -75,8 +78,12 @@ impl Announcer {
             ]);
             let subject = format!("{id}#{}", letter.attempts);
             let partner_id = event.partner_id.clone();
-            self.publish(scope, &compiled.route.uid, Announcement { name, subject, partner_id, payload: payload.into() })
-                .await;
+            self.publish(
+                scope,
+                &compiled.route.uid,
+                Announcement { name, subject, partner_id, payload: payload.into() },
+            )
+            .await;
         }
     }
 
@@ -98,11 +105,34 @@ impl Announcer {
             _ => return,
         };
         let mut payload = about(route);
-        let message = format!("{} {} {}. {reason}", route.face.kind().as_str(), route.id, &name["integration.".len()..]);
+        let message =
+            format!("{} {} {}. {reason}", route.face.kind().as_str(), route.id, &name["integration.".len()..]);
         payload.extend([("reason".to_owned(), json!(reason)), ("message".to_owned(), json!(message))]);
         let subject = format!("{}#{}", route.uid, route.revision);
         let partner_id = route.partner_id.clone();
         self.publish(scope, &route.uid, Announcement { name, subject, partner_id, payload: payload.into() }).await;
+    }
+
+    /// A delivery that did not arrive in the time that was promised.
+    pub(super) async fn late(
+        &self,
+        scope: &Scope,
+        route: &Route,
+        id: &TransactionId,
+        (within, until): (Duration, Millis),
+    ) {
+        let mut payload = about(route);
+        let message = format!("Event {} was not delivered within {} s.", id.event, within.as_secs());
+        payload.extend([
+            ("transaction_id".to_owned(), json!(id.to_string())),
+            ("event_id".to_owned(), json!(id.event)),
+            ("deliver_within_seconds".to_owned(), json!(within.as_secs())),
+            ("due_at".to_owned(), json!(until)),
+            ("message".to_owned(), json!(message)),
+        ]);
+        let (subject, partner_id) = (id.to_string(), route.partner_id.clone());
+        let announcement = Announcement { name: "sla.violated", subject, partner_id, payload: payload.into() };
+        self.publish(scope, &route.uid, announcement).await;
     }
 
     /// Publishes an event if another route asks for it. It only informs: an error ends in the process's log.

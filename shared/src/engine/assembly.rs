@@ -14,6 +14,7 @@ use super::health::Health;
 use super::lifecycle::Lifecycle;
 use super::partners::PartnerRegistry;
 use super::poll::LogPoller;
+use super::promises::Promises;
 use super::publish::Publisher;
 use super::resend::Resend;
 use super::send_now::SendNow;
@@ -173,12 +174,8 @@ impl Shared {
         let (log, claims) = (stores.log.clone(), stores.claims.clone());
         let publisher = Publisher::new(log, claims, queues.clone(), ports.clone(), settings.log_grace);
         let announcer = Announcer { publisher, routes: routes.clone() };
-        let transitions = Transitions {
-            routes,
-            journal: journal.clone(),
-            announcer: announcer.clone(),
-            ports: ports.clone(),
-        };
+        let transitions =
+            Transitions { routes, journal: journal.clone(), announcer: announcer.clone(), ports: ports.clone() };
         Self {
             courier: Courier::new(destinations.clone(), ports.clone()),
             health: Health { transitions: transitions.clone(), policy: settings.health.clone() },
@@ -216,6 +213,12 @@ fn ways(Tools { queues, settings, ports, .. }: &Tools, stores: &Stores, shared: 
         rate: stores.pace.clone(),
         slots: ConcurrencySlots::default(),
         scheduled: stores.scheduled.clone(),
+        promises: Promises {
+            partners: stores.partners.clone(),
+            transactions: stores.transactions.clone(),
+            announcer: shared.announcer.clone(),
+            ports: ports.clone(),
+        },
         queues: queues.clone(),
         replay,
         ports: ports.clone(),

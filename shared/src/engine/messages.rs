@@ -95,8 +95,13 @@ pub struct DeliverMessage {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
-    /// Continue with the route's own cursor over the log.
+    /// Continue with the route's own cursor over the log, or with what is scheduled for it.
     Wake,
+    /// Look whether a delivery arrived in the time that was promised.
+    CheckPromise {
+        /// The transaction's id.
+        transaction: String,
+    },
     /// Send these events.
     Deliver {
         /// How, and how often they were tried.

@@ -22,6 +22,7 @@ pub mod messages;
 pub mod partners;
 pub mod poll;
 
+mod promises;
 pub mod publish;
 pub mod resend;
 pub mod send_now;

@@ -1,5 +1,7 @@
 //! Trading partners: a catalogue, each record sealed but for its id.
 
+use std::time::Duration;
+
 use super::catalogue::{Catalogue, Page, Record, Sealer};
 pub use super::catalogue::{CreateError, Placed};
 use super::{Db, Item, StoreError};
@@ -11,8 +13,16 @@ use crate::secrets::Keyring;
 const KIND: &str = "partner";
 const PROFILE: &str = "profile";
 
+/// The delivery time that was promised to a partner.
+#[derive(Debug)]
+pub struct Promise {
+    /// The partner.
+    id: String,
+    within: Duration,
+}
+
 impl Record for Partner {
-    type Compiled = ();
+    type Compiled = Promise;
 
     const FAMILY: ScopeFamily<'static> = ScopeFamily::Partners;
 
@@ -33,8 +43,9 @@ impl Record for Partner {
     }
 
     /// Partners are read one by one.
-    fn compile(self, _: Option<&()>) -> Option<()> {
-        None
+    fn compile(self, _: Option<&Promise>) -> Option<Promise> {
+        let within = self.profile.sla?.deliver_within_seconds;
+        Some(Promise { id: self.id, within: Duration::from_secs(within.into()) })
     }
 
     /// The profile is sealed whole: URLs hold secrets of their own, and contacts are people.
@@ -67,6 +78,15 @@ impl Partners {
     pub async fn get(&self, scope: &Scope, id: &str) -> Result<Option<Partner>, StoreError> {
         // The id may come from a path.
         if is_partner_id(id) { self.catalogue.get(scope, KIND, id).await } else { Ok(None) }
+    }
+
+    /// The delivery time that was promised to a partner, as of `age` ago at most.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn promise(&self, scope: &Scope, id: &str, age: Duration) -> Result<Option<Duration>, StoreError> {
+        let snapshot = self.catalogue.recent(scope, age).await?;
+        Ok(snapshot.entries.iter().find(|promise| promise.id == id).map(|promise| promise.within))
     }
 
     /// Some partners, by id; the database may give fewer than `limit` although there are more.

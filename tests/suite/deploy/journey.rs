@@ -163,6 +163,7 @@ async fn an_event_finds_its_way_through_the_deployed_functions() {
     a_window_of_the_past(&session).await;
     exporting(&session).await;
     trading(&session).await;
+    subscribing(&session, &mut target).await;
     administering(&session).await;
 
     for id in ["hook", "window", "files"] {
@@ -293,6 +294,53 @@ async fn trading(session: &Session) {
     assert_eq!((&shown["as2"]["subject"], shown["live"].is_object()), (&json!("Invoices"), true));
     assert_eq!(session.get("/v1/partners").await["partners"][0]["id"], "trader");
     for path in ["/v1/partners/trader", "/sandbox/v1/partners/trader"] {
+        expect(session.call("DELETE", path, None).await, 204);
+    }
+}
+
+/// Subscriptions, callbacks, and what becomes of their deliveries.
+async fn subscribing(session: &Session, target: &mut Target) {
+    let wanted = json!({"name": "ERP", "url": target.url, "events": ["invoice.*"]});
+    let made = session.post("/v1/webhooks/subscriptions", wanted, 201).await;
+    let path = format!("/v1/webhooks/subscriptions/{}", made["id"].as_str().expect("an id"));
+    assert_eq!(session.get("/v1/webhooks/subscriptions").await["subscriptions"][0]["id"], made["id"]);
+    session.post(&format!("{path}/secret/rotate"), json!({}), 200).await;
+    let patch = json!({"name": "Other", "enabled": true});
+    expect(session.call("PATCH", &path, Some(patch)).await, 200);
+    assert_eq!(session.get(&path).await["name"], "Other");
+    assert_eq!(session.post(&format!("{path}/test"), json!({}), 200).await["status"], "delivered");
+    assert_eq!(target.next().await, "webhook.test");
+
+    target.answer([("invoice.sent", StatusCode::BAD_REQUEST)]);
+    session.publish("invoice.sent").await;
+    let rejected = |page: &Value| page["transactions"].as_array().is_some_and(|list| list.len() == 1);
+    let page = session.eventually("/v1/transactions?status=rejected&limit=1", rejected).await;
+    let one = format!("/v1/transactions/{}", page["transactions"][0]["id"].as_str().expect("an id"));
+    assert_eq!(session.get(&one).await["attempts"][0]["code"], 400);
+    assert_eq!(session.get(&format!("{path}/deliveries")).await["deliveries"][0]["code"], 400);
+    target.answer([]);
+    session.post(&format!("{one}/retry"), json!({}), 202).await;
+    assert_eq!(target.next().await, "invoice.sent");
+    session.post(&format!("{path}/recover"), json!({"since": LONG_AGO}), 202).await;
+    assert!(session.get("/v1/automations").await["automations"].is_array());
+    let run = json!({"workflow": "replay_transactions", "parameters": {"status": "dead", "dry_run": true}});
+    let run = session.post("/v1/automations/run", run, 202).await;
+    let run = format!("/v1/automations/runs/{}", run["run_id"].as_str().expect("an id"));
+    let over = session.eventually(&run, |run| run["status"] == "succeeded").await;
+    assert_eq!(session.post(&format!("{run}/cancel"), json!({}), 200).await, over);
+
+    let wanted = json!({"eventType": "a.b", "notificationUrl": target.url});
+    let id = session.post("/subscription/v1/subscription", wanted, 201).await;
+    let myd3 = format!("/subscription/v1/subscription/{}", id.as_str().expect("a bare id"));
+    assert_eq!(session.get(&myd3).await, session.get("/subscription/v1/subscription").await[0]);
+
+    session.post("/v1/partners", json!({"id": "told", "name": "Told", "transport": "webhook"}), 201).await;
+    let callback = "/v1/partners/told/callbacks/Notes";
+    expect(session.call("PUT", callback, Some(json!({"callbackUrl": target.url}))).await, 201);
+    assert_eq!(session.get("/v1/partners/told/callbacks").await["total"], 1);
+    let note = json!({"processUniqueId": "p", "noteUniqueId": "n", "message": "m", "createdAt": LONG_AGO});
+    assert_eq!(session.post(&format!("{callback}/echo"), note, 200).await["status"], "delivered");
+    for path in [path.as_str(), myd3.as_str(), callback, "/v1/partners/told"] {
         expect(session.call("DELETE", path, None).await, 204);
     }
 }

@@ -52,13 +52,23 @@ async fn a_partner_is_told_what_is_published_for_it() -> Result<()> {
     let mut both = note();
     both["simulationUniqueId"] = json!("s");
     tenant.api.post(&format!("{path}/echo"), &both).await?.error(400, "validation_failed")?;
-    tenant.api.post("/v1/partners/p-1/callbacks/3/echo", &json!({"processUniqueId": "p", "documentUniqueId": "d", "documentTypeID": 1, "fileName": "f"})).await?.error(404, "not_found")?;
+    tenant
+        .api
+        .post(
+            "/v1/partners/p-1/callbacks/3/echo",
+            &json!({"processUniqueId": "p", "documentUniqueId": "d", "documentTypeID": 1, "fileName": "f"}),
+        )
+        .await?
+        .error(404, "not_found")?;
     tenant.api.post("/v1/partners/p-1/callbacks/9/echo", &note()).await?.error(400, "unsupported_notification_type")?;
 
     tenant.api.put("/v1/partners/p-1/callbacks/3", &body).await?.json(201)?;
     let page = tenant.api.get("/v1/partners/p-1/callbacks?offset=1&limit=1").await?.json(200)?;
     ensure!(page["total"] == 2 && page["offset"] == 1 && page["limit"] == 1, "{page}");
-    ensure!(page["items"].as_array().is_some_and(|items| items.len() == 1 && items[0]["notificationTypeID"] == 3), "{page}");
+    ensure!(
+        page["items"].as_array().is_some_and(|items| items.len() == 1 && items[0]["notificationTypeID"] == 3),
+        "{page}"
+    );
     tenant.api.get("/v1/partners/nobody/callbacks").await?.error(404, "not_found")?;
     tenant.api.get("/v1/partners/p-1/callbacks?limit=0").await?.pointers()?;
     tenant.api.delete(path).await?.empty(204)?;

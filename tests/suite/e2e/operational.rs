@@ -18,7 +18,9 @@ async fn failures_are_announced_to_those_who_ask() -> Result<()> {
     let target = target.await?;
     tenant.webhook("erp", &target.url()).await?;
     let (alerts, broken) = (Inbox::open().await?, Inbox::answering(|_, _| status(StatusCode::BAD_GATEWAY)).await?);
-    for (url, events) in [(alerts.url(), "transaction.*"), (alerts.url(), "dead_letter.added"), (broken.url(), "transaction.*")] {
+    for (url, events) in
+        [(alerts.url(), "transaction.*"), (alerts.url(), "dead_letter.added"), (broken.url(), "transaction.*")]
+    {
         let wanted = json!({"name": "alerts", "url": url, "events": [events]});
         tenant.api.post("/v1/webhooks/subscriptions", &wanted).await?.json(201)?;
     }
@@ -50,7 +52,8 @@ async fn failures_are_announced_to_those_who_ask() -> Result<()> {
 
 #[tokio::test]
 async fn a_suspended_route_is_announced_once() -> Result<()> {
-    let world = World::start(&[("SLUICE_RETRY_STREAM", "50ms,50ms,50ms,50ms"), ("SLUICE_SUSPEND_AFTER_FAILURES", "3")]).await?;
+    let world =
+        World::start(&[("SLUICE_RETRY_STREAM", "50ms,50ms,50ms,50ms"), ("SLUICE_SUSPEND_AFTER_FAILURES", "3")]).await?;
     let tenant = world.tenant().await?;
     let broken = Inbox::answering(|post, _| {
         let gone = post.json().is_ok_and(|body| body["name"] == "a.gone");
@@ -69,6 +72,35 @@ async fn a_suspended_route_is_announced_once() -> Result<()> {
     ensure!(post.text().contains("integration.stopped") && post.text().contains("gone"), "{}", post.text());
     quiet(|| alerts.len()).await?;
     ensure!(alerts.len() == 2, "{} alerts", alerts.len());
+    world.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_promise_that_is_not_kept_is_announced_once() -> Result<()> {
+    let world = World::start(&[("SLUICE_RETRY_WEBHOOK", "3s,3s,1m"), ("SLUICE_RETRY_STREAM", "1m")]).await?;
+    let tenant = world.tenant().await?;
+    let (alerts, broken) = (Inbox::open().await?, Inbox::answering(|_, _| status(StatusCode::BAD_GATEWAY)).await?);
+    let wanted = json!({"name": "alerts", "url": alerts.url(), "events": ["sla.violated"]});
+    tenant.api.post("/v1/webhooks/subscriptions", &wanted).await?.json(201)?;
+    // Of a route, and of a partner.
+    let wanted = json!({"name": "late", "url": broken.url(), "events": ["a.b"], "deliver_within_seconds": 2});
+    tenant.api.post("/v1/webhooks/subscriptions", &wanted).await?.json(201)?;
+    let partner = json!({"id": "p-1", "name": "P", "transport": "webhook", "sla": {"deliver_within_seconds": 1}});
+    tenant.api.post("/v1/partners", &partner).await?.json(201)?;
+    let callback = json!({"callbackUrl": broken.url()});
+    tenant.api.put("/v1/partners/p-1/callbacks/Notes", &callback).await?.json(201)?;
+    let event = tenant.publish("a.b", 0..1).await?.remove(0);
+    tenant.api.publish(&json!({"name": "Notes", "partner_id": "p-1", "payload": {}})).await?.json(202)?;
+    let posts = alerts.wait_for(2).await?;
+    // The attempts after it announce nothing more.
+    broken.wait_for(4).await?;
+    quiet(|| alerts.len()).await?;
+    ensure!(alerts.len() == 2, "{} alerts", alerts.len());
+    let of_route = posts.iter().find(|post| post.text().contains(&event)).map(|post| post.json());
+    let of_route = of_route.transpose()?.unwrap_or_default();
+    ensure!(of_route["name"] == "sla.violated" && of_route["payload"]["deliver_within_seconds"] == 2, "{of_route}");
+    ensure!(posts.iter().any(|post| post.text().contains(r#""deliver_within_seconds":1,"#)), "the partner's");
     world.stop().await;
     Ok(())
 }

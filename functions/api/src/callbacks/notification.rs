@@ -121,7 +121,10 @@ mod tests {
             fields.retain(|name, _| !name.ends_with("sUniqueId") && !name.starts_with("simulation"));
             assert!(check(kind, both).is_err(), "neither");
         }
-        let problem = check(NotificationType::Notes, json!({"processUniqueId": "p", "noteUniqueId": "n", "message": "m", "createdAt": "now"}));
+        let problem = check(
+            NotificationType::Notes,
+            json!({"processUniqueId": "p", "noteUniqueId": "n", "message": "m", "createdAt": "now"}),
+        );
         assert_eq!(problem.expect_err("no time").details[0]["pointer"], "/createdAt");
     }
 }

@@ -35,8 +35,7 @@ pub(crate) struct PutCallback {
     api_key: Option<String>,
 }
 
-const WORDS: Words =
-    Words { noun: "A callback", exists: "callback_already_exists", limit: "callback_limit_exceeded" };
+const WORDS: Words = Words { noun: "A callback", exists: "callback_already_exists", limit: "callback_limit_exceeded" };
 
 /// Register or change a callback
 #[utoipa::path(
@@ -95,6 +94,7 @@ fn draft(partner: String, notification: NotificationType, destination: Destinati
         destination,
         way: Way::Live,
         retry: RetryKind::Stream,
+        deliver_within_seconds: None,
         starts_at: None,
         ends_at: None,
     }

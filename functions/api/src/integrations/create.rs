@@ -129,6 +129,7 @@ impl CreateIntegration {
             destination,
             way: if self.ordering.is_none() { way } else { Way::Ordered },
             retry: RetryKind::Stream,
+            deliver_within_seconds: None,
             starts_at: self.starts_at,
             ends_at: self.ends_at,
         }

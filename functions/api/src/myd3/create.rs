@@ -77,6 +77,7 @@ pub(crate) async fn create(
         destination,
         way: Way::Live,
         retry: RetryKind::Webhook,
+        deliver_within_seconds: None,
         starts_at: None,
         ends_at: None,
     };

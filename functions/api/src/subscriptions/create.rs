@@ -15,7 +15,7 @@ use sluice::engine::lifecycle::Lifecycle;
 use sluice::outbound::Destinations;
 use sluice::ports::Ports;
 
-use super::parameters::{FormatName, filter, format, name_fault, partner_fault};
+use super::parameters::{FormatName, filter, format, name_fault, partner_fault, promise_fault};
 use super::{Subscription, TARGET};
 use crate::http::auth::{Needs, WebhooksWrite};
 use crate::http::body::JsonBody;
@@ -53,6 +53,10 @@ pub(crate) struct CreateSubscription {
     /// The integration key of the PagerDuty service, 32 letters and digits.
     #[serde(default)]
     routing_key: Option<String>,
+    /// The time in which events are to arrive, in seconds: a later one is announced as `sla.violated`.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 2_592_000)]
+    deliver_within_seconds: Option<u32>,
     /// The target's time to answer, in seconds.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 60)]
@@ -116,6 +120,7 @@ struct Parts {
     face: Own,
     filter: FilterConditions,
     partner_id: Option<String>,
+    deliver_within_seconds: Option<u32>,
 }
 
 impl CreateSubscription {
@@ -136,7 +141,10 @@ impl CreateSubscription {
         faults.extend(self.partner_id.as_deref().and_then(partner_fault));
         let format: Option<Format> =
             format(self.format, self.routing_key.as_deref(), None).map_err(|fault| faults.push(fault)).ok();
-        let parts = |format| Parts { face: Own { name: self.name, format }, filter, partner_id: self.partner_id };
+        faults.extend(self.deliver_within_seconds.and_then(promise_fault));
+        let (partner_id, deliver_within_seconds) = (self.partner_id, self.deliver_within_seconds);
+        let parts =
+            |format| Parts { face: Own { name: self.name, format }, filter, partner_id, deliver_within_seconds };
         (format.map(parts), faults)
     }
 }
@@ -151,6 +159,7 @@ impl Parts {
             destination,
             way: Way::Live,
             retry: RetryKind::Webhook,
+            deliver_within_seconds: self.deliver_within_seconds,
             starts_at: None,
             ends_at: None,
         }

@@ -61,6 +61,10 @@ pub(crate) struct Subscription {
     /// The integration key of the PagerDuty service, as `••••••••`.
     #[serde(skip_serializing_if = "Option::is_none")]
     routing_key: Option<&'static str>,
+    /// The time in which events are to arrive, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 2_592_000)]
+    deliver_within_seconds: Option<u32>,
     /// The target's time to answer, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 60)]
@@ -107,6 +111,7 @@ impl Subscription {
             partner_id: route.partner_id,
             format,
             routing_key: (format == FormatName::Pagerduty).then_some(MASK),
+            deliver_within_seconds: route.deliver_within_seconds,
             timeout_seconds: target.timeout_seconds,
             max_per_second: target.max_per_second,
             created_at: route.created_at,

@@ -68,6 +68,12 @@ pub(crate) fn partner_fault(partner: &str) -> Option<FieldError> {
     (!fits).then(|| FieldError::new("/partner_id", "must be 1 to 256 bytes"))
 }
 
+/// What is wrong with a promised delivery time.
+pub(crate) fn promise_fault(seconds: u32) -> Option<FieldError> {
+    let fits = (1..=30 * 86_400).contains(&seconds);
+    (!fits).then(|| FieldError::new("/deliver_within_seconds", "must be 1 to 2592000"))
+}
+
 /// The filter of these event names, and what is wrong with them.
 pub(crate) fn filter(pointer: &str, events: Vec<String>) -> (FilterConditions, Vec<FieldError>) {
     if !(1..=MAX_EVENTS).contains(&events.len()) {

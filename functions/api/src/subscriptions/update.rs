@@ -6,13 +6,14 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use sluice::domain::face::Face;
+use sluice::domain::filter::FilterConditions;
 use sluice::domain::route::Route;
 use sluice::domain::scope::Scope;
 use sluice::engine::lifecycle::Lifecycle;
 use sluice::outbound::Destinations;
 use sluice::store::routes::Routes;
 
-use super::parameters::{FormatName, filter, format, name_fault, partner_fault};
+use super::parameters::{FormatName, filter, format, name_fault, partner_fault, promise_fault};
 use super::{Subscription, TARGET, find, key};
 use crate::http::auth::{Needs, WebhooksWrite};
 use crate::http::body::{JsonBody, present};
@@ -35,6 +36,10 @@ pub(crate) struct UpdateSubscription {
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
     partner_id: Option<Option<String>>,
+    /// The time in which events are to arrive, in seconds.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 2_592_000)]
+    deliver_within_seconds: Option<Option<u32>>,
     format: Option<FormatName>,
     /// The integration key of the PagerDuty service; `••••••••` keeps it.
     routing_key: Option<String>,
@@ -110,7 +115,7 @@ pub(crate) async fn update(
 impl UpdateSubscription {
     /// Makes the changes; `false` if there are none.
     async fn apply(self, destinations: &Destinations, scope: &Scope, route: &mut Route) -> Result<bool, Problem> {
-        let (mut faults, before) = (Vec::new(), (route.face.clone(), route.filter.clone(), route.partner_id.clone()));
+        let (mut faults, before) = (Vec::new(), own(route));
         if let Some(events) = self.events {
             let (filter, of_filter) = filter("/events", events);
             (route.filter, faults) = (filter, of_filter);
@@ -118,6 +123,10 @@ impl UpdateSubscription {
         if let Some(partner) = self.partner_id {
             faults.extend(partner.as_deref().and_then(partner_fault));
             route.partner_id = partner;
+        }
+        if let Some(promise) = self.deliver_within_seconds {
+            faults.extend(promise.and_then(promise_fault));
+            route.deliver_within_seconds = promise;
         }
         faults.extend(rename(&mut route.face, self.name));
         faults.extend(reformat(&mut route.face, self.format, self.routing_key.as_deref()));
@@ -130,11 +139,16 @@ impl UpdateSubscription {
             max_per_second: self.max_per_second,
         })?;
         if changes.is_empty() && faults.is_empty() {
-            return Ok(before != (route.face.clone(), route.filter.clone(), route.partner_id.clone()));
+            return Ok(before != own(route));
         }
         route.destination = TARGET.patch(destinations, scope, (changes, &route.destination), faults).await?;
         Ok(true)
     }
+}
+
+/// What of a route is not the webhook's.
+fn own(route: &Route) -> (Face, FilterConditions, Option<String>, Option<u32>) {
+    (route.face.clone(), route.filter.clone(), route.partner_id.clone(), route.deliver_within_seconds)
 }
 
 fn rename(face: &mut Face, name: Option<String>) -> Option<FieldError> {

@@ -75,6 +75,8 @@ pub struct Draft {
     pub way: Way,
     /// How it is retried.
     pub retry: RetryKind,
+    /// The time in which its events are to arrive, in seconds.
+    pub deliver_within_seconds: Option<u32>,
     /// The log time of its first event; from now on if missing.
     pub starts_at: Option<Millis>,
     /// The log time at which it ends, exclusive.
@@ -120,6 +122,9 @@ pub struct Route {
     pub way: Way,
     /// How it is retried.
     pub retry: RetryKind,
+    /// The time in which its events are to arrive, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliver_within_seconds: Option<u32>,
     /// The log times it covers.
     pub window: Window,
     /// The engine's state.
@@ -137,7 +142,8 @@ impl Route {
     /// most, is its backlog and comes first.
     #[must_use]
     pub fn new(draft: Draft, uid: String, now: Millis, live_from: Millis, oldest: Millis) -> Self {
-        let Draft { face, id, filter, partner_id, destination, way, retry, starts_at, ends_at } = draft;
+        let Draft { face, id, filter, partner_id, destination, way, retry, deliver_within_seconds, starts_at, ends_at } =
+            draft;
         let window = Window { starts_at: starts_at.unwrap_or(live_from), ends_at };
         let state = State::new(way, starts_at, ends_at, live_from, oldest);
         let (created_at, updated_at, revision) = (now, now, 1);
@@ -150,6 +156,7 @@ impl Route {
             destination,
             way,
             retry,
+            deliver_within_seconds,
             window,
             state,
             created_at,

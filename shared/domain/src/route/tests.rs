@@ -14,6 +14,7 @@ pub(crate) fn draft() -> Draft {
         destination: Destination { kind: "webhook".into(), parameters: serde_json::json!({}) },
         way: Way::Live,
         retry: RetryKind::Stream,
+        deliver_within_seconds: None,
         starts_at: None,
         ends_at: None,
     }

@@ -22,7 +22,8 @@ impl PartnerRegistry {
         let last_success_at = success.map(|outcome| outcome.at);
         let failing = [TransactionStatus::Failed, TransactionStatus::Dead];
         let failures = self.deliveries(scope, partner, &failing, LOOK_BACK).await?;
-        let since = failures.iter().map(|failure| failure.at).filter(|at| last_success_at.is_none_or(|last| *at > last));
+        let since =
+            failures.iter().map(|failure| failure.at).filter(|at| last_success_at.is_none_or(|last| *at > last));
         let waiting = |outcome: &&Outcome| outcome.status == TransactionStatus::Failed;
         let deliveries = Deliveries {
             last_success_at,

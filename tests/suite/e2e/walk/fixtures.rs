@@ -123,7 +123,9 @@ async fn credential(owner: &Tenant, parameter: &str) -> Result<String> {
 pub(super) fn body(operation: &str) -> Value {
     match operation {
         "callbacks.put" => json!({"callbackUrl": "http://127.0.0.1:9/"}),
-        "callbacks.echo" => json!({"processUniqueId": "p", "noteUniqueId": "n", "message": "m", "createdAt": "2026-01-01T00:00:00.000Z"}),
+        "callbacks.echo" => {
+            json!({"processUniqueId": "p", "noteUniqueId": "n", "message": "m", "createdAt": "2026-01-01T00:00:00.000Z"})
+        }
         "subscriptions.recover" => json!({"since": "2026-01-01T00:00:00.000Z"}),
         "integrations.recover" => json!({"from": "2026-01-01T00:00:00.000Z"}),
         "integrations.update" => json!({"filter_conditions": {}}),

@@ -50,7 +50,7 @@ impl Live {
 
     async fn events(&self, message: &DeliverMessage) -> Result<Vec<Event>, EngineError> {
         match &message.task {
-            Task::Wake => Ok(Vec::new()),
+            Task::Wake | Task::CheckPromise { .. } => Ok(Vec::new()),
             Task::Deliver { events: Events::Inline(Packed(body)), .. } => Ok(chunk::decode(body)?),
             Task::Deliver { events: Events::Logged { id }, .. } => {
                 Ok(self.finder.find(&message.to.scope, id).await?.into_iter().collect())
@@ -73,6 +73,10 @@ impl Live {
             let Some(attempt) = attempt else { continue };
             tally.add(attempt.verdict);
             outcomes.push(outcome(route, profile, event, (attempt, delivery.attempt()), now));
+            let facts = (event, attempt.is_delivered(), delivery.attempt() == 1);
+            if let Some((check, delay)) = self.promises.attempted(to, route, facts).await? {
+                self.send_after(to, vec![check], delay).await?;
+            }
         }
         if readiness == Readiness::Gone {
             return Ok(outcomes);

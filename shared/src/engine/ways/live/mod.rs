@@ -25,6 +25,7 @@ use crate::engine::courier::Courier;
 use crate::engine::finder::EventFinder;
 use crate::engine::health::Health;
 use crate::engine::messages::{DeliverMessage, Delivery, Due, Recipient, Task};
+use crate::engine::promises::Promises;
 use crate::engine::undelivered::Undelivered;
 use crate::ports::Ports;
 use crate::queue::{Queue, Queues};
@@ -45,6 +46,7 @@ pub(crate) struct Live {
     pub(crate) rate: RateLimiter,
     pub(crate) slots: ConcurrencySlots,
     pub(crate) scheduled: Scheduled,
+    pub(crate) promises: Promises,
     pub(crate) queues: Queues,
     pub(crate) replay: Replay,
     pub(crate) ports: Ports,
@@ -72,6 +74,9 @@ impl RouteWay for Live {
                 self.deliver_events(work, delivery).await
             }
             Task::Wake => self.send_scheduled(&work.to).await.map(|()| Vec::new()),
+            Task::CheckPromise { transaction } => {
+                self.promises.check(&work.to.scope, &work.compiled.route, transaction).await.map(|()| Vec::new())
+            }
         }
     }
 
