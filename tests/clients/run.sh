@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Holds openapi.json against the tools that users generate clients with: Redocly's rules, a TypeScript client and a
-# Python client. Both clients are type-checked, publish an event to a running Sluice, and read it back.
+# Python client. Both clients are type-checked, publish an event to a running Sluice, and read it back. Webhooks are
+# verified with the public packages of both languages, also while a secret is rotated.
 #
 # usage: tests/clients/run.sh [SLUICE]: the binary to serve with. Everything is installed below target/tools.
 set -euo pipefail
@@ -31,7 +32,7 @@ install() {
 }
 
 typescript() {
-  cp "$here/typescript/main.ts" "$here/typescript/tsconfig.json" "$npm"
+  cp "$here/typescript/main.ts" "$here/typescript/webhooks.ts" "$here/typescript/tsconfig.json" "$npm"
   (cd "$npm" && node_modules/.bin/openapi-typescript "$document" --output schema.ts >schema.log && node_modules/.bin/tsc)
 }
 
@@ -40,7 +41,8 @@ python() {
   PATH="$venv/bin:$PATH" "$venv/bin/openapi-python-client" generate --path "$document" --meta none \
     --output-path "$python/sluice_client" --overwrite --fail-on-warning >"$python/generated.log" ||
     { cat "$python/generated.log" && return 1; }
-  (cd "$python" && MYPYPATH="$python" "$venv/bin/mypy" --config-file "$here/python/mypy.ini" "$here/python/main.py")
+  (cd "$python" && MYPYPATH="$python" "$venv/bin/mypy" --config-file "$here/python/mypy.ini" "$here/python/main.py" \
+    "$here/python/webhooks.py")
 }
 
 # Serves over an empty folder, on a port of the system's choice.
@@ -68,4 +70,6 @@ python
 serve
 base_url="$(credential base_url)" api_key="$(credential api_key)"
 node "$npm/dist/main.js" "$base_url" "$api_key"
+node "$npm/dist/webhooks.js" "$base_url" "$api_key"
 PYTHONPATH="$python" "$venv/bin/python" "$here/python/main.py" "$base_url" "$api_key"
+"$venv/bin/python" "$here/python/webhooks.py" "$base_url" "$api_key"

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::http::request::Builder;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -29,12 +30,21 @@ impl Connection {
 
     /// Posts JSON; gives status and answer.
     pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> Result<(StatusCode, Bytes)> {
-        let mut request = Request::post(path).header("host", &self.host).header("content-type", "application/json");
+        self.send(Request::post(path).header("content-type", "application/json"), body).await
+    }
+
+    /// Gets; gives status and answer.
+    pub(crate) async fn get(&mut self, path: &str) -> Result<(StatusCode, Bytes)> {
+        self.send(Request::get(path), Bytes::new()).await
+    }
+
+    async fn send(&mut self, request: Builder, body: Bytes) -> Result<(StatusCode, Bytes)> {
+        let mut request = request.header("host", &self.host);
         if !self.authorization.is_empty() {
             request = request.header("authorization", &self.authorization);
         }
         self.sender.ready().await.context("the API hung up")?;
-        let answer = self.sender.send_request(request.body(Full::new(body))?).await.context("posting to the API")?;
+        let answer = self.sender.send_request(request.body(Full::new(body))?).await.context("asking the API")?;
         let status = answer.status();
         let body = answer.into_body().collect().await.context("reading the API's answer")?.to_bytes();
         Ok((status, body))

@@ -11,6 +11,7 @@ mod report;
 mod rig;
 mod sink;
 mod throughput;
+mod transactions;
 mod words;
 
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ enum Command {
     Throughput(throughput::Options),
     /// What a webhook loses by a dead one beside it that has 100,000 events behind it.
     Isolation(isolation::Options),
+    /// The first page of transactions among a million, by any of their facts.
+    Transactions(transactions::Options),
 }
 
 #[tokio::main]
@@ -37,6 +40,7 @@ async fn main() -> ExitCode {
     let met = match Cli::parse().command {
         Command::Throughput(options) => throughput::run(&options).await,
         Command::Isolation(options) => isolation::run(&options).await,
+        Command::Transactions(options) => transactions::run(&options).await,
     };
     match met {
         Ok(true) => ExitCode::SUCCESS,

@@ -78,8 +78,16 @@ impl Rig {
         Ok(())
     }
 
-    fn scope(&self) -> Result<Scope> {
+    pub(crate) fn scope(&self) -> Result<Scope> {
         Ok(Scope { tenant: self.system.credentials.tenant.parse()?, environment: Environment::Production })
+    }
+
+    /// The answer of a GET.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value> {
+        let mut connection = self.connect().await?;
+        let (status, answer) = connection.get(path).await?;
+        ensure!(status.is_success(), "{path} was answered {status}: {}", String::from_utf8_lossy(&answer));
+        serde_json::from_slice(&answer).with_context(|| format!("the answer of {path}"))
     }
 
     /// A publisher's connection.

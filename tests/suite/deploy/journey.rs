@@ -163,7 +163,7 @@ async fn an_event_finds_its_way_through_the_deployed_functions() {
     a_window_of_the_past(&session).await;
     exporting(&session).await;
     trading(&session).await;
-    subscribing(&session, &mut target).await;
+    subscribing(&session).await;
     administering(&session).await;
 
     for id in ["hook", "window", "files"] {
@@ -299,8 +299,9 @@ async fn trading(session: &Session) {
 }
 
 /// Subscriptions, callbacks, and what becomes of their deliveries.
-async fn subscribing(session: &Session, target: &mut Target) {
-    let wanted = json!({"name": "ERP", "url": target.url, "events": ["invoice.*"]});
+async fn subscribing(session: &Session) {
+    let mut target = Target::start().await;
+    let wanted = json!({"name": "ERP", "url": target.url.clone(), "events": ["invoice.*"]});
     let made = session.post("/v1/webhooks/subscriptions", wanted, 201).await;
     let path = format!("/v1/webhooks/subscriptions/{}", made["id"].as_str().expect("an id"));
     assert_eq!(session.get("/v1/webhooks/subscriptions").await["subscriptions"][0]["id"], made["id"]);
