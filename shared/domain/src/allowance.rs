@@ -112,6 +112,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_last_of_a_limit_is_leased() {
+        let limit = Limit { amount: 10, window: MINUTE };
+        assert_eq!(Account::default().spend(3, 0, limit, 3), Step::Lease(3));
+        assert_eq!(Account::default().spend(3, 0, limit, 2), Step::Refuse);
+    }
+
     proptest! {
         #[test]
         fn together_they_never_spend_more(amount in 0_u64..5_000, asks in prop::collection::vec((0_usize..4, 1_u64..300), 0..200)) {

@@ -22,7 +22,7 @@ pub mod written;
 
 pub use address::{MAX_URL_LENGTH, ParsePolicyError, TargetError, TargetPolicy, check_target, check_url, is_public};
 pub use kind::{Accepted, Fault, FileError, FileWriter, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
-pub use registry::Destinations;
+pub use registry::{Destinations, Made};
 pub use resolver::{ResolveError, SafeResolver};
 pub use s3::S3;
 pub use vault::{Secret, Vault};

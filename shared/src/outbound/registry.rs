@@ -26,6 +26,9 @@ use crate::secrets::Keyring;
 /// The most targets kept prepared; past that the cache starts anew.
 const MAX_PREPARED: usize = 1_000;
 
+/// Parameters, and the secrets that were made for them: these are shown this once.
+pub type Made<T> = (T, Map<String, Value>);
+
 /// Prepared targets, by the uid and the revision of their route.
 type Cache = HashMap<(String, u64), Arc<dyn Target>>;
 
@@ -79,7 +82,7 @@ impl Destinations {
         kind: &str,
         written: Value,
         kept: Option<&Destination>,
-    ) -> Result<(Destination, Map<String, Value>), Refusal> {
+    ) -> Result<Made<Destination>, Refusal> {
         let kept = kept.filter(|kept| kept.kind == kind).map(|kept| &kept.parameters);
         let (parameters, generated) = self.kind(kind)?.accept(scope, written, kept).await?;
         Ok((Destination { kind: kind.to_owned(), parameters }, generated))
@@ -94,7 +97,7 @@ impl Destinations {
         scope: &Scope,
         changes: Map<String, Value>,
         kept: &Destination,
-    ) -> Result<(Destination, Map<String, Value>), Refusal> {
+    ) -> Result<Made<Destination>, Refusal> {
         let mut written = self.show(kept)?;
         if let Value::Object(fields) = &mut written {
             for (name, change) in changes {
@@ -118,7 +121,7 @@ impl Destinations {
         scope: &Scope,
         kept: &Destination,
         until: Millis,
-    ) -> Result<Option<(Destination, Map<String, Value>)>, Refusal> {
+    ) -> Result<Option<Made<Destination>>, Refusal> {
         let rotated = self.kind(&kept.kind)?.rotate(scope, &kept.parameters, until)?;
         let destination = |parameters| Destination { kind: kept.kind.clone(), parameters };
         Ok(rotated.map(|(parameters, generated)| (destination(parameters), generated)))
@@ -170,14 +173,14 @@ trait ErasedKind: Send + Sync {
         scope: &Scope,
         written: Value,
         kept: Option<&Value>,
-    ) -> Result<(Value, Map<String, Value>), Refusal>;
+    ) -> Result<Made<Value>, Refusal>;
 
     fn rotate(
         &self,
         scope: &Scope,
         stored: &Value,
         until: Millis,
-    ) -> Result<Option<(Value, Map<String, Value>)>, Refusal>;
+    ) -> Result<Option<Made<Value>>, Refusal>;
 
     fn show(&self, stored: &Value) -> Result<Value, PrepareError>;
 
@@ -190,7 +193,7 @@ fn stored<K: Kind>(value: &Value) -> Result<K::Parameters, PrepareError> {
         .map_err(|_| PrepareError::Unusable(format!("these are no parameters of the kind {}", K::NAME)))
 }
 
-fn erased<P: Serialize>(accepted: Accepted<P>) -> Result<(Value, Map<String, Value>), PrepareError> {
+fn erased<P: Serialize>(accepted: Accepted<P>) -> Result<Made<Value>, PrepareError> {
     let parameters = serde_json::to_value(accepted.parameters);
     let parameters = parameters.map_err(|error| PrepareError::Unusable(error.to_string()))?;
     Ok((parameters, accepted.generated))
@@ -203,7 +206,7 @@ impl<K: Kind> ErasedKind for K {
         scope: &Scope,
         written: Value,
         kept: Option<&Value>,
-    ) -> Result<(Value, Map<String, Value>), Refusal> {
+    ) -> Result<Made<Value>, Refusal> {
         let kept = kept.map(stored::<K>).transpose()?;
         Ok(erased(Kind::accept(self, scope, written, kept.as_ref()).await?)?)
     }
@@ -213,7 +216,7 @@ impl<K: Kind> ErasedKind for K {
         scope: &Scope,
         value: &Value,
         until: Millis,
-    ) -> Result<Option<(Value, Map<String, Value>)>, Refusal> {
+    ) -> Result<Option<Made<Value>>, Refusal> {
         let rotated = Kind::rotate(self, scope, &stored::<K>(value)?, until)?;
         Ok(rotated.map(erased).transpose()?)
     }
