@@ -12,7 +12,7 @@ use sluice::domain::face::{Face, format::Format};
 use sluice::domain::filter::FilterConditions;
 use sluice::domain::route::{Draft, RetryKind, Way};
 use sluice::engine::lifecycle::Lifecycle;
-use sluice::outbound::Destinations;
+use sluice::outbound::{ClientCertificate, Destinations, OAuth2Client};
 use sluice::ports::Ports;
 
 use super::parameters::{FormatName, filter, format, name_fault, partner_fault, promise_fault};
@@ -37,6 +37,12 @@ pub(crate) struct CreateSubscription {
     /// A Standard Webhooks secret, `whsec_` and base64 of 24 to 64 bytes; one is made if it is missing.
     #[serde(default)]
     secret: Option<String>,
+    /// The OAuth 2.0 client whose access tokens are sent as `Authorization: Bearer`.
+    #[serde(default)]
+    oauth2: Option<OAuth2Client>,
+    /// Presented to the target, and to the token endpoint, if they ask for a client certificate.
+    #[serde(default)]
+    client_certificate: Option<ClientCertificate>,
     /// Headers to send with every event.
     #[serde(default)]
     headers: BTreeMap<String, String>,
@@ -73,6 +79,10 @@ struct Target<'a> {
     url: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oauth2: Option<&'a OAuth2Client>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_certificate: Option<&'a ClientCertificate>,
     headers: &'a BTreeMap<String, String>,
     secret_headers: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,6 +138,8 @@ impl CreateSubscription {
         Target {
             url: &self.url,
             secret: self.secret.as_deref(),
+            oauth2: self.oauth2.as_ref(),
+            client_certificate: self.client_certificate.as_ref(),
             headers: &self.headers,
             secret_headers: &self.secret_headers,
             timeout_seconds: self.timeout_seconds,

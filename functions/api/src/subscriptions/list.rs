@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 use crate::route;
 
 /// Every subscription of the environment.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct SubscriptionList {
     /// The oldest first.
     subscriptions: Vec<Subscription>,

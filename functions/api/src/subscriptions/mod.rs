@@ -19,7 +19,7 @@ use sluice::domain::route::{Route, RouteKey, RouteStatus};
 use sluice::domain::scope::Scope;
 use sluice::domain::sealed::MASK;
 use sluice::domain::time::Millis;
-use sluice::outbound::Destinations;
+use sluice::outbound::{ClientCertificate, Destinations, OAuth2Client};
 use sluice::store::routes::Routes;
 
 use crate::http::problem::Problem;
@@ -31,7 +31,7 @@ use parameters::FormatName;
 pub(crate) const TARGET: Naming = Naming { kind: "webhook", at: "", names: &[("secret", "signing_secret")] };
 
 /// A webhook subscription.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct Subscription {
     #[schema(pattern = "^sub_[0-9a-f]{32}$")]
     id: String,
@@ -48,6 +48,10 @@ pub(crate) struct Subscription {
     status: RouteStatus,
     /// The Standard Webhooks secret: shown when it is made, later only as `••••••••`.
     secret: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oauth2: Option<OAuth2Client>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_certificate: Option<ClientCertificate>,
     /// Headers that are sent with every event; the values of secret ones as `••••••••`.
     headers: BTreeMap<String, String>,
     /// The names of headers whose values are secrets, besides those that always are.
@@ -82,6 +86,8 @@ pub(crate) struct Subscription {
 struct TargetView {
     url: String,
     secret: String,
+    oauth2: Option<OAuth2Client>,
+    client_certificate: Option<ClientCertificate>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
@@ -106,6 +112,8 @@ impl Subscription {
             enabled: status != RouteStatus::Stopped,
             status,
             secret: target.secret,
+            oauth2: target.oauth2,
+            client_certificate: target.client_certificate,
             headers: target.headers,
             secret_headers: target.secret_headers,
             partner_id: route.partner_id,

@@ -10,7 +10,7 @@ use sluice::domain::filter::FilterConditions;
 use sluice::domain::route::Route;
 use sluice::domain::scope::Scope;
 use sluice::engine::lifecycle::Lifecycle;
-use sluice::outbound::Destinations;
+use sluice::outbound::{ClientCertificate, Destinations, OAuth2Client};
 use sluice::store::routes::Routes;
 
 use super::parameters::{FormatName, filter, format, name_fault, partner_fault, promise_fault};
@@ -46,6 +46,14 @@ pub(crate) struct UpdateSubscription {
     url: Option<String>,
     /// A Standard Webhooks secret; `••••••••` keeps the one there is.
     secret: Option<String>,
+    /// Replaces the whole client; a mask keeps its secret, unless the origin of `token_url` changes.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<OAuth2Client>)]
+    oauth2: Option<Option<OAuth2Client>>,
+    /// Replaces the whole certificate; a mask keeps its private key.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<ClientCertificate>)]
+    client_certificate: Option<Option<ClientCertificate>>,
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     headers: Option<Option<BTreeMap<String, String>>>,
@@ -67,6 +75,10 @@ struct TargetChanges {
     url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oauth2: Option<Option<OAuth2Client>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_certificate: Option<Option<ClientCertificate>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     headers: Option<Option<BTreeMap<String, String>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,6 +145,8 @@ impl UpdateSubscription {
         let changes = TARGET.written(&TargetChanges {
             url: self.url,
             secret: self.secret,
+            oauth2: self.oauth2,
+            client_certificate: self.client_certificate,
             headers: self.headers,
             secret_headers: self.secret_headers,
             timeout_seconds: self.timeout_seconds,
