@@ -32,6 +32,21 @@ pub enum TransactionStatus {
     Dead,
 }
 
+impl TransactionStatus {
+    /// Its name in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Delivering => "delivering",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::Dead => "dead",
+        }
+    }
+}
+
 /// Which way a transaction goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -264,6 +279,14 @@ pub(crate) mod tests {
         assert!(wrong[1..4].iter().all(|filter| filter.keys().iter().any(|key| !keys.contains(key))));
         let nothing = Outcome { partner_id: None, ..one };
         assert!(!all.matches(&nothing));
+    }
+
+    #[test]
+    fn a_status_is_written_by_its_name() {
+        use TransactionStatus::*;
+        for status in [Queued, Delivering, Delivered, Failed, Rejected, Dead] {
+            assert_eq!(serde_json::to_value(status).expect("JSON"), status.as_str());
+        }
     }
 
     #[test]

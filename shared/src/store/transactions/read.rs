@@ -1,6 +1,7 @@
 //! Reads transactions: one of them, or a page of those that a filter asks for, the newest first.
 
 use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -14,8 +15,9 @@ use crate::domain::transaction::{Outcome, TransactionFilter, TransactionId};
 use crate::store::db::first;
 use crate::store::{Item, StoreError, read};
 
-/// Items of one query; a page of the database ends at 1 MB.
-const PAGE: i32 = 1_000;
+/// Items of the first query; each further one has four times as many, up to what the database gives at once.
+const FIRST_PAGE: i32 = 32;
+const MAX_PAGE: i32 = 8_192;
 /// Queries of one page of transactions, however little they find: the rest is left to the next page.
 const MAX_QUERIES: usize = 20;
 /// Bodies that are loaded at once: more, the more of them are needed.
@@ -101,13 +103,16 @@ impl Pages {
     }
 
     async fn next(&mut self) -> Result<Vec<Item>, StoreError> {
-        let query = self.query.clone().limit(PAGE).set_exclusive_start_key(self.start.take());
+        let limit = FIRST_PAGE.saturating_mul(4_i32.saturating_pow(u32::try_from(self.queries).unwrap_or(u32::MAX)));
+        let query = self.query.clone().limit(limit.min(MAX_PAGE)).set_exclusive_start_key(self.start.take());
         let answer = query.send().await?;
         self.done = answer.last_evaluated_key.is_none();
         self.start = answer.last_evaluated_key;
         self.queries += 1;
         let items = answer.items.unwrap_or_default();
-        let last = items.last().and_then(|item| item.get("sk")?.as_s().ok()).cloned();
+        // What the database filters out was read too.
+        let last = self.start.as_ref().or(items.last());
+        let last = last.and_then(|item| item.get("sk")?.as_s().ok()).cloned();
         self.read_to = last.or(self.read_to.take());
         Ok(items)
     }
@@ -219,6 +224,32 @@ impl Transactions {
     }
 }
 
+/// A query of entries that has the database pass over those that are not asked for.
+fn of_entries(query: QueryFluentBuilder, filter: &TransactionFilter) -> QueryFluentBuilder {
+    let mut query = query;
+    let mut conditions = Vec::new();
+    if !filter.statuses.is_empty() {
+        let names: Vec<String> = (0..filter.statuses.len()).map(|place| format!(":status{place}")).collect();
+        for (name, status) in names.iter().zip(&filter.statuses) {
+            query = query.expression_attribute_values(name, AttributeValue::S(status.as_str().to_owned()));
+        }
+        query = query.expression_attribute_names("#status", "status");
+        conditions.push(format!("#status IN ({})", names.join(", ")));
+    }
+    for (name, value) in [("partner_id", &filter.partner_id), ("document_type", &filter.document_type)] {
+        if let Some(value) = value {
+            query = query.expression_attribute_values(format!(":{name}"), AttributeValue::S(value.clone()));
+            conditions.push(format!("{name} = :{name}"));
+        }
+    }
+    if let Some(route) = &filter.route {
+        query = query.expression_attribute_names("#route", "route").expression_attribute_names("#uid", "uid");
+        query = query.expression_attribute_values(":route", AttributeValue::S(route.clone()));
+        conditions.push("#route.#uid = :route".to_owned());
+    }
+    if conditions.is_empty() { query } else { query.filter_expression(conditions.join(" AND ")) }
+}
+
 impl<'a> Merge<'a> {
     fn new(
         transactions: &'a Transactions,
@@ -239,6 +270,7 @@ impl<'a> Merge<'a> {
         };
         let mut headers = pages(ScopeFamily::Deliveries, high(SPAN));
         headers.done |= !filter.takes_plain();
+        let entries = pages(ScopeFamily::Failures, high(Duration::ZERO));
         Self {
             transactions,
             scope,
@@ -248,7 +280,7 @@ impl<'a> Merge<'a> {
             waiting: VecDeque::new(),
             plain: VecDeque::new(),
             parallel: 1,
-            entries: pages(ScopeFamily::Failures, high(std::time::Duration::ZERO)),
+            entries: Pages { query: of_entries(entries.query, filter), ..entries },
             others: VecDeque::new(),
         }
     }
