@@ -168,19 +168,9 @@ impl Destinations {
 /// A [`Kind`] whose parameters are JSON.
 #[async_trait]
 trait ErasedKind: Send + Sync {
-    async fn accept(
-        &self,
-        scope: &Scope,
-        written: Value,
-        kept: Option<&Value>,
-    ) -> Result<Made<Value>, Refusal>;
+    async fn accept(&self, scope: &Scope, written: Value, kept: Option<&Value>) -> Result<Made<Value>, Refusal>;
 
-    fn rotate(
-        &self,
-        scope: &Scope,
-        stored: &Value,
-        until: Millis,
-    ) -> Result<Option<Made<Value>>, Refusal>;
+    fn rotate(&self, scope: &Scope, stored: &Value, until: Millis) -> Result<Option<Made<Value>>, Refusal>;
 
     fn show(&self, stored: &Value) -> Result<Value, PrepareError>;
 
@@ -201,22 +191,12 @@ fn erased<P: Serialize>(accepted: Accepted<P>) -> Result<Made<Value>, PrepareErr
 
 #[async_trait]
 impl<K: Kind> ErasedKind for K {
-    async fn accept(
-        &self,
-        scope: &Scope,
-        written: Value,
-        kept: Option<&Value>,
-    ) -> Result<Made<Value>, Refusal> {
+    async fn accept(&self, scope: &Scope, written: Value, kept: Option<&Value>) -> Result<Made<Value>, Refusal> {
         let kept = kept.map(stored::<K>).transpose()?;
         Ok(erased(Kind::accept(self, scope, written, kept.as_ref()).await?)?)
     }
 
-    fn rotate(
-        &self,
-        scope: &Scope,
-        value: &Value,
-        until: Millis,
-    ) -> Result<Option<Made<Value>>, Refusal> {
+    fn rotate(&self, scope: &Scope, value: &Value, until: Millis) -> Result<Option<Made<Value>>, Refusal> {
         let rotated = Kind::rotate(self, scope, &stored::<K>(value)?, until)?;
         Ok(rotated.map(erased).transpose()?)
     }

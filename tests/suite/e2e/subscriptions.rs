@@ -202,7 +202,10 @@ async fn what_a_stranger_may_write_is_refused_with_its_place() -> Result<()> {
         (with("format", json!("teams")), "/format"),
         (with("timeout_seconds", json!(61)), "/timeout_seconds"),
         (with("oauth2", json!({"token_url": "x", "client_id": "c", "client_secret": "s"})), "/oauth2/token_url"),
-        (with("client_certificate", json!({"certificate_pem": "x", "private_key_pem": "y"})), "/client_certificate/certificate_pem"),
+        (
+            with("client_certificate", json!({"certificate_pem": "x", "private_key_pem": "y"})),
+            "/client_certificate/certificate_pem",
+        ),
         (with("deliver_within_seconds", json!(0)), "/deliver_within_seconds"),
         (with("unknown", json!(1)), "/unknown"),
     ];

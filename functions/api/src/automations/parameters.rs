@@ -7,10 +7,9 @@ use serde_json::Value;
 use sluice::domain::automation::{Document, Job, Workflow};
 use sluice::domain::time::Millis;
 use sluice::domain::transaction::{TransactionFilter, TransactionId, TransactionStatus};
-use sluice::outbound::Refusal;
 use sluice::outbound::written::parse;
 
-use crate::http::problem::{FieldError, Problem};
+use crate::http::problem::Problem;
 
 /// An invoice: by its transaction, or by its number.
 #[derive(Deserialize)]
@@ -86,13 +85,5 @@ fn document(
 }
 
 fn read<T: DeserializeOwned>(parameters: Value) -> Result<T, Problem> {
-    parse(parameters).map_err(|refusal| match refusal {
-        Refusal::Faults(faults) => {
-            let field = |fault: sluice::outbound::Fault| {
-                FieldError::new(format!("/parameters{}", fault.pointer), fault.message)
-            };
-            Problem::invalid(faults.into_iter().map(field).collect())
-        }
-        other => Problem::internal(&other),
-    })
+    parse(parameters).map_err(|refusal| Problem::of_refusal("/parameters", refusal))
 }

@@ -5,9 +5,10 @@ use axum::extract::State;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sluice::domain::attempt::{Attempt, Verdict};
+use sluice::domain::attempt::Attempt;
 use sluice::domain::event::Event;
 use sluice::domain::time::Millis;
+use sluice::domain::transaction::TransactionStatus;
 use sluice::engine::send_now::SendNow;
 use sluice::ports::Ports;
 use sluice::store::partners::Partners;
@@ -19,14 +20,13 @@ use crate::http::auth::{Needs, PartnersWrite};
 use crate::http::body::JsonBody;
 use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
+use crate::transactions::status_of;
 
 /// How the partner's callback answered.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EchoResult {
-    /// `delivered`, `rejected` or `failed`.
-    #[schema(max_length = 20)]
-    status: &'static str,
+    status: TransactionStatus,
     /// The HTTP status code, if there was a response.
     #[schema(minimum = 100, maximum = 599)]
     status_code: Option<u16>,
@@ -43,13 +43,8 @@ pub(crate) struct EchoResult {
 
 impl From<Attempt> for EchoResult {
     fn from(attempt: Attempt) -> Self {
-        let status = match attempt.verdict {
-            Verdict::Delivered => "delivered",
-            Verdict::Rejected => "rejected",
-            Verdict::Gone | Verdict::Failed { .. } => "failed",
-        };
         Self {
-            status,
+            status: status_of(&attempt),
             status_code: attempt.status,
             duration_ms: u64::try_from(attempt.duration.as_millis()).unwrap_or(u64::MAX),
             response: attempt.excerpt,

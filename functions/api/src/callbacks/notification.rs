@@ -5,10 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sluice::domain::face::callback::NotificationType;
 use sluice::domain::time::Millis;
-use sluice::outbound::Refusal;
 use sluice::outbound::written::parse;
 
-use crate::http::problem::{FieldError, Problem};
+use crate::http::problem::Problem;
 
 /// An id elsewhere: a text or a number.
 #[derive(Deserialize)]
@@ -85,12 +84,7 @@ pub(crate) fn check(kind: NotificationType, body: Value) -> Result<(), Problem> 
 }
 
 fn subject<T: DeserializeOwned + Subject>(body: Value) -> Result<(), Problem> {
-    let read: T = parse(body).map_err(|refusal| match refusal {
-        Refusal::Faults(faults) => {
-            Problem::invalid(faults.into_iter().map(|fault| FieldError::new(fault.pointer, fault.message)).collect())
-        }
-        other => Problem::internal(&other),
-    })?;
+    let read: T = parse(body).map_err(|refusal| Problem::of_refusal("", refusal))?;
     match read.ids() {
         (Some(_), None) | (None, Some(_)) => Ok(()),
         _ => Err(Problem::field("", "exactly one of processUniqueId and simulationUniqueId is needed")),

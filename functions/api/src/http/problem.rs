@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use sluice::domain::json::JsonFault;
 use sluice::engine::EngineError;
+use sluice::outbound::{Fault, Refusal};
 use sluice::store::StoreError;
 
 /// A bad field: where, and what is wrong with it.
@@ -129,6 +130,20 @@ impl Problem {
             JsonFault::TooDeep => ("nesting_too_deep", ""),
         };
         Self { code, ..Self::field(format!("{place}{pointer}"), fault.to_string()) }
+    }
+
+    /// 400 with each bad field of what was written at `place`, under the code of its own that one has.
+    #[must_use]
+    pub fn of_refusal(place: &str, refusal: Refusal) -> Self {
+        let faults = match refusal {
+            Refusal::Faults(faults) => faults,
+            Refusal::Keys(error) => return Self::internal(&error),
+            Refusal::Stored(error) => return Self::internal(&error),
+        };
+        let code = faults.iter().find_map(|fault| fault.code);
+        let field = |fault: Fault| FieldError::new(format!("{place}{}", fault.pointer), fault.message);
+        let problem = Self::invalid(faults.into_iter().map(field).collect());
+        Self { code: code.unwrap_or(problem.code), ..problem }
     }
 
     /// 404; the same words whatever it is that is not there, or not the caller's.

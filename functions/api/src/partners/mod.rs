@@ -17,9 +17,8 @@ use sluice::domain::partner::{
 };
 use sluice::domain::time::Millis;
 use sluice::engine::partners::PartnerError;
-use sluice::outbound::Refusal;
 
-use crate::http::problem::{FieldError, Problem};
+use crate::http::problem::Problem;
 
 /// A trading partner, its secrets masked.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -93,21 +92,9 @@ impl From<PartnerError> for Problem {
                 let message = "The partner is in use; delete it with ?force=true.";
                 Self::new(StatusCode::CONFLICT, "partner_in_use", message).detail(json!({ "used_by": uses }))
             }
-            PartnerError::Refused(refusal) => refused(refusal),
+            PartnerError::Refused(refusal) => Self::of_refusal("", refusal),
             PartnerError::Store(error) => error.into(),
             PartnerError::Engine(error) => error.into(),
         }
     }
-}
-
-/// 400 with each bad field, under the code of its own that one has.
-fn refused(refusal: Refusal) -> Problem {
-    let faults = match refusal {
-        Refusal::Faults(faults) => faults,
-        Refusal::Keys(error) => return Problem::internal(&error),
-        Refusal::Stored(error) => return Problem::internal(&error),
-    };
-    let code = faults.iter().find_map(|fault| fault.code);
-    let problem = Problem::invalid(faults.into_iter().map(|f| FieldError::new(f.pointer, f.message)).collect());
-    Problem { code: code.unwrap_or(problem.code), ..problem }
 }

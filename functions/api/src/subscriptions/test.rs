@@ -4,9 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sluice::domain::attempt::{Attempt, Verdict};
+use sluice::domain::attempt::Attempt;
 use sluice::domain::event::Event;
 use sluice::domain::route::Route;
+use sluice::domain::transaction::TransactionStatus;
 use sluice::engine::send_now::SendNow;
 use sluice::ports::Ports;
 use sluice::store::routes::Routes;
@@ -16,6 +17,7 @@ use crate::http::auth::{Needs, WebhooksWrite};
 use crate::http::body::EmptyBody;
 use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
+use crate::transactions::status_of;
 
 /// The name of the sample where the subscription names no event without a wildcard.
 const SAMPLE: &str = "webhook.test";
@@ -24,7 +26,7 @@ const PAYLOAD: &str = r#"{"message":"This is a test event.","test":true}"#;
 /// How the target answered.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct TestResult {
-    status: TestStatus,
+    status: TransactionStatus,
     /// The HTTP status code, if there was a response.
     #[schema(minimum = 100, maximum = 599)]
     code: Option<u16>,
@@ -42,24 +44,10 @@ pub(crate) struct TestResult {
     event_id: String,
 }
 
-/// Whether the target accepted the sample.
-#[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum TestStatus {
-    Delivered,
-    Rejected,
-    Failed,
-}
-
 impl TestResult {
     pub(crate) fn of(attempt: Attempt, event_id: String) -> Self {
-        let status = match attempt.verdict {
-            Verdict::Delivered => TestStatus::Delivered,
-            Verdict::Rejected => TestStatus::Rejected,
-            Verdict::Gone | Verdict::Failed { .. } => TestStatus::Failed,
-        };
         Self {
-            status,
+            status: status_of(&attempt),
             code: attempt.status,
             duration_ms: u64::try_from(attempt.duration.as_millis()).unwrap_or(u64::MAX),
             response: attempt.excerpt,

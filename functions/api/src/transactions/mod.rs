@@ -5,6 +5,7 @@ pub(crate) mod list;
 pub(crate) mod retry;
 
 use serde::Serialize;
+use sluice::domain::attempt::{Attempt, Verdict};
 use sluice::domain::face::FaceKind;
 use sluice::domain::time::Millis;
 use sluice::domain::transaction::{Direction, Outcome, TransactionStatus};
@@ -114,6 +115,15 @@ impl From<Outcome> for AttemptView {
             error: (!outcome.error.is_empty()).then_some(outcome.error),
             at: outcome.at,
         }
+    }
+}
+
+/// The state that one attempt alone leaves a delivery in.
+pub(crate) fn status_of(attempt: &Attempt) -> TransactionStatus {
+    match attempt.verdict {
+        Verdict::Delivered => TransactionStatus::Delivered,
+        Verdict::Rejected => TransactionStatus::Rejected,
+        Verdict::Gone | Verdict::Failed { .. } => TransactionStatus::Failed,
     }
 }
 
