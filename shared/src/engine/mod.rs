@@ -21,7 +21,6 @@ mod matching;
 pub mod messages;
 pub mod partners;
 pub mod poll;
-
 mod promises;
 pub mod publish;
 pub mod resend;

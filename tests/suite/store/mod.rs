@@ -3,6 +3,7 @@
 mod catalogue;
 mod forget;
 mod queries;
+mod transactions;
 
 use anyhow::Result;
 use aws_config::{BehaviorVersion, Region};
