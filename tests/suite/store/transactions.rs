@@ -13,12 +13,8 @@ use sluice::store::transactions::Transactions;
 
 use super::{Store, scope};
 
-const STATUSES: [TransactionStatus; 4] = [
-    TransactionStatus::Delivered,
-    TransactionStatus::Failed,
-    TransactionStatus::Rejected,
-    TransactionStatus::Dead,
-];
+const STATUSES: [TransactionStatus; 4] =
+    [TransactionStatus::Delivered, TransactionStatus::Failed, TransactionStatus::Rejected, TransactionStatus::Dead];
 
 /// An attempt whose facts follow from its number: two in three succeed at once.
 fn outcome(n: i64, size: usize) -> Outcome {
@@ -44,7 +40,12 @@ fn outcome(n: i64, size: usize) -> Outcome {
 }
 
 /// Every page of a filter.
-async fn pages(transactions: &Transactions, scope: &Scope, filter: &TransactionFilter, limit: usize) -> Result<Vec<Outcome>> {
+async fn pages(
+    transactions: &Transactions,
+    scope: &Scope,
+    filter: &TransactionFilter,
+    limit: usize,
+) -> Result<Vec<Outcome>> {
     let (mut found, mut after) = (Vec::new(), None);
     for _ in 0..10_000 {
         let (page, next) = transactions.page(scope, filter, after.as_ref(), limit).await?;

@@ -22,24 +22,24 @@ const MAX_FAILURES: u32 = 20;
 const BEGIN_WITHIN: Duration = Duration::from_secs(50);
 
 impl Live {
-    /// Attempts each event, those of a stretch in their order.
+    /// Attempts each event, `in_order` those of a stretch.
     pub(super) async fn attempt_all(
         &self,
         batch: &Batch<'_>,
-        spacing: Option<Spacing>,
+        (spacing, in_order): (Option<Spacing>, bool),
         (slot, watch): (&Slot, &RouteWatch<'_>),
         events: Vec<Event>,
     ) -> Vec<Tried> {
         let (tally, begun) = (Mutex::new(Tally::default()), Instant::now());
-        let sequencer = batch.delivery.stretch().map(|_| Sequencer::new());
-        let in_order = stream::iter(events).enumerate().then(|(place, event)| {
+        let sequencer = in_order.then(Sequencer::new);
+        let in_turn = stream::iter(events).enumerate().then(|(place, event)| {
             let sequencer = sequencer.clone();
             async move {
                 let turn = if let Some(sequencer) = sequencer { sequencer.next().await } else { None };
                 (place, event, turn)
             }
         });
-        let attempts = in_order.map(|(place, event, turn)| {
+        let attempts = in_turn.map(|(place, event, turn)| {
             let tally = &tally;
             async move {
                 if let Some(spacing) = spacing {

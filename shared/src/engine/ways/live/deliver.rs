@@ -35,15 +35,23 @@ impl Live {
         };
         let mut events = self.events(&message).await?;
         let target = self.courier.target(&to.scope, &compiled.route)?;
-        let spacing = self.limit_rate(to, &mut delivery, &mut events, target.max_per_second()).await?;
+        let (spacing, waiting) = self.limit_rate(to, &delivery, &mut events, target.max_per_second()).await?;
+        let whole = delivery.clone();
+        if waiting.is_some() {
+            // What of these has to come again is no longer the end of the stretch.
+            delivery.step = Step::Fresh;
+        }
         let batch = Batch { to, delivery: &delivery, route: &compiled.route, target, failures };
         let watch = RouteWatch::new(&self.routes, to, &delivery);
-        let tried = self.attempt_all(&batch, spacing, (&slot, &watch), events).await;
+        let in_order = whole.stretch().is_some();
+        let tried = self.attempt_all(&batch, (spacing, in_order), (&slot, &watch), events).await;
         // What was not tried comes again, and the next stretch after it.
         let complete = tried.iter().all(|one| one.attempt.is_some());
         let outcomes = self.conclude(&batch, tried, watch.seen()).await?;
-        if let Some(number) = delivery.stretch().filter(|_| complete) {
-            self.replay.request(to, Some(number)).await?;
+        match (waiting, delivery.stretch()) {
+            (Some(waiting), _) => self.send_waiting(to, &whole, waiting).await?,
+            (None, Some(number)) if complete => self.replay.request(to, Some(number)).await?,
+            (None, _) => {}
         }
         Ok(outcomes)
     }

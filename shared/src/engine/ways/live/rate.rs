@@ -6,8 +6,11 @@ use super::Live;
 use crate::domain::event::Event;
 use crate::domain::time::Millis;
 use crate::engine::EngineError;
-use crate::engine::messages::{DeliverMessage, Delivery, Due, Recipient, Step};
+use crate::engine::messages::{DeliverMessage, Delivery, Due, Recipient};
 use crate::queue::Queue;
+
+/// A message has no more than this time's worth of events that are sent.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// When the events of a message may be sent: the first at `from`, then one every `each`.
 #[derive(Clone, Copy, Debug)]
@@ -23,51 +26,77 @@ impl Spacing {
     }
 }
 
+/// Events of a message that wait for their time.
+pub(super) struct Waiting {
+    events: Vec<Event>,
+    from: Millis,
+}
+
 impl Live {
-    /// Keeps as many events as the route may get in the next second, and sends the others on to wait for their time. Of a
-    /// stretch, the last message has the next stretch follow.
+    /// Keeps as many events as the route may get in the next second. Those of a stretch that have to wait are given back:
+    /// they follow in their order, once these are done. Others are sent on at once, with their time reserved.
     pub(super) async fn limit_rate(
         &self,
         to: &Recipient,
-        delivery: &mut Delivery,
+        delivery: &Delivery,
         events: &mut Vec<Event>,
         max_per_second: Option<u32>,
-    ) -> Result<Option<Spacing>, EngineError> {
-        let Some(rate) = max_per_second else { return Ok(None) };
+    ) -> Result<(Option<Spacing>, Option<Waiting>), EngineError> {
+        let Some(rate) = max_per_second else { return Ok((None, None)) };
         let each = Duration::from_secs_f64(1.0 / f64::from(rate));
-        if let Some(from) = delivery.reserved_at {
-            return Ok(Some(Spacing { from, each }));
-        }
         let now = self.ports.now();
-        let from = self.rate.reserve(&to.scope, &to.route, each.mul_f64(events.len() as f64), now).await?;
-        let (mut messages, mut at) = (Vec::new(), from);
-        let mut rest = std::mem::take(events);
+        let from = match delivery.reserved_at {
+            // A stretch that was held up does not catch up faster than its rate.
+            Some(from) if delivery.stretch().is_none() || from.plus(SECOND) > now => from,
+            _ => self.rate.reserve(&to.scope, &to.route, each.mul_f64(events.len() as f64), now).await?,
+        };
+        let spacing = Some(Spacing { from, each });
+        let fits = if from.since(now) < SECOND { events.len().min(rate as usize) } else { 0 };
+        if delivery.stretch().is_none() && delivery.reserved_at.is_some() {
+            return Ok((spacing, None));
+        }
+        let rest = events.split_off(fits);
+        let from = from.plus(each.mul_f64(fits as f64));
+        if rest.is_empty() {
+            return Ok((spacing, None));
+        }
+        let waiting = Waiting { events: rest, from };
+        if delivery.stretch().is_some() {
+            return Ok((spacing, Some(waiting)));
+        }
+        self.send_apart(to, delivery, (waiting, each), rate as usize).await?;
+        Ok((spacing, None))
+    }
+
+    /// Sends events on in messages of a second each.
+    async fn send_apart(
+        &self,
+        to: &Recipient,
+        delivery: &Delivery,
+        (Waiting { events: mut rest, from: mut at }, each): (Waiting, Duration),
+        rate: usize,
+    ) -> Result<(), EngineError> {
         while !rest.is_empty() {
-            let later = rest.split_off(rest.len().min(rate as usize));
+            let later = rest.split_off(rest.len().min(rate));
             let length = each.mul_f64(rest.len() as f64);
-            if at.since(now) < Duration::from_secs(1) && events.is_empty() {
-                *events = rest;
-            } else {
-                let step = if later.is_empty() { delivery.step } else { within_stretch(delivery.step) };
-                let reserved = Delivery { step, reserved_at: Some(at), ..delivery.clone() };
-                // Whole seconds, rounded down: the worker waits out the rest.
-                let due = Due::after(now, Duration::from_secs(at.since(now).as_secs()));
-                messages.extend(DeliverMessage::deliveries(to, &reserved, rest, due)?);
-            }
+            self.send_waiting(to, delivery, Waiting { events: rest, from: at }).await?;
             (rest, at) = (later, at.plus(length));
         }
-        if !messages.is_empty() {
-            delivery.step = within_stretch(delivery.step);
-        }
-        self.queues.send(Queue::Deliver, messages).await?;
-        Ok(Some(Spacing { from, each }))
+        Ok(())
     }
-}
 
-/// A part of a stretch that other parts follow is not its end.
-fn within_stretch(step: Step) -> Step {
-    match step {
-        Step::Stretch { .. } => Step::Fresh,
-        other => other,
+    /// Sends events on, to be sent when their time has come.
+    pub(super) async fn send_waiting(
+        &self,
+        to: &Recipient,
+        delivery: &Delivery,
+        Waiting { events, from }: Waiting,
+    ) -> Result<(), EngineError> {
+        let now = self.ports.now();
+        let reserved = Delivery { reserved_at: Some(from), ..delivery.clone() };
+        // Whole seconds, rounded down: the worker waits out the rest.
+        let due = Due::after(now, Duration::from_secs(from.since(now).as_secs()));
+        let messages = DeliverMessage::deliveries(to, &reserved, events, due)?;
+        Ok(self.queues.send(Queue::Deliver, messages).await?)
     }
 }
