@@ -1,5 +1,6 @@
 //! The real binary: killed at any moment, stopped, started wrongly.
 
+mod automation;
 mod kill;
 mod secrets;
 mod start;
