@@ -1,4 +1,4 @@
-//! Operational events: Sluice's own, about its work, published like any other to whoever asks for them by name.
+//! Operational events: Sluice's own, about its work, published like any other to the routes that name them.
 //!
 //! An id follows from the subject, so that a repetition finds the first one. A failure to deliver one of these events
 //! makes no further one, and no route is told about itself: it could not take it.
@@ -87,7 +87,7 @@ impl Announcer {
         }
     }
 
-    /// A change of a route's state that nobody asked for.
+    /// A change of a route's state that was not asked for over the API.
     pub(super) async fn changed(&self, scope: &Scope, route: &Route, activity: &Activity) {
         let (name, reason) = match activity {
             Activity::Suspended { reason, .. } => {
