@@ -217,6 +217,7 @@ fn ways(Tools { queues, settings, ports, .. }: &Tools, stores: &Stores, shared: 
             partners: stores.partners.clone(),
             transactions: stores.transactions.clone(),
             announcer: shared.announcer.clone(),
+            log: stores.log.clone(),
             ports: ports.clone(),
         },
         queues: queues.clone(),

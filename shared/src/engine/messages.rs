@@ -102,6 +102,11 @@ pub enum Task {
         /// The transaction's id.
         transaction: String,
     },
+    /// Look whether events that wait for a suspended route are late.
+    CheckWaiting {
+        /// Where to begin in the log.
+        from: ChunkId,
+    },
     /// Send these events.
     Deliver {
         /// How, and how often they were tried.

@@ -35,7 +35,8 @@ async fn a_run_goes_on_after_a_crash() -> Result<()> {
     let inbox = Inbox::answering(answer).await?;
     let serve = Serve::start(folder.path(), &SETTINGS).await?;
     let api = client(&serve)?;
-    let hook = json!({"id": "hook", "integration_type": "permanent", "callback_parameters": {"callback_url": inbox.url()}});
+    let hook =
+        json!({"id": "hook", "integration_type": "permanent", "callback_parameters": {"callback_url": inbox.url()}});
     api.post("/v1/integrations", &hook).await?.json(200)?;
     let events: Vec<_> = (0..EVENTS).map(|n| json!({"name": "a.b", "payload": {"n": n}})).collect();
     api.publish(&json!({"events": events})).await?.json(202)?;

@@ -104,3 +104,33 @@ async fn a_promise_that_is_not_kept_is_announced_once() -> Result<()> {
     world.stop().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn what_waits_for_a_suspended_route_is_late_too() -> Result<()> {
+    let world = World::start(&[
+        ("SLUICE_RETRY_WEBHOOK", "200ms,200ms,200ms,200ms,200ms"),
+        ("SLUICE_SUSPEND_AFTER_FAILURES", "2"),
+        ("SLUICE_PROBE_DELAYS", "1m"),
+    ]);
+    let world = world.await?;
+    let tenant = world.tenant().await?;
+    let (alerts, broken) = (Inbox::open().await?, Inbox::answering(|_, _| status(StatusCode::BAD_GATEWAY)).await?);
+    let wanted = json!({"name": "alerts", "url": alerts.url(), "events": ["sla.violated"]});
+    tenant.api.post("/v1/webhooks/subscriptions", &wanted).await?.json(201)?;
+    let wanted = json!({"name": "late", "url": broken.url(), "events": ["a.b"], "deliver_within_seconds": 2});
+    let late = tenant.api.post("/v1/webhooks/subscriptions", &wanted).await?.json(201)?;
+    let mut ids = tenant.publish("a.b", 0..1).await?;
+    let path = format!("/v1/webhooks/subscriptions/{}", late["id"].as_str().unwrap_or_default());
+    let suspended = async || Ok((tenant.api.get(&path).await?.json(200)?["status"] == "suspended").then_some(()));
+    eventually("it is suspended", SOON, suspended).await?;
+    // Until the first of them is late, and after it.
+    ids.extend(tenant.publish("a.b", 1..6).await?);
+    alerts.wait_for(6).await?;
+    ids.extend(tenant.publish("a.b", 6..9).await?);
+    alerts.wait_for(9).await?;
+    quiet(|| alerts.len()).await?;
+    let told = |id: &String| alerts.posts().iter().filter(|post| post.text().contains(id.as_str())).count();
+    ensure!(ids.iter().all(|id| told(id) == 1), "each once: {:?}", ids.iter().map(told).collect::<Vec<_>>());
+    world.stop().await;
+    Ok(())
+}

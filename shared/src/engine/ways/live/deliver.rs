@@ -58,7 +58,7 @@ impl Live {
 
     async fn events(&self, message: &DeliverMessage) -> Result<Vec<Event>, EngineError> {
         match &message.task {
-            Task::Wake | Task::CheckPromise { .. } => Ok(Vec::new()),
+            Task::Wake | Task::CheckPromise { .. } | Task::CheckWaiting { .. } => Ok(Vec::new()),
             Task::Deliver { events: Events::Inline(Packed(body)), .. } => Ok(chunk::decode(body)?),
             Task::Deliver { events: Events::Logged { id }, .. } => {
                 Ok(self.finder.find(&message.to.scope, id).await?.into_iter().collect())

@@ -77,6 +77,12 @@ impl RouteWay for Live {
             Task::CheckPromise { transaction } => {
                 self.promises.check(&work.to.scope, &work.compiled.route, transaction).await.map(|()| Vec::new())
             }
+            Task::CheckWaiting { from } => {
+                if let Some((next, delay)) = self.promises.look(&work.to, &work.compiled, *from).await? {
+                    self.send_after(&work.to, vec![next], delay).await?;
+                }
+                Ok(Vec::new())
+            }
         }
     }
 

@@ -23,6 +23,9 @@ impl Live {
             Some(delay) => {
                 self.note_failure(batch.to, failure, delay).await?;
                 self.send_probe(batch, event, (0, attempt), delay).await?;
+                if let Some((look, delay)) = self.promises.suspended(batch.to, batch.route).await? {
+                    self.send_after(batch.to, vec![look], delay).await?;
+                }
                 settlement.hold_all();
             }
             // Another worker suspended it, or its user stopped it: go on as before.

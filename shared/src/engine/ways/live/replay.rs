@@ -236,6 +236,6 @@ fn stretch_of(message: &str) -> Option<u64> {
     let message: DeliverMessage = serde_json::from_str(message).ok()?;
     match message.task {
         Task::Deliver { delivery, .. } => delivery.stretch(),
-        Task::Wake | Task::CheckPromise { .. } => None,
+        Task::Wake | Task::CheckPromise { .. } | Task::CheckWaiting { .. } => None,
     }
 }
