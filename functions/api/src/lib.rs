@@ -163,7 +163,7 @@ endpoints! {
     // Deletes any number of the route's records.
     "integrations.delete" scoped DELETE_ROUTE timeout 29 => integrations::delete::delete;
     "integrations.start" scoped START_ROUTE => integrations::start::start;
-    "integrations.stop" scoped POST_RECORD => integrations::stop::stop;
+    "integrations.stop" scoped STOP_ROUTE => integrations::stop::stop;
     "integrations.recover" scoped RECOVER_ROUTE => integrations::recover::recover;
     "integrations.log" scoped LIST_ACTIVITY => integrations::log::log;
     "rejected_events.list" scoped LIST_ACTIVITY => rejected_events::list::list;
@@ -174,14 +174,14 @@ endpoints! {
     "subscriptions.list" scoped LIST_CONFIG => subscriptions::list::list;
     "subscriptions.create" scoped CREATE_ROUTE => subscriptions::create::create;
     "subscriptions.get" scoped GET_CONFIG => subscriptions::get::get;
-    "subscriptions.update" scoped START_ROUTE => subscriptions::update::update;
+    "subscriptions.update" scoped SWITCH_ROUTE => subscriptions::update::update;
     // Deletes any number of the route's records.
     "subscriptions.delete" scoped DELETE_ROUTE timeout 29 => subscriptions::delete::delete;
     "subscriptions.deliveries" scoped GET_ACTIVITY => subscriptions::deliveries::deliveries;
     "subscriptions.recover" scoped START_RUN => subscriptions::recover::recover;
     "subscriptions.rotate_secret" scoped POST_RECORD => subscriptions::rotate_secret::rotate_secret;
     // Waits for the answer of the target.
-    "subscriptions.test" scoped SEND_NOW timeout 29 => subscriptions::test::test;
+    "subscriptions.test" scoped STOP_ROUTE timeout 29 => subscriptions::test::test;
     "myd3.list" scoped LIST_CONFIG => myd3::list::list;
     "myd3.create" scoped CREATE_ROUTE => myd3::create::create;
     "myd3.get" scoped GET_CONFIG => myd3::get::get;
@@ -204,7 +204,7 @@ endpoints! {
     "callbacks.put" scoped CREATE_ROUTE => callbacks::put::put;
     "callbacks.delete" scoped DELETE_ROUTE timeout 29 => callbacks::delete::delete;
     // Waits for the answer of the target.
-    "callbacks.echo" scoped SEND_NOW timeout 29 => callbacks::echo::echo;
+    "callbacks.echo" scoped STOP_ROUTE timeout 29 => callbacks::echo::echo;
     "audit_log.list" scoped LIST_ACTIVITY => audit_log::list::list;
     "meta.health" global NONE => meta::health::health;
     "meta.openapi" global NONE => meta::openapi::openapi;

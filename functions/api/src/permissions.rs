@@ -114,15 +114,20 @@ pub(crate) const START_ROUTE: PermissionSet =
     PermissionSet { name: "StartRoute", sends: &[Queue::Replay, Queue::Deliver], ..POST_RECORD };
 
 /// Records prepared for a route that cannot be created are deleted again.
-/// Sends an event now. A target that is gone stops its route, and that is announced by an event.
-pub(crate) const SEND_NOW: PermissionSet = PermissionSet {
-    name: "SendNow",
+/// Changes a route's state, or sends an event to its target now: one that is gone stops its route. That a route was
+/// stopped is announced by an event.
+pub(crate) const STOP_ROUTE: PermissionSet = PermissionSet {
+    name: "StopRoute",
     events: &[Query, PutItem],
     config: &[GetItem, Query, PutItem, UpdateItem],
     activity: &[GetItem, PutItem, DeleteItem],
     sends: &[Queue::Dispatch],
     ..GUARDED
 };
+
+/// Changes a route, and starts or stops it.
+pub(crate) const SWITCH_ROUTE: PermissionSet =
+    PermissionSet { name: "SwitchRoute", sends: &[Queue::Dispatch, Queue::Replay, Queue::Deliver], ..STOP_ROUTE };
 
 pub(crate) const CREATE_ROUTE: PermissionSet = PermissionSet {
     name: "CreateRoute",
@@ -146,7 +151,7 @@ pub(crate) const DELETE_REJECTED: PermissionSet =
 
 /// The answer of the target may stop or resume the route.
 pub(crate) const RETRY_REJECTED: PermissionSet =
-    PermissionSet { name: "RetryRejected", activity: &[GetItem, Query, PutItem, DeleteItem], ..SEND_NOW };
+    PermissionSet { name: "RetryRejected", activity: &[GetItem, Query, PutItem, DeleteItem], ..STOP_ROUTE };
 
 // Partners.
 

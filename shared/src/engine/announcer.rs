@@ -87,7 +87,7 @@ impl Announcer {
         }
     }
 
-    /// A change of a route's state that was not asked for over the API.
+    /// A change of a route's state: it was suspended or stopped.
     pub(super) async fn changed(&self, scope: &Scope, route: &Route, activity: &Activity) {
         let (name, reason) = match activity {
             Activity::Suspended { reason, .. } => {
@@ -101,6 +101,9 @@ impl Announcer {
             }
             Activity::Stopped { cause: StopCause::WindowOver } => {
                 ("integration.stopped", "It reached its end date.".to_owned())
+            }
+            Activity::Stopped { cause: StopCause::Request } => {
+                ("integration.stopped", "It was stopped via API.".to_owned())
             }
             _ => return,
         };

@@ -111,15 +111,16 @@ impl Promises {
         self.partners.promise(scope, partner, RECENT).await
     }
 
-    /// A route was suspended: the message that looks at what waits for it, and after how long. None if it promises
-    /// nothing.
+    /// A route was suspended after `now`: the message that looks at what waits for it, and after how long. None if it
+    /// promises nothing.
     pub(super) async fn suspended(
         &self,
         to: &Recipient,
         route: &Route,
+        now: Millis,
     ) -> Result<Option<(Outgoing, Duration)>, EngineError> {
         let Some(within) = self.within(&to.scope, route, None).await? else { return Ok(None) };
-        Ok(Some((look(to, ChunkId::floor(self.ports.now()))?, within + SLACK)))
+        Ok(Some((look(to, ChunkId::floor(now))?, within + SLACK)))
     }
 
     /// Looks at what waits for a suspended route in the log, from a position on; gives the message that looks on, and

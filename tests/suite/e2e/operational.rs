@@ -70,8 +70,11 @@ async fn a_suspended_route_is_announced_once() -> Result<()> {
     tenant.publish("a.gone", 3..4).await?;
     let post = alerts.wait_for(2).await?.remove(1);
     ensure!(post.text().contains("integration.stopped") && post.text().contains("gone"), "{}", post.text());
+    tenant.stop("erp").await?;
+    let post = alerts.wait_for(3).await?.remove(2);
+    ensure!(post.text().contains("integration.stopped") && post.text().contains("via API"), "{}", post.text());
     quiet(|| alerts.len()).await?;
-    ensure!(alerts.len() == 2, "{} alerts", alerts.len());
+    ensure!(alerts.len() == 3, "{} alerts", alerts.len());
     world.stop().await;
     Ok(())
 }

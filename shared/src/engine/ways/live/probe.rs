@@ -19,11 +19,12 @@ impl Live {
         let Some((failure, (event, attempt))) = settlement.failure().cloned().zip(settlement.take_first()) else {
             return self.settle(batch, settlement).await;
         };
+        let now = self.ports.now();
         match self.health.suspend(&batch.to.scope, batch.route, &failure.target, &failure.reason).await? {
             Some(delay) => {
                 self.note_failure(batch.to, failure, delay).await?;
                 self.send_probe(batch, event, (0, attempt), delay).await?;
-                if let Some((look, delay)) = self.promises.suspended(batch.to, batch.route).await? {
+                if let Some((look, delay)) = self.promises.suspended(batch.to, batch.route, now).await? {
                     self.send_after(batch.to, vec![look], delay).await?;
                 }
                 settlement.hold_all();
