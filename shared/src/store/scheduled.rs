@@ -44,7 +44,8 @@ pub struct WakeUp {
     pub route: String,
     /// When.
     pub at: Millis,
-    /// Counts the deliveries that were scheduled, so that a look at them knows whether it saw all.
+    /// Counts the deliveries that were scheduled, from a number that no earlier wake-up of the route had: so a look at
+    /// them knows whether it saw all.
     scheduled: u64,
 }
 
@@ -91,6 +92,8 @@ impl Scheduled {
         let scope_value = serde_dynamo::to_attribute_value(scope).map_err(|e| StoreError::Malformed(e.to_string()))?;
         let values = [
             (":one", AttributeValue::N("1".to_owned())),
+            // Greater than any count of a wake-up that was removed.
+            (":first", AttributeValue::N(self.db.ports.now().0.saturating_mul(1_000).to_string())),
             (":at", time(due)),
             (":scope", scope_value),
             (":route", AttributeValue::S(route.to_owned())),
@@ -98,7 +101,10 @@ impl Scheduled {
         let update = self.db.client.update_item().table_name(&self.db.tables.config);
         let answer = update
             .set_key(Some(wake_up_key(scope, route).attributes()))
-            .update_expression("SET #at = if_not_exists(#at, :at), #scope = :scope, #route = :route ADD scheduled :one")
+            .update_expression(
+                "SET #at = if_not_exists(#at, :at), #scope = :scope, #route = :route, \
+                 scheduled = if_not_exists(scheduled, :first) + :one",
+            )
             .set_expression_attribute_names(Some(names.map(|(key, name)| (key.to_owned(), name.to_owned())).into()))
             .set_expression_attribute_values(Some(values.map(|(key, value)| (key.to_owned(), value)).into()))
             .return_values(ReturnValue::AllNew)
@@ -108,8 +114,11 @@ impl Scheduled {
         read(answer.attributes.unwrap_or_default())
     }
 
-    /// Has a route woken earlier.
-    async fn advance(&self, scope: &Scope, route: &str, due: Millis) -> Result<(), StoreError> {
+    /// Has a route woken at that time, if it is not woken earlier.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn advance(&self, scope: &Scope, route: &str, due: Millis) -> Result<(), StoreError> {
         let values = Item::from([(":at".to_owned(), time(due))]);
         match self.set(scope, route, ("#at > :at", values)).await {
             // Another delivery is due earlier still, or all were sent.
@@ -141,18 +150,27 @@ impl Scheduled {
         self.db.all(&self.db.tables.config, &GlobalPartition::WakeUps).await
     }
 
-    /// Puts a route's wake-up off until `again`, for the caller that is about to send what is due. `None` if the route
-    /// has nothing scheduled.
+    /// Puts a route's wake-up off until `again`, for the caller that is about to send what is due. `None` if nothing is
+    /// due, or another worker is at it.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn take(&self, scope: &Scope, route: &str, again: Millis) -> Result<Option<WakeUp>, StoreError> {
-        let values = Item::from([(":at".to_owned(), time(again))]);
-        match self.set(scope, route, ("attribute_exists(pk)", values)).await {
+        let now = self.db.ports.now();
+        let values = Item::from([(":at".to_owned(), time(again)), (":now".to_owned(), time(now))]);
+        match self.set(scope, route, ("attribute_exists(pk) AND #at <= :now", values)).await {
             Ok(wake_up) => Ok(Some(wake_up)),
             Err(StoreError::Conflict) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// A route's wake-up as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn wake_up(&self, scope: &Scope, route: &str) -> Result<Option<WakeUp>, StoreError> {
+        self.db.get(&self.db.tables.config, &wake_up_key(scope, route)).await
     }
 
     /// Some deliveries of a route that are due, oldest first.
@@ -177,11 +195,11 @@ impl Scheduled {
         self.db.delete(&self.db.tables.activity, &key).await.map(|_| ())
     }
 
-    /// Sets a route's wake-up to its next delivery, or removes it; unless more was scheduled since it was taken.
+    /// Sets a route's wake-up to its next delivery, or removes it; `false` if more was scheduled since it was taken.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn rearm(&self, taken: &WakeUp) -> Result<(), StoreError> {
+    pub async fn rearm(&self, taken: &WakeUp) -> Result<bool, StoreError> {
         let WakeUp { scope, route, scheduled, .. } = taken;
         let query = self.db.query(&self.db.tables.activity, &partition(scope, route)).consistent_read(true);
         let keys: Vec<NextKey> = first(query.projection_expression("sk"), 1).await?;
@@ -194,8 +212,8 @@ impl Scheduled {
             None => self.remove(scope, route, seen).await,
         };
         match rearmed {
-            // What was scheduled meanwhile has seen to itself.
-            Ok(()) | Err(StoreError::Conflict) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(StoreError::Conflict) => Ok(false),
             Err(error) => Err(error),
         }
     }

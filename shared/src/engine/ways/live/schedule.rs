@@ -34,15 +34,20 @@ impl Live {
 
     /// Sends a route's scheduled deliveries that are due.
     pub(super) async fn send_scheduled(&self, to: &Recipient) -> Result<(), EngineError> {
-        let now = self.ports.now();
-        let Some(taken) = self.scheduled.take(&to.scope, &to.route, now.plus(AGAIN)).await? else { return Ok(()) };
+        let mut taken = self.scheduled.take(&to.scope, &to.route, self.ports.now().plus(AGAIN)).await?;
         for _ in 0..LOOKS {
+            let Some(wake_up) = &taken else { return Ok(()) };
             let due = self.scheduled.due(&to.scope, &to.route, self.ports.now()).await?;
-            if due.is_empty() {
-                return Ok(self.scheduled.rearm(&taken).await?);
+            if !due.is_empty() {
+                self.send_due(to, due).await?;
+            } else if self.scheduled.rearm(wake_up).await? {
+                return Ok(());
+            } else {
+                // More was scheduled meanwhile.
+                taken = self.scheduled.wake_up(&to.scope, &to.route).await?;
             }
-            self.send_due(to, due).await?;
         }
+        self.scheduled.advance(&to.scope, &to.route, self.ports.now()).await?;
         let more = DeliverMessage::wake(to.clone(), Due::now())?;
         Ok(self.queues.send(Queue::Deliver, vec![more]).await?)
     }
