@@ -56,11 +56,12 @@ impl Resend {
             return Err(ResendError::Ordered);
         }
         let event = self.finder.find(scope, &id.event).await?.ok_or(ResendError::EventGone)?;
-        self.transactions.reopen(scope, &last, header.as_deref()).await?;
         let delivery = Delivery { replay: true, ..Delivery::fresh().retry(last.attempt + 1) };
         let to = Recipient::new(scope, &id.route);
         let messages = DeliverMessage::deliveries(&to, &delivery, vec![event], Due::now())?;
+        // Sent first: what is marked as queued is on its way, whatever crashes.
         self.queues.send(Queue::Deliver, messages).await.map_err(EngineError::from)?;
+        self.transactions.reopen(scope, &last, header.as_deref()).await?;
         Ok(Some(Outcome { status: TransactionStatus::Queued, error: String::new(), ..last }))
     }
 }
