@@ -31,10 +31,9 @@ impl Undelivered {
     pub(super) async fn keep(&self, to: &Recipient, given_up: GivenUp, now: Millis) -> Result<(), EngineError> {
         let GivenUp { fate, letter, failure } = given_up;
         self.letters.keep(&to.scope, fate, &letter).await?;
-        self.announcer.given_up(&to.scope, (fate, &letter), &failure).await;
         match fate {
             UndeliveredKind::Rejected => {
-                self.note(to, &Activity::EventRejected { failure }, now).await?;
+                self.note(to, &Activity::EventRejected { failure: failure.clone() }, now).await?;
                 for old in self.letters.trim(&to.scope, fate, &to.route).await? {
                     self.note(
                         to,
@@ -46,11 +45,12 @@ impl Undelivered {
             }
             UndeliveredKind::DeadLetter => {
                 let delivery = Delivery::fresh().retry(letter.attempts);
-                let copy = DeliverMessage::deliveries(to, &delivery, vec![letter.event], Due::now())?;
+                let copy = DeliverMessage::deliveries(to, &delivery, vec![&letter.event], Due::now())?;
                 self.queues.send(Queue::DeliverDlq, copy).await?;
-                self.note(to, &Activity::EventDead { failure }, now).await?;
+                self.note(to, &Activity::EventDead { failure: failure.clone() }, now).await?;
             }
         }
+        self.announcer.given_up(&to.scope, (fate, &letter), &failure).await;
         Ok(())
     }
 
