@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::event::Event;
 use crate::time::Millis;
-use crate::transaction::{TransactionFilter, TransactionId};
+use crate::transaction::TransactionFilter;
 
 /// A kind of automation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -203,12 +203,6 @@ impl Run {
     pub fn end(&mut self, status: RunStatus, error: Option<String>) {
         (self.status, self.error, self.cursor) = (status, error, None);
     }
-}
-
-/// The id of the transaction that an event is on a route.
-#[must_use]
-pub fn transaction_of(event: &Event, route: &str) -> TransactionId {
-    TransactionId { logged_at: event.logged_at, route: route.to_owned(), event: event.id.clone() }
 }
 
 #[cfg(test)]

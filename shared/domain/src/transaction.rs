@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::event::is_event_id;
+use crate::event::{Event, is_event_id};
 use crate::face::FaceKind;
 use crate::time::Millis;
 
@@ -135,6 +135,14 @@ pub struct TransactionId {
     pub route: String,
     /// The event's id.
     pub event: String,
+}
+
+impl TransactionId {
+    /// Of an event on the route of that uid.
+    #[must_use]
+    pub fn of(event: &Event, route: &str) -> Self {
+        Self { logged_at: event.logged_at, route: route.to_owned(), event: event.id.clone() }
+    }
 }
 
 /// What the uid of a route begins with.

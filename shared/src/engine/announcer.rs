@@ -16,7 +16,7 @@ use crate::domain::route::Route;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::domain::transaction::TransactionId;
-use crate::store::routes::Routes;
+use crate::store::routes::{Routes, Snapshot};
 use crate::store::undelivered::{UndeliveredEvent, UndeliveredKind};
 
 /// Publishes operational events.
@@ -53,8 +53,7 @@ impl Announcer {
             UndeliveredKind::DeadLetter => (&["transaction.failed", "dead_letter.added"], "dead"),
         };
         let event = &letter.event;
-        let (logged_at, route) = (event.logged_at, letter.route.clone());
-        let id = TransactionId { logged_at, route, event: event.id.clone() };
+        let id = TransactionId::of(event, &letter.route);
         let message = format!(
             "Event {} {} was not delivered to {}: {}.",
             event.id,
@@ -62,7 +61,7 @@ impl Announcer {
             failure.target,
             failure.reason.trim_end_matches('.')
         );
-        for name in names {
+        for name in names.iter().filter(|name| another_asks(&snapshot, &letter.route, name)) {
             let mut payload = about(&compiled.route);
             payload.extend([
                 ("transaction_id".to_owned(), json!(id.to_string())),
@@ -78,12 +77,7 @@ impl Announcer {
             ]);
             let subject = format!("{id}#{}", letter.attempts);
             let partner_id = event.partner_id.clone();
-            self.publish(
-                scope,
-                &compiled.route.uid,
-                Announcement { name, subject, partner_id, payload: payload.into() },
-            )
-            .await;
+            self.publish(scope, Announcement { name, subject, partner_id, payload: payload.into() }).await;
         }
     }
 
@@ -107,13 +101,16 @@ impl Announcer {
             }
             _ => return,
         };
+        if !self.is_asked_for(scope, route, name).await {
+            return;
+        }
         let mut payload = about(route);
         let message =
             format!("{} {} {}. {reason}", route.face.kind().as_str(), route.id, &name["integration.".len()..]);
         payload.extend([("reason".to_owned(), json!(reason)), ("message".to_owned(), json!(message))]);
         let subject = format!("{}#{}", route.uid, route.revision);
         let partner_id = route.partner_id.clone();
-        self.publish(scope, &route.uid, Announcement { name, subject, partner_id, payload: payload.into() }).await;
+        self.publish(scope, Announcement { name, subject, partner_id, payload: payload.into() }).await;
     }
 
     /// A delivery that did not arrive in the time that was promised.
@@ -124,6 +121,10 @@ impl Announcer {
         id: &TransactionId,
         (within, until): (Duration, Millis),
     ) {
+        let name = "sla.violated";
+        if !self.is_asked_for(scope, route, name).await {
+            return;
+        }
         let mut payload = about(route);
         let message = format!("Event {} was not delivered within {} s.", id.event, within.as_secs());
         payload.extend([
@@ -134,23 +135,22 @@ impl Announcer {
             ("message".to_owned(), json!(message)),
         ]);
         let (subject, partner_id) = (id.to_string(), route.partner_id.clone());
-        let announcement = Announcement { name: "sla.violated", subject, partner_id, payload: payload.into() };
-        self.publish(scope, &route.uid, announcement).await;
+        let announcement = Announcement { name, subject, partner_id, payload: payload.into() };
+        self.publish(scope, announcement).await;
     }
 
-    /// Publishes an event if another route asks for it. It only informs: an error ends in the process's log.
-    async fn publish(&self, scope: &Scope, about: &str, announcement: Announcement) {
-        let Announcement { name, subject, partner_id, payload } = announcement;
-        let asked = match self.routes.snapshot(scope).await {
-            Ok(snapshot) => snapshot
-                .entries
-                .iter()
-                .any(|compiled| compiled.route.uid != about && compiled.filter.matches_name(name)),
+    /// Whether a route other than the one it is about asks for an event of that name.
+    async fn is_asked_for(&self, scope: &Scope, about: &Route, name: &str) -> bool {
+        match self.routes.snapshot(scope).await {
+            Ok(snapshot) => another_asks(&snapshot, &about.uid, name),
+            // One that is not needed does less harm than one that is missing.
             Err(_) => true,
-        };
-        if !asked {
-            return;
         }
+    }
+
+    /// Publishes an event. It only informs: an error ends in the process's log.
+    async fn publish(&self, scope: &Scope, announcement: Announcement) {
+        let Announcement { name, subject, partner_id, payload } = announcement;
         let digest = Sha256::new().chain_update(name).chain_update([0]).chain_update(&subject).finalize();
         let id = format!("op_{}", hex::encode(&digest[..16]));
         let Ok(payload) = RawValue::from_string(payload.to_string()) else { return };
@@ -167,6 +167,11 @@ impl Announcer {
             tracing::error!(%scope, name, %error, "an operational event could not be published");
         }
     }
+}
+
+/// Whether a route other than `about` asks for an event of that name.
+fn another_asks(snapshot: &Snapshot, about: &str, name: &str) -> bool {
+    snapshot.entries.iter().any(|compiled| compiled.route.uid != about && compiled.filter.matches_name(name))
 }
 
 /// A route as its user knows it.

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::EngineError;
+use super::each::each;
 use super::resend::{Resend, ResendError};
-use crate::domain::automation::{Document, Job, Run, RunStatus, Workflow, transaction_of};
+use crate::domain::automation::{Document, Job, Run, RunStatus, Workflow};
 use crate::domain::event::Event;
 use crate::domain::ids::ChunkId;
 use crate::domain::route::Way;
@@ -23,7 +24,7 @@ use crate::store::StoreError;
 use crate::store::log::EventLog;
 use crate::store::reader::Direction;
 use crate::store::runs::Runs;
-use crate::store::transactions::{Place, Transactions};
+use crate::store::transactions::Transactions;
 
 /// Transactions of one page.
 const PAGE: usize = 50;
@@ -109,14 +110,7 @@ impl Automations {
 
     /// Works on the runs of one worker call; gives the places of the messages that failed.
     pub async fn run(&self, messages: &[String]) -> Vec<usize> {
-        let mut failed = Vec::new();
-        for (place, text) in messages.iter().enumerate() {
-            if let Err(error) = self.message(text).await {
-                tracing::error!(%error, "an automation failed on our side");
-                failed.push(place);
-            }
-        }
-        failed
+        each(messages, "automate", |text| self.message(text)).await
     }
 
     async fn message(&self, text: &str) -> Result<(), EngineError> {
@@ -195,7 +189,7 @@ impl Automations {
         let snapshot = self.resend.routes.snapshot(scope).await?;
         let mut any = false;
         for compiled in snapshot.entries.iter().filter(|compiled| compiled.route.way == Way::Live) {
-            any |= self.resend(scope, run, &transaction_of(event, &compiled.route.uid)).await?;
+            any |= self.resend(scope, run, &TransactionId::of(event, &compiled.route.uid)).await?;
         }
         Ok(any)
     }
@@ -208,7 +202,7 @@ impl Automations {
         filter: &TransactionFilter,
         dry_run: bool,
     ) -> Result<(), EngineError> {
-        let after = run.cursor.as_deref().and_then(place_of);
+        let after = run.cursor.as_deref().and_then(|cursor| cursor.parse().ok());
         let (page, next) = self.transactions.page(scope, filter, after.as_ref(), PAGE).await?;
         // What this run has sent again comes into the list anew.
         let begun = run.created_at;
@@ -221,7 +215,7 @@ impl Automations {
             }
         }
         match next {
-            Some(place) => run.cursor = Some(cursor_of(&place)),
+            Some(place) => run.cursor = Some(place.to_string()),
             None => run.end(RunStatus::Succeeded, None),
         }
         Ok(())
@@ -231,13 +225,4 @@ impl Automations {
 fn end(run: &mut Run, succeeded: bool, error: &str) {
     let status = if succeeded { RunStatus::Succeeded } else { RunStatus::Failed };
     run.end(status, (!succeeded).then(|| error.to_owned()));
-}
-
-fn cursor_of(place: &Place) -> String {
-    format!("{}.{}", place.passed, place.at)
-}
-
-fn place_of(cursor: &str) -> Option<Place> {
-    let (passed, at) = cursor.split_once('.')?;
-    Some(Place { at: at.to_owned(), passed: passed.parse().ok()? })
 }

@@ -13,6 +13,7 @@ pub mod courier;
 pub mod credentials;
 pub mod deliver;
 pub mod dispatch;
+mod each;
 mod error;
 pub mod finder;
 mod health;

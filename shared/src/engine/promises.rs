@@ -62,7 +62,7 @@ impl Promises {
         (event, delivered, first): (&Event, bool, bool),
     ) -> Result<Option<(Outgoing, Duration)>, EngineError> {
         let Some(promise) = self.promise(&to.scope, route, event).await? else { return Ok(None) };
-        let id = TransactionId { logged_at: event.logged_at, route: route.uid.clone(), event: event.id.clone() };
+        let id = TransactionId::of(event, &route.uid);
         let now = self.ports.now();
         if now > promise.until {
             self.violated(&to.scope, route, &id, promise).await;
@@ -144,7 +144,7 @@ impl Promises {
                 return Ok(Some((look(to, late.max(from))?, LOOK_EVERY)));
             };
             for (_, event) in asked_for(events, compiled).await? {
-                let id = TransactionId { logged_at: event.logged_at, route: route.uid.clone(), event: event.id };
+                let id = TransactionId::of(&event, &route.uid);
                 if is_operational(&event.name) || (chunk.at() < since && self.arrived(&to.scope, &id).await?) {
                     continue;
                 }

@@ -15,7 +15,8 @@ use super::TARGET;
 use crate::http::auth::{Needs, WebhooksWrite};
 use crate::http::body::JsonBody;
 use crate::http::problem::{ErrorBody, FieldError, Problem};
-use crate::route::{self, Words};
+use crate::route;
+use crate::subscriptions::WORDS;
 use crate::subscriptions::parameters::filter;
 
 /// A new subscription: `eventType` or `eventTypes`.
@@ -41,9 +42,6 @@ pub(crate) struct CreateSubscription {
 struct Target<'a> {
     notification_url: &'a str,
 }
-
-const WORDS: Words =
-    Words { noun: "A subscription", exists: "subscription_already_exists", limit: "subscription_limit_exceeded" };
 
 /// Subscribe a URL to event types
 #[utoipa::path(

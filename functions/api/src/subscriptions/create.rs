@@ -16,11 +16,11 @@ use sluice::outbound::{ClientCertificate, Destinations, OAuth2Client};
 use sluice::ports::Ports;
 
 use super::parameters::{FormatName, filter, format, name_fault, partner_fault, promise_fault};
-use super::{Subscription, TARGET};
+use super::{Subscription, TARGET, WORDS};
 use crate::http::auth::{Needs, WebhooksWrite};
 use crate::http::body::JsonBody;
 use crate::http::problem::{ErrorBody, FieldError, Problem};
-use crate::route::{self, Words};
+use crate::route;
 
 /// A new subscription.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -90,9 +90,6 @@ struct Target<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     max_per_second: Option<u32>,
 }
-
-const WORDS: Words =
-    Words { noun: "A subscription", exists: "subscription_already_exists", limit: "subscription_limit_exceeded" };
 
 /// Subscribe a URL to events
 #[utoipa::path(

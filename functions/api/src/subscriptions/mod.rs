@@ -23,12 +23,16 @@ use sluice::outbound::{ClientCertificate, Destinations, OAuth2Client};
 use sluice::store::routes::Routes;
 
 use crate::http::problem::Problem;
-use crate::route;
+use crate::route::{self, Words};
 use crate::target::Naming;
 use parameters::FormatName;
 
 /// A subscription's names for its webhook.
 pub(crate) const TARGET: Naming = Naming { kind: "webhook", at: "", names: &[("secret", "signing_secret")] };
+
+/// What is said of one that cannot be made.
+pub(crate) const WORDS: Words =
+    Words { noun: "A subscription", exists: "subscription_already_exists", limit: "subscription_limit_exceeded" };
 
 /// A webhook subscription.
 #[derive(Serialize, utoipa::ToSchema)]

@@ -129,15 +129,12 @@ pub(crate) fn status_of(attempt: &Attempt) -> TransactionStatus {
 
 /// The cursor of a place in a list of transactions.
 pub(crate) fn cursor(place: &Place) -> String {
-    query::encode_cursor(&format!("{}.{}", place.passed, place.at))
+    query::encode_cursor(&place.to_string())
 }
 
 /// The place of a cursor.
 pub(crate) fn place(cursor: &str) -> Result<Place, Problem> {
-    let text = query::decode_cursor(cursor)?;
-    let parts = text.split_once('.').and_then(|(passed, at)| Some((passed.parse().ok()?, at)));
-    let (passed, at) = parts.filter(|(_, at)| (1..=512).contains(&at.len())).ok_or_else(query::bad_cursor)?;
-    Ok(Place { at: at.to_owned(), passed })
+    query::decode_cursor(cursor)?.parse().map_err(|_| query::bad_cursor())
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Reads transactions: one of them, or a page of those that a filter asks for, the newest first.
 
 use std::collections::{HashSet, VecDeque};
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
@@ -24,6 +26,8 @@ const MAX_QUERIES: usize = 20;
 const MAX_PARALLEL: usize = 16;
 /// All the outcomes of a header.
 const PASSED: usize = u32::MAX as usize;
+/// The longest sort key that a place may name.
+const MAX_KEY_BYTES: usize = 512;
 /// Attempts of one transaction that are shown.
 const MAX_ATTEMPTS: usize = 100;
 
@@ -34,6 +38,29 @@ pub struct Place {
     pub at: String,
     /// How many of its outcomes were passed.
     pub passed: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.passed, self.at)
+    }
+}
+
+/// Not a place in a list of transactions.
+#[derive(Debug, thiserror::Error)]
+#[error("not a place in a list of transactions")]
+pub struct NotAPlace;
+
+impl FromStr for Place {
+    type Err = NotAPlace;
+
+    fn from_str(text: &str) -> Result<Self, NotAPlace> {
+        let (passed, at) = text.split_once('.').ok_or(NotAPlace)?;
+        if !(1..=MAX_KEY_BYTES).contains(&at.len()) {
+            return Err(NotAPlace);
+        }
+        Ok(Self { at: at.to_owned(), passed: passed.parse().map_err(|_| NotAPlace)? })
+    }
 }
 
 /// A transaction and where it stands.

@@ -21,6 +21,7 @@ use crate::domain::transaction::Outcome;
 use crate::engine::EngineError;
 use crate::engine::concurrency::ConcurrencySlots;
 use crate::engine::courier::Courier;
+use crate::engine::each::each;
 use crate::engine::health::Health;
 use crate::engine::messages::{ExportMessage, Recipient};
 use crate::outbound::Target;
@@ -154,14 +155,7 @@ impl Export {
 
     /// Works on the routes of one worker call; gives the places of the messages that failed.
     pub async fn run(&self, messages: &[String]) -> Vec<usize> {
-        let mut failed = Vec::new();
-        for (place, text) in messages.iter().enumerate() {
-            if let Err(error) = self.message(text).await {
-                tracing::error!(%error, "export failed on our side");
-                failed.push(place);
-            }
-        }
-        failed
+        each(messages, "export", |text| self.message(text)).await
     }
 
     async fn message(&self, text: &str) -> Result<(), EngineError> {

@@ -17,6 +17,7 @@ use crate::domain::route::{Route, Span, Way};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::engine::EngineError;
+use crate::engine::each::each;
 use crate::engine::matching::asked_for;
 use crate::engine::messages::{DeliverMessage, Delivery, MAX_PACK_EVENTS, Recipient, ReplayMessage, Step, Task};
 use crate::engine::transitions::SEAM;
@@ -89,14 +90,7 @@ impl Replay {
 
     /// Works on the routes of one worker call; gives the places of the messages that failed.
     pub async fn run(&self, messages: &[String]) -> Vec<usize> {
-        let mut failed = Vec::new();
-        for (place, text) in messages.iter().enumerate() {
-            if let Err(error) = self.message(text).await {
-                tracing::error!(%error, "replay failed");
-                failed.push(place);
-            }
-        }
-        failed
+        each(messages, "replay", |text| self.message(text)).await
     }
 
     async fn message(&self, text: &str) -> Result<(), EngineError> {
