@@ -49,6 +49,46 @@ pub struct Certificate {
     pub key_bits: u32,
 }
 
+/// What any certificate says, whatever its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// Whose it is, as RFC 4514 writes names.
+    pub subject: String,
+    /// Who issued it.
+    pub issuer: String,
+    /// The serial number in hexadecimal digits.
+    pub serial: String,
+    /// The SHA-256 of the certificate in hexadecimal digits.
+    pub fingerprint: String,
+    /// The first second in which it is valid.
+    pub not_before: Millis,
+    /// The last second in which it is valid.
+    pub not_after: Millis,
+}
+
+impl CertificateFacts {
+    /// Reads a certificate in DER.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub fn of_der(der: &[u8]) -> Result<Self, CertificateError> {
+        Self::of(&x509_cert::Certificate::from_der(der).map_err(|_| refusal(der))?, der)
+    }
+
+    fn of(certificate: &x509_cert::Certificate, der: &[u8]) -> Result<Self, CertificateError> {
+        let facts = certificate.tbs_certificate();
+        let serial = hex::encode(facts.serial_number().as_bytes());
+        Ok(Self {
+            subject: name(facts.subject())?,
+            issuer: name(facts.issuer())?,
+            serial: serial.strip_prefix("00").filter(|rest| !rest.is_empty()).unwrap_or(&serial).to_owned(),
+            fingerprint: hex::encode(Sha256::digest(der)),
+            not_before: millis(facts.validity().not_before),
+            not_after: millis(facts.validity().not_after),
+        })
+    }
+}
+
 /// The kind of a public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -104,20 +144,10 @@ impl Certificate {
     pub fn read(text: &str) -> Result<Self, CertificateError> {
         let der = der_of(text)?;
         let certificate = x509_cert::Certificate::from_der(&der).map_err(|_| refusal(&der))?;
-        let facts = certificate.tbs_certificate();
-        let (key_type, key_bits) = key(facts.subject_public_key_info())?;
-        let serial = hex::encode(facts.serial_number().as_bytes());
-        Ok(Self {
-            pem: pem_of(&der),
-            subject: name(facts.subject())?,
-            issuer: name(facts.issuer())?,
-            serial: serial.strip_prefix("00").filter(|rest| !rest.is_empty()).unwrap_or(&serial).to_owned(),
-            fingerprint: hex::encode(Sha256::digest(&der)),
-            not_before: millis(facts.validity().not_before),
-            not_after: millis(facts.validity().not_after),
-            key_type,
-            key_bits,
-        })
+        let (key_type, key_bits) = key(certificate.tbs_certificate().subject_public_key_info())?;
+        let facts = CertificateFacts::of(&certificate, &der)?;
+        let CertificateFacts { subject, issuer, serial, fingerprint, not_before, not_after } = facts;
+        Ok(Self { pem: pem_of(&der), subject, issuer, serial, fingerprint, not_before, not_after, key_type, key_bits })
     }
 
     /// Checks that it is valid now.

@@ -6,12 +6,9 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use sha2::{Digest as _, Sha256};
-use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
 
 use super::Summary;
-use crate::domain::time::Millis;
+use crate::domain::certificate::CertificateFacts;
 
 /// The most bytes of a chain, and of a key.
 const MAX_PEM: usize = 64 * 1024;
@@ -49,7 +46,7 @@ impl Chain {
         }
         let (own, issuers) = certificates.split_first().ok_or("contains no certificate")?;
         let summary = summary(own).ok_or("the first certificate cannot be read")?;
-        if issuers.iter().any(|issuer| Certificate::from_der(issuer).is_err()) {
+        if issuers.iter().any(|issuer| CertificateFacts::of_der(issuer).is_err()) {
             return Err("a certificate after the first cannot be read");
         }
         Ok(Self { certificates, summary })
@@ -107,15 +104,9 @@ fn sections(pem: &str) -> Result<Vec<(SectionKind, Vec<u8>)>, &'static str> {
 }
 
 fn summary(certificate: &CertificateDer<'_>) -> Option<Summary> {
-    let parsed = Certificate::from_der(certificate).ok()?;
-    let parsed = parsed.tbs_certificate();
-    let not_after = parsed.validity().not_after.to_unix_duration().as_millis();
-    Some(Summary {
-        subject: parsed.subject().to_string(),
-        serial: hex::encode(parsed.serial_number().as_bytes()),
-        sha256_fingerprint: hex::encode(Sha256::digest(certificate)),
-        not_after: Millis(i64::try_from(not_after).ok()?),
-    })
+    let CertificateFacts { subject, serial, fingerprint, not_after, .. } =
+        CertificateFacts::of_der(certificate).ok()?;
+    Some(Summary { subject, serial, sha256_fingerprint: fingerprint, not_after })
 }
 
 #[cfg(test)]

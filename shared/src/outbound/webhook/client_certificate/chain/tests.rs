@@ -8,6 +8,8 @@ use rcgen::{
     PKCS_RSA_SHA256, SerialNumber, date_time_ymd,
 };
 
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 
 fn params(name: &str) -> CertificateParams {
@@ -33,6 +35,15 @@ fn pem(label: &str, der: &[u8]) -> String {
 fn inner<'a>(pkcs8: &'a [u8], start: &[u8]) -> &'a [u8] {
     let at = pkcs8.windows(start.len()).position(|window| window == start).expect("the inner key");
     &pkcs8[at..]
+}
+
+#[test]
+fn a_certificate_without_an_end_can_be_shown() {
+    let key = KeyPair::generate().expect("a key");
+    let mut endless = params("gateway");
+    endless.not_after = date_time_ymd(9999, 12, 31);
+    let chain = Chain::read(&endless.self_signed(&key).expect("a certificate").pem()).expect("a chain");
+    assert!(chain.summary.not_after.to_string().starts_with("9999-12-30"), "{:?}", chain.summary.not_after.0);
 }
 
 #[test]
