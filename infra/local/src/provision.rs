@@ -1,13 +1,17 @@
 //! Makes the tables and queues that `template.yaml` makes on AWS, and the first tenant.
 
-use aws_sdk_dynamodb::types::TimeToLiveSpecification;
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::error::{BuildError, DisplayErrorContext};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType, TimeToLiveSpecification,
+};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::{Deserialize, Serialize};
 use sluice::app::{App, Clients, Resources};
 use sluice::domain::credentials::{CredentialKind, Grant};
 use sluice::domain::scope::TenantId;
+use sluice::domain::transaction::Fact;
 use sluice::engine::tenancy::{self, Bootstrap};
 use sluice::queue::QueueUrls;
 use sluice::store::Tables;
@@ -57,8 +61,9 @@ pub struct S3Access {
 /// The first that cannot be made.
 pub async fn resources(clients: &Clients) -> Result<Resources, StartError> {
     let tables = Tables::with_prefix(PREFIX);
-    for name in [&tables.events, &tables.config, &tables.activity] {
-        table(&clients.dynamodb, name).await?;
+    let indexes = Fact::ALL.map(Fact::index);
+    for (name, indexes) in [(&tables.events, &[][..]), (&tables.config, &[]), (&tables.activity, &indexes)] {
+        table(&clients.dynamodb, name, indexes).await?;
     }
     Ok(Resources { tables, queues: queues(&clients.sqs).await? })
 }
@@ -76,27 +81,40 @@ pub async fn queues(sqs: &Client) -> Result<QueueUrls, StartError> {
     Ok(QueueUrls { dispatch, deliver, deliver_dlq, export, replay, automate })
 }
 
-async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<(), StartError> {
+async fn table(client: &aws_sdk_dynamodb::Client, name: &str, indexes: &[&str]) -> Result<(), StartError> {
     if client.describe_table().table_name(name).send().await.is_ok() {
         return Ok(());
     }
-    let fail = |e: &dyn std::error::Error| {
-        StartError::new(format!("table {name}"), aws_sdk_dynamodb::error::DisplayErrorContext(e))
-    };
+    let fail = |e: &dyn std::error::Error| StartError::new(format!("table {name}"), DisplayErrorContext(e));
     let mut create = client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
-    for (attribute, kind) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
-        let definition =
-            AttributeDefinition::builder().attribute_name(attribute).attribute_type(ScalarAttributeType::S);
-        let element = KeySchemaElement::builder().attribute_name(attribute).key_type(kind);
-        create = create
-            .attribute_definitions(definition.build().map_err(|e| fail(&e))?)
-            .key_schema(element.build().map_err(|e| fail(&e))?);
+    for attribute in ["pk", "sk"].iter().chain(indexes) {
+        create = create.attribute_definitions(text(attribute).map_err(|e| fail(&e))?);
     }
+    for index in indexes {
+        create = create.global_secondary_indexes(over(index).map_err(|e| fail(&e))?);
+    }
+    let create = create.set_key_schema(Some(keys("pk").map_err(|e| fail(&e))?));
     create.send().await.map_err(|e| fail(&e))?;
     let ttl =
         TimeToLiveSpecification::builder().enabled(true).attribute_name("expires_at").build().map_err(|e| fail(&e))?;
     client.update_time_to_live().table_name(name).time_to_live_specification(ttl).send().await.map_err(|e| fail(&e))?;
     Ok(())
+}
+
+fn text(attribute: &str) -> Result<AttributeDefinition, BuildError> {
+    AttributeDefinition::builder().attribute_name(attribute).attribute_type(ScalarAttributeType::S).build()
+}
+
+/// The keys of a table or index: a partition key, and everybody's sort key.
+fn keys(partition: &str) -> Result<Vec<KeySchemaElement>, BuildError> {
+    let key = |(name, kind)| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
+    [(partition, KeyType::Hash), ("sk", KeyType::Range)].into_iter().map(key).collect()
+}
+
+/// An index over the attribute of its name.
+fn over(index: &str) -> Result<GlobalSecondaryIndex, BuildError> {
+    let all = Projection::builder().projection_type(ProjectionType::All).build();
+    GlobalSecondaryIndex::builder().index_name(index).set_key_schema(Some(keys(index)?)).projection(all).build()
 }
 
 /// A worker's queue and its dead-letter queue.

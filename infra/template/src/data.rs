@@ -1,9 +1,12 @@
 //! The nested stack with everything that keeps data, and the names of its outputs.
 
+use sluice::domain::transaction::Fact;
 use sluice::queue::Queue;
 use sluice_workers::{Worker, WorkerSpec};
 
-const TABLES: [&str; 3] = ["EventsTable", "ConfigTable", "ActivityTable"];
+const TABLES: [&str; 3] = ["EventsTable", "ConfigTable", ACTIVITY];
+/// The table with indexes. Its records expire, so it has no point-in-time recovery.
+const ACTIVITY: &str = "ActivityTable";
 
 /// Its template, without the first comment.
 pub(crate) fn text() -> String {
@@ -13,11 +16,47 @@ pub(crate) fn text() -> String {
         "\nResources:\n  # Six times the worker's timeout hides a message that was received, as AWS advises.\n",
         queues.trim_start_matches('\n'),
         "\n",
-        include_str!("../parts/tables.yaml"),
+        "  # Tables and master keys outlive the stack: what is encrypted cannot be read without the keys.\n",
+        &TABLES.map(table).concat(),
+        include_str!("../parts/keys.yaml"),
         "\nOutputs:\n",
         &outputs(),
     ]
     .concat()
+}
+
+fn table(id: &str) -> String {
+    let facts: &[Fact] = if id == ACTIVITY { &Fact::ALL } else { &[] };
+    let attributes = ["pk", "sk"].into_iter().chain(facts.iter().map(|fact| fact.index()));
+    let attributes: Vec<String> =
+        attributes.map(|name| format!("{{ AttributeName: {name}, AttributeType: S }}")).collect();
+    let keys = |partition: &str| {
+        format!("[{{ AttributeName: {partition}, KeyType: HASH }}, {{ AttributeName: sk, KeyType: RANGE }}]")
+    };
+    let index = |fact: &Fact| {
+        let (name, keys) = (fact.index(), keys(fact.index()));
+        format!("        - {{ IndexName: {name}, KeySchema: {keys}, Projection: {{ ProjectionType: ALL }} }}\n")
+    };
+    let indexes: String = facts.iter().map(index).collect();
+    let indexes = if indexes.is_empty() { indexes } else { format!("      GlobalSecondaryIndexes:\n{indexes}") };
+    let backup = "      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true }\n";
+    format!(
+        "  {id}:
+    Type: AWS::DynamoDB::Table
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{attributes}]
+      KeySchema: {keys}
+{indexes}      TimeToLiveSpecification: {{ AttributeName: expires_at, Enabled: true }}
+{backup}      SSESpecification: {{ SSEEnabled: true }}
+
+",
+        attributes = attributes.join(", "),
+        keys = keys("pk"),
+        backup = if id == ACTIVITY { "" } else { backup },
+    )
 }
 
 /// A queue and its dead-letter queue.

@@ -63,6 +63,9 @@ fn statements(permissions: &PermissionSet) -> Vec<String> {
     let tables = [(config, "ConfigTable"), (activity, "ActivityTable"), (events, "EventsTable")];
     let tables = tables.into_iter().filter(|(actions, _)| !actions.is_empty());
     statements.extend(tables.map(|(actions, table)| allow(actions, &arn(table))));
+    if activity.contains(&Action::Query) {
+        statements.push(allow(&[Action::Query], "!Sub \"${Data.Outputs.ActivityTableArn}/index/*\""));
+    }
     if !sends.is_empty() {
         let queues: Vec<String> = sends.iter().map(|queue| arn(queue_id(*queue))).collect();
         statements.push(allow(&["sqs:SendMessage"], &one_or_many(&queues)));

@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::ids::ChunkId;
 use super::scope::{Scope, TenantId};
+use super::transaction::{Fact, TransactionStatus};
 
 /// An enum without data, the text of each variant, and the list of all variants.
 macro_rules! named {
@@ -54,6 +55,8 @@ pub enum ScopeFamily<'a> {
     Outcomes,
     /// Deliveries that did not succeed at once.
     Failures,
+    /// Those of them that have a fact and a status: a partition of the fact's index.
+    FailuresBy(Fact, TransactionStatus, &'a str),
     /// The attempts of such a delivery.
     Attempts(&'a str),
     /// Runs of automations.
@@ -78,6 +81,7 @@ impl fmt::Display for ScopeFamily<'_> {
             Self::Deliveries => f.write_str("deliveries"),
             Self::Outcomes => f.write_str("outcomes"),
             Self::Failures => f.write_str("failures"),
+            Self::FailuresBy(fact, status, value) => write!(f, "{}#{}#{value}", fact.index(), status.as_str()),
             Self::Runs => f.write_str("runs"),
             Self::Attempts(id) => write!(f, "attempts#{id}"),
             Self::Claim(id) => write!(f, "claim#{id}"),

@@ -33,6 +33,10 @@ pub enum TransactionStatus {
 }
 
 impl TransactionStatus {
+    /// Every state.
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Delivering, Self::Delivered, Self::Failed, Self::Rejected, Self::Dead];
+
     /// Its name in records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -43,6 +47,56 @@ impl TransactionStatus {
             Self::Failed => "failed",
             Self::Rejected => "rejected",
             Self::Dead => "dead",
+        }
+    }
+}
+
+/// What transactions with an entry are indexed by, each together with the status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The partner.
+    Partner,
+    /// The route.
+    Route,
+    /// The document type.
+    Document,
+    /// Nothing more than the status.
+    Status,
+}
+
+impl Fact {
+    /// Every fact; the one that usually leaves the fewest transactions comes first.
+    pub const ALL: [Self; 4] = [Self::Partner, Self::Route, Self::Document, Self::Status];
+
+    /// The name of its index, and of the attribute that the index is over.
+    #[must_use]
+    pub const fn index(self) -> &'static str {
+        match self {
+            Self::Partner => "by_partner",
+            Self::Route => "by_route",
+            Self::Document => "by_document",
+            Self::Status => "by_status",
+        }
+    }
+
+    /// What it is of a transaction, if it has it.
+    #[must_use]
+    pub fn of(self, outcome: &Outcome) -> Option<&str> {
+        match self {
+            Self::Partner => outcome.partner_id.as_deref(),
+            Self::Route => Some(&outcome.route.uid),
+            Self::Document => outcome.document_type.as_deref(),
+            Self::Status => Some(""),
+        }
+    }
+
+    /// What a filter asks it to be.
+    fn asked(self, filter: &TransactionFilter) -> Option<&str> {
+        match self {
+            Self::Partner => filter.partner_id.as_deref(),
+            Self::Route => filter.route.as_deref(),
+            Self::Document => filter.document_type.as_deref(),
+            Self::Status => (!filter.statuses.is_empty()).then_some(""),
         }
     }
 }
@@ -208,6 +262,12 @@ impl TransactionFilter {
             && self.to.is_none_or(|to| outcome.logged_at < to)
     }
 
+    /// The index that has what is asked for, and the value of its fact; none if everything is asked for.
+    #[must_use]
+    pub fn index(&self) -> Option<(Fact, &str)> {
+        Fact::ALL.into_iter().find_map(|fact| Some((fact, fact.asked(self)?)))
+    }
+
     /// Whether plain outcomes can be among those that are asked for.
     #[must_use]
     pub fn takes_plain(&self) -> bool {
@@ -291,8 +351,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_status_is_written_by_its_name() {
-        use TransactionStatus::*;
-        for status in [Queued, Delivering, Delivered, Failed, Rejected, Dead] {
+        for status in TransactionStatus::ALL {
             assert_eq!(serde_json::to_value(status).expect("JSON"), status.as_str());
         }
     }

@@ -55,11 +55,13 @@ pub enum Bootstrap {
     NotAnOperator,
 }
 
-/// The rest of a tenant's quota.
+/// What a tenant has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contents {
     /// Routes, in both environments.
     pub routes: usize,
+    /// Whether it has a partner.
+    pub partners: bool,
     /// Whether the log holds an event of it.
     pub events: bool,
 }
@@ -68,7 +70,7 @@ impl Contents {
     /// Whether it has nothing.
     #[must_use]
     pub fn is_empty(self) -> bool {
-        self.routes == 0 && !self.events
+        self.routes == 0 && !self.partners && !self.events
     }
 }
 
@@ -115,17 +117,18 @@ impl Tenancy {
         Ok(Bootstrap::Made(client.id, secret))
     }
 
-    /// The rest of a tenant's quota.
+    /// What a tenant has.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn contents(&self, tenant: &TenantId) -> Result<Contents, StoreError> {
-        let mut contents = Contents { routes: 0, events: false };
+        let mut contents = Contents { routes: 0, partners: false, events: false };
         let now = self.ports.now();
         let (from, end) = (now.minus(self.log.retention()), now.plus(self.grace));
         let (from, end) = (ChunkId::floor(from), ChunkId::floor(end));
         for scope in scopes(tenant) {
             contents.routes += self.routes.list(&scope).await?.len();
+            contents.partners |= !self.partners.page(&scope, None, 1).await?.0.is_empty();
             contents.events |= self.log.read(&scope, from, end, Direction::NewestFirst).next().await?.is_some();
         }
         Ok(contents)

@@ -38,7 +38,7 @@ async fn a_tenant_is_made_used_and_deleted() -> Result<()> {
     }
 
     let refused = operator.delete("/v1/tenants/acme").await?.error(409, "tenant_not_empty")?;
-    ensure!(refused["details"][0] == json!({"routes": 1, "events": true}), "{refused}");
+    ensure!(refused["details"][0] == json!({"routes": 1, "partners": true, "events": true}), "{refused}");
     api.get("/v1/events").await?.json(200)?;
     operator.delete("/v1/tenants/acme?force=true").await?.empty(204)?;
     for api in [&api, &by_key] {

@@ -77,6 +77,11 @@ async fn every_page_of_every_filter_has_what_is_asked_for_once() -> Result<()> {
         TransactionFilter { statuses: STATUSES[2..].to_vec(), ..TransactionFilter::default() },
         TransactionFilter { partner_id: Some("p-2".to_owned()), ..TransactionFilter::default() },
         TransactionFilter { partner_id: Some("nobody".to_owned()), ..TransactionFilter::default() },
+        TransactionFilter {
+            partner_id: Some("p-1".to_owned()),
+            statuses: vec![TransactionStatus::Dead],
+            ..TransactionFilter::default()
+        },
         TransactionFilter { document_type: Some("d-3".to_owned()), from: day(1), ..TransactionFilter::default() },
         TransactionFilter { from: day(1), to: day(2), ..TransactionFilter::default() },
         TransactionFilter { to: day(3), route: Some(format!("rt_{:032x}", 2)), ..TransactionFilter::default() },

@@ -17,7 +17,7 @@ use crate::http::query::{Params, PathParams};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct How {
-    /// Delete it even if it has integrations or events.
+    /// Delete it even if it has routes, partners or events.
     #[serde(default)]
     force: bool,
 }
@@ -51,9 +51,9 @@ pub(crate) async fn delete(
     }
     let contents = tenancy.contents(&tenant.id).await?;
     if !force && !contents.is_empty() {
-        let facts = json!({"routes": contents.routes, "events": contents.events});
-        return Err(conflict("tenant_not_empty", "The tenant has integrations or events; delete it with ?force=true.")
-            .detail(facts));
+        let facts = json!({"routes": contents.routes, "partners": contents.partners, "events": contents.events});
+        let message = "The tenant has routes, partners or events; delete it with ?force=true.";
+        return Err(conflict("tenant_not_empty", message).detail(facts));
     }
     tenancy.delete(tenant).await?;
     Ok(StatusCode::NO_CONTENT)

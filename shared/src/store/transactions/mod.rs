@@ -3,9 +3,12 @@
 //! A delivery that succeeds at once has no record of its own: a worker call writes all of them as one compressed body,
 //! and a header that lists the routes, partners and document types in it. Whoever looks for some of them reads headers,
 //! and only the bodies that can have one. Every other delivery has an entry with its last attempt, and a record of each
-//! attempt. Headers and entries are sorted by the time at which the event was logged, so a page is a merge of two
-//! queries.
+//! attempt, and is indexed by each [`Fact`](crate::domain::transaction::Fact). Headers and entries are sorted by the time
+//! at which the event was logged, so a page is a merge of a few queries.
 
+mod headers;
+mod page;
+mod query;
 mod read;
 mod write;
 
@@ -20,7 +23,8 @@ use crate::domain::scope::Scope;
 use crate::domain::time::{DAY_MILLIS, Millis};
 use crate::domain::transaction::{Outcome, TransactionId};
 
-pub use read::{Found, Place};
+pub use page::Place;
+pub use read::Found;
 
 /// The events of one body were logged within this time, so that a reader of a range knows where to look.
 const SPAN: Duration = Duration::from_millis(DAY_MILLIS.unsigned_abs());

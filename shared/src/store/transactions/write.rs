@@ -7,9 +7,9 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::{BODY, KEYS, MOVED, OLDEST, SPAN, Transactions, body_key, entry_key, header_key};
 use crate::domain::chunk::{self, Effort};
-use crate::domain::partition::ScopeFamily;
+use crate::domain::partition::{AnyPartition as _, ScopeFamily};
 use crate::domain::scope::Scope;
-use crate::domain::transaction::{Outcome, TransactionStatus, header_keys};
+use crate::domain::transaction::{Fact, Outcome, TransactionStatus, header_keys};
 use crate::store::{Item, Key, StoreError, binary};
 
 /// A body up to this size stands in its header: one write instead of two.
@@ -85,6 +85,10 @@ impl Transactions {
         // Its attempts have the responses.
         let outcome = Outcome { response: String::new(), ..outcome.clone() };
         let mut entry = entry_key(scope, &outcome.id()).item(&outcome)?;
+        for (fact, value) in Fact::ALL.into_iter().filter_map(|fact| Some((fact, fact.of(&outcome)?))) {
+            let partition = scope.partition(ScopeFamily::FailuresBy(fact, outcome.status, value));
+            entry.insert(fact.index().to_owned(), AttributeValue::S(partition.as_str().to_owned()));
+        }
         entry.insert("expires_at".to_owned(), self.expires_at(outcome.at));
         let put = self.db.client.put_item().table_name(self.table()).set_item(Some(entry));
         let put = put
