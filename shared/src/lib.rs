@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` has the map; [`engine`] is the way of an event.
 
 pub mod app;
+pub mod connectors;
 pub mod deep;
 pub mod deployment;
 pub mod engine;

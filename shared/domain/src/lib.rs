@@ -21,6 +21,7 @@ pub mod json;
 pub mod ordering;
 pub mod partition;
 pub mod partner;
+pub mod pipeline;
 pub mod retry;
 pub mod route;
 pub mod schema;
@@ -29,6 +30,7 @@ pub mod sealed;
 pub mod tenant;
 pub mod time;
 pub mod transaction;
+pub mod value;
 
 #[cfg(test)]
 mod deep;

@@ -1,0 +1,3 @@
+//! Pipelines: what is read where, how it is mapped, and what became of it.
+
+pub mod extraction;
