@@ -1,6 +1,7 @@
 //! One role for each permission set.
 
 use sluice::deployment::{Action, FunctionSpec, PermissionSet};
+use sluice::domain::transaction::Fact;
 
 use crate::data::{arn, queue_id};
 use crate::{one_or_many, section};
@@ -64,7 +65,9 @@ fn statements(permissions: &PermissionSet) -> Vec<String> {
     let tables = tables.into_iter().filter(|(actions, _)| !actions.is_empty());
     statements.extend(tables.map(|(actions, table)| allow(actions, &arn(table))));
     if activity.contains(&Action::Query) {
-        statements.push(allow(&[Action::Query], "!Sub \"${Data.Outputs.ActivityTableArn}/index/*\""));
+        let indexes =
+            Fact::ALL.map(|fact| format!("!Sub \"${{Data.Outputs.ActivityTableArn}}/index/{}\"", fact.index()));
+        statements.push(allow(&[Action::Query], &one_or_many(&indexes)));
     }
     if !sends.is_empty() {
         let queues: Vec<String> = sends.iter().map(|queue| arn(queue_id(*queue))).collect();
