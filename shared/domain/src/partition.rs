@@ -61,6 +61,20 @@ pub enum ScopeFamily<'a> {
     Attempts(&'a str),
     /// Runs of automations.
     Runs,
+    /// The catalogue of pipelines' configurations of one kind.
+    Pipelines(&'a str),
+    /// Runs of pipelines.
+    SyncRuns,
+    /// What runs of pipelines were given to work on.
+    SyncPayloads,
+    /// How far pipelines have read.
+    SyncCursors,
+    /// Records that did not reach their target.
+    SyncLetters,
+    /// When what a pipeline has written happened at its source.
+    SyncTimes,
+    /// The calls that are under way at systems.
+    SyncSlots,
     /// The claim on an event id.
     Claim(&'a str),
     /// The receipt of a publish, by its first chunk.
@@ -83,6 +97,13 @@ impl fmt::Display for ScopeFamily<'_> {
             Self::Failures => f.write_str("failures"),
             Self::FailuresBy(fact, status, value) => write!(f, "{}#{}#{value}", fact.index(), status.as_str()),
             Self::Runs => f.write_str("runs"),
+            Self::Pipelines(kind) => write!(f, "pipelines#{kind}"),
+            Self::SyncRuns => f.write_str("sync_runs"),
+            Self::SyncPayloads => f.write_str("sync_payloads"),
+            Self::SyncCursors => f.write_str("sync_cursors"),
+            Self::SyncLetters => f.write_str("sync_letters"),
+            Self::SyncTimes => f.write_str("sync_times"),
+            Self::SyncSlots => f.write_str("sync_slots"),
             Self::Attempts(id) => write!(f, "attempts#{id}"),
             Self::Claim(id) => write!(f, "claim#{id}"),
             Self::Receipt(chunk) => write!(f, "receipt#{chunk}"),
@@ -146,6 +167,8 @@ named! {
         Exports = "exports",
         /// When routes have a scheduled delivery.
         WakeUps = "wake_ups",
+        /// When pipelines are due.
+        Schedules = "schedules",
     }
 }
 
@@ -155,7 +178,7 @@ impl GlobalPartition {
     pub const fn is_of_routes(self) -> bool {
         match self {
             Self::Endings | Self::Exports | Self::WakeUps => true,
-            Self::Tenants => false,
+            Self::Tenants | Self::Schedules => false,
         }
     }
 }

@@ -1,3 +1,8 @@
 //! Pipelines: what is read where, how it is mapped, and what became of it.
 
+pub mod config;
+pub mod dead_letter;
 pub mod extraction;
+pub mod instance;
+pub mod run;
+pub mod schedule;

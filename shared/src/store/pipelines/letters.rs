@@ -1,0 +1,165 @@
+//! Dead letters of pipelines.
+
+use serde::{Deserialize, Serialize};
+
+use super::{KEPT, Listed, listed};
+use crate::domain::partition::ScopeFamily;
+use crate::domain::pipeline::dead_letter::{DeadLetter, LetterFacts, LetterFilter, LetterStatus};
+use crate::domain::scope::Scope;
+use crate::domain::sealed::Sealed;
+use crate::secrets::Keyring;
+use crate::store::{Db, Key, StoreError};
+
+/// The longest id that is looked up.
+const MAX_ID_BYTES: usize = 100;
+
+/// A dead letter with its payload sealed: it is a customer's record.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    #[serde(flatten)]
+    letter: DeadLetter,
+    sealed: Sealed,
+    expires_at: i64,
+}
+
+/// Why a dead letter was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// There is none of that id.
+    #[error("there is no such dead letter")]
+    NotFound,
+    /// It is not pending any more.
+    #[error("the dead letter is not pending")]
+    Over(LetterStatus),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The dead letters of every scope.
+#[derive(Clone)]
+pub struct DeadLetters {
+    db: Db,
+    keys: Keyring,
+}
+
+fn key(scope: &Scope, id: &str) -> Key {
+    Key::new(&scope.partition(ScopeFamily::SyncLetters), id)
+}
+
+impl DeadLetters {
+    /// Over the activity table.
+    #[must_use]
+    pub fn new(db: Db, keys: Keyring) -> Self {
+        Self { db, keys }
+    }
+
+    fn record(&self, scope: &Scope, letter: &DeadLetter) -> Result<Record, StoreError> {
+        let sealed = self.keys.seal(scope, letter.payload.clone().into_bytes(), &self.db.ports);
+        let sealed = sealed.map_err(|error| StoreError::Malformed(error.to_string()))?;
+        let letter = DeadLetter { payload: String::new(), ..letter.clone() };
+        let expires_at = letter.updated_at.plus(KEPT).as_secs();
+        Ok(Record { letter, sealed, expires_at })
+    }
+
+    fn open(&self, scope: &Scope, record: Record) -> Result<DeadLetter, StoreError> {
+        let plain = self.keys.open_bytes(scope, &record.sealed);
+        let plain = plain.map_err(|error| StoreError::Malformed(error.to_string()))?;
+        Ok(DeadLetter { payload: String::from_utf8_lossy(&plain).into_owned(), ..record.letter })
+    }
+
+    /// Adds one, unless it is there: a batch that is repeated writes the same.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn add(&self, scope: &Scope, letter: &DeadLetter) -> Result<(), StoreError> {
+        let record = self.record(scope, letter)?;
+        match self.db.create(&self.db.tables.activity, &key(scope, &letter.id), &record).await {
+            Ok(()) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get(&self, scope: &Scope, id: &str) -> Result<Option<DeadLetter>, StoreError> {
+        if !(1..=MAX_ID_BYTES).contains(&id.len()) {
+            return Ok(None);
+        }
+        let record: Option<Record> = self.db.get(&self.db.tables.activity, &key(scope, id)).await?;
+        record.map(|record| self.open(scope, record)).transpose()
+    }
+
+    /// Those that are asked for, the newest first: up to [`listed::MAX_LISTED`] are looked at.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn facts(&self, scope: &Scope, filter: &LetterFilter) -> Result<Vec<LetterFacts>, StoreError> {
+        let names = [("#status", "status")];
+        let projection = ("id, instance, entity_type, #status, category, created_at", &names[..]);
+        listed::newest(&self.db, scope, ScopeFamily::SyncLetters, projection, |facts| filter.matches(facts)).await
+    }
+
+    /// A page of those that are asked for; pages count from 0.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn page(
+        &self,
+        scope: &Scope,
+        filter: &LetterFilter,
+        (page, size): (usize, usize),
+    ) -> Result<Listed<DeadLetter>, StoreError> {
+        let found = self.facts(scope, filter).await?;
+        let total = found.len();
+        let ids = found.into_iter().map(|facts| facts.id).skip(page.saturating_mul(size)).take(size);
+        let records: Vec<Record> = listed::page(&self.db, scope, ScopeFamily::SyncLetters, ids).await?;
+        let items: Result<Vec<DeadLetter>, StoreError> =
+            records.into_iter().map(|record| self.open(scope, record)).collect();
+        Ok(Listed { items: items?, total })
+    }
+
+    /// Settles a pending one, and gives it. A second caller is refused, except of the same run.
+    ///
+    /// # Errors
+    /// [`ReplayError`].
+    pub async fn settle(
+        &self,
+        scope: &Scope,
+        id: &str,
+        status: LetterStatus,
+        run: Option<&str>,
+    ) -> Result<DeadLetter, ReplayError> {
+        loop {
+            let Some(mut letter) = self.get(scope, id).await? else { return Err(ReplayError::NotFound) };
+            if letter.status == status && run.is_some() && letter.replayed_by.as_deref() == run {
+                return Ok(letter);
+            }
+            if letter.status != LetterStatus::Pending {
+                return Err(ReplayError::Over(letter.status));
+            }
+            let read = letter.revision;
+            letter.status = status;
+            letter.replayed_by = run.map(ToOwned::to_owned);
+            letter.revision += 1;
+            letter.updated_at = self.db.ports.now();
+            let record = self.record(scope, &letter)?;
+            match self.db.replace(&self.db.tables.activity, &key(scope, id), &record, read).await {
+                Ok(()) => return Ok(letter),
+                // Somebody else was faster: they are looked at.
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Forgets those of a scope that is given up.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clear(&self, scope: &Scope) -> Result<(), StoreError> {
+        self.db.clear(&self.db.tables.activity, &scope.partition(ScopeFamily::SyncLetters)).await
+    }
+}

@@ -1,0 +1,70 @@
+//! Pipelines: their configurations, runs, cursors and dead letters.
+
+mod configs;
+mod cursors;
+mod due;
+mod letters;
+mod listed;
+mod runs;
+mod slots;
+
+use std::time::Duration;
+
+use super::Db;
+use crate::domain::pipeline::instance::Instance;
+use crate::domain::pipeline::profile::StoredProfile;
+use crate::domain::pipeline::schedule::Schedule;
+use crate::domain::pipeline::specification::MappingConfiguration;
+use crate::secrets::Keyring;
+
+pub use configs::{Compiled, Configs, Kept};
+pub use cursors::Cursors;
+pub use due::Dues;
+pub use letters::{DeadLetters, ReplayError};
+pub use listed::{Listed, MAX_LISTED};
+pub use runs::{RunFilter, SyncRuns};
+pub use slots::Slots;
+
+/// How long runs and dead letters are kept after they changed last.
+const KEPT: Duration = Duration::from_secs(31 * 86_400);
+
+/// The records of pipelines.
+#[derive(Clone)]
+pub struct PipelineStores {
+    /// Connection profiles.
+    pub profiles: Configs<StoredProfile>,
+    /// Mapping configurations.
+    pub mappings: Configs<MappingConfiguration>,
+    /// Instances.
+    pub instances: Configs<Instance>,
+    /// Schedules.
+    pub schedules: Configs<Schedule>,
+    /// When schedules are due.
+    pub dues: Dues,
+    /// Runs.
+    pub runs: SyncRuns,
+    /// Cursors.
+    pub cursors: Cursors,
+    /// Dead letters.
+    pub letters: DeadLetters,
+    /// Calls that are under way.
+    pub slots: Slots,
+}
+
+impl PipelineStores {
+    /// Over the database.
+    #[must_use]
+    pub fn new(db: &Db, keys: &Keyring) -> Self {
+        Self {
+            profiles: Configs::new(db.clone(), keys.clone()),
+            mappings: Configs::new(db.clone(), keys.clone()),
+            instances: Configs::new(db.clone(), keys.clone()),
+            schedules: Configs::new(db.clone(), keys.clone()),
+            dues: Dues::new(db.clone()),
+            runs: SyncRuns::new(db.clone(), keys.clone()),
+            cursors: Cursors::new(db.clone()),
+            letters: DeadLetters::new(db.clone(), keys.clone()),
+            slots: Slots::new(db.clone()),
+        }
+    }
+}
