@@ -156,6 +156,9 @@ pub struct Outcome {
     pub error: String,
     /// When it ended.
     pub at: Millis,
+    /// Whether somebody gave it up for good. A further attempt undoes that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub discarded: bool,
 }
 
 impl Outcome {
@@ -315,6 +318,7 @@ pub(crate) mod tests {
             response: String::new(),
             error: String::new(),
             at: Millis(1_005),
+            discarded: false,
         }
     }
 

@@ -47,6 +47,7 @@ pub(super) fn outcome(
         response: attempt.excerpt.clone(),
         error: attempt.reason.to_string(),
         at,
+        discarded: false,
     }
 }
 

@@ -62,6 +62,6 @@ impl Resend {
         // Sent first: what is marked as queued is on its way, whatever crashes.
         self.queues.send(Queue::Deliver, messages).await.map_err(EngineError::from)?;
         self.transactions.reopen(scope, &last, header.as_deref()).await?;
-        Ok(Some(Outcome { status: TransactionStatus::Queued, error: String::new(), ..last }))
+        Ok(Some(Outcome { status: TransactionStatus::Queued, error: String::new(), discarded: false, ..last }))
     }
 }

@@ -116,5 +116,6 @@ fn outcome(n: u64, count: u64, now: Millis) -> Outcome {
         response: "ok".to_owned(),
         error: if delivered { String::new() } else { "internal server error (HTTP status code 500)".to_owned() },
         at: logged_at.plus(Duration::from_millis(40)),
+        discarded: false,
     }
 }

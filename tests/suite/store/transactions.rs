@@ -36,6 +36,7 @@ fn outcome(n: i64, size: usize) -> Outcome {
         response: "x".repeat(size),
         error: String::new(),
         at: Millis(1_800_000_000_000 + n),
+        discarded: false,
     }
 }
 

@@ -1,8 +1,10 @@
 //! Pipelines: what is read where, how it is mapped, and what became of it.
 
+pub mod batch;
 pub mod config;
 pub mod dead_letter;
 pub mod extraction;
 pub mod instance;
 pub mod run;
 pub mod schedule;
+pub mod specification;

@@ -188,9 +188,12 @@ pub struct Progress {
     /// Where the source is read on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<String>,
-    /// Whether it was read to its end.
+    /// Whether the last batch was read.
     #[serde(default)]
     pub read: bool,
+    /// Whether that was the source's end.
+    #[serde(default)]
+    pub whole: bool,
     /// The cursor value that it reads from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
@@ -315,7 +318,7 @@ impl Run {
     #[must_use]
     pub fn moves_cursor(&self) -> bool {
         let whole = matches!(&self.job, Job::Sync { source_ids, window: None, .. } if source_ids.is_empty());
-        whole && !self.dry_run
+        whole && self.progress.whole && !self.dry_run
     }
 
     /// Notes a record's error, if there is room.

@@ -155,6 +155,23 @@ impl DeadLetters {
         }
     }
 
+    /// Makes one pending again that a run was to send.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if it was written in between.
+    pub async fn restore(&self, scope: &Scope, id: &str, run: &str) -> Result<(), StoreError> {
+        let Some(mut letter) = self.get(scope, id).await? else { return Ok(()) };
+        if letter.replayed_by.as_deref() != Some(run) {
+            return Ok(());
+        }
+        let read = letter.revision;
+        letter.status = LetterStatus::Pending;
+        letter.replayed_by = None;
+        letter.revision += 1;
+        let record = self.record(scope, &letter)?;
+        self.db.replace(&self.db.tables.activity, &key(scope, id), &record, read).await
+    }
+
     /// Forgets those of a scope that is given up.
     ///
     /// # Errors

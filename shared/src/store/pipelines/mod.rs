@@ -7,6 +7,7 @@ mod letters;
 mod listed;
 mod runs;
 mod slots;
+mod times;
 
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub use letters::{DeadLetters, ReplayError};
 pub use listed::{Listed, MAX_LISTED};
 pub use runs::{RunFilter, SyncRuns};
 pub use slots::Slots;
+pub use times::Times;
 
 /// How long runs and dead letters are kept after they changed last.
 const KEPT: Duration = Duration::from_secs(31 * 86_400);
@@ -49,6 +51,8 @@ pub struct PipelineStores {
     pub letters: DeadLetters,
     /// Calls that are under way.
     pub slots: Slots,
+    /// When what was written happened.
+    pub times: Times,
 }
 
 impl PipelineStores {
@@ -65,6 +69,7 @@ impl PipelineStores {
             cursors: Cursors::new(db.clone()),
             letters: DeadLetters::new(db.clone(), keys.clone()),
             slots: Slots::new(db.clone()),
+            times: Times::new(db.clone()),
         }
     }
 }

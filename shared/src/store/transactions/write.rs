@@ -9,7 +9,7 @@ use super::{BODY, KEYS, MOVED, OLDEST, SPAN, Transactions, body_key, entry_key, 
 use crate::domain::chunk::{self, Effort};
 use crate::domain::partition::{AnyPartition as _, ScopeFamily};
 use crate::domain::scope::Scope;
-use crate::domain::transaction::{Fact, Outcome, TransactionStatus, header_keys};
+use crate::domain::transaction::{Fact, Outcome, TransactionId, TransactionStatus, header_keys};
 use crate::store::{Item, Key, StoreError, binary};
 
 /// A body up to this size stands in its header: one write instead of two.
@@ -107,7 +107,7 @@ impl Transactions {
     /// # Errors
     /// [`StoreError`].
     pub async fn reopen(&self, scope: &Scope, last: &Outcome, header: Option<&str>) -> Result<(), StoreError> {
-        let queued = Outcome { status: TransactionStatus::Queued, error: String::new(), ..last.clone() };
+        let queued = Outcome { status: TransactionStatus::Queued, error: String::new(), discarded: false, ..last.clone() };
         let Some(header) = header else { return self.write_entry(scope, &queued).await };
         self.write_attempt(scope, last).await?;
         self.write_entry(scope, &queued).await?;
@@ -122,6 +122,33 @@ impl Transactions {
             .send()
             .await?;
         Ok(())
+    }
+}
+
+impl Transactions {
+    /// Marks a transaction that is dead or rejected as given up; `false` if it is in another state by now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn discard(&self, scope: &Scope, id: &TransactionId) -> Result<bool, StoreError> {
+        let update = self.db.client.update_item().table_name(self.table());
+        let status = |status: TransactionStatus| AttributeValue::S(status.as_str().to_owned());
+        let written = update
+            .set_key(Some(entry_key(scope, id).attributes()))
+            .update_expression("SET discarded = :yes")
+            .condition_expression("#status IN (:dead, :rejected)")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .expression_attribute_values(":dead", status(TransactionStatus::Dead))
+            .expression_attribute_values(":rejected", status(TransactionStatus::Rejected))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match written.map_err(StoreError::from) {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -1,0 +1,122 @@
+//! The stages between source and target: a batch of records is normalized and transformed.
+
+use crate::mapping::{Mapping, RecordFault};
+use crate::pipeline::extraction::CursorType;
+use crate::pipeline::run::Stage;
+use crate::time::Millis;
+use crate::value::Value;
+
+/// A record on its way to the target.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// Its id at the source.
+    pub source_id: String,
+    /// What it is found by at the target.
+    pub key: Option<String>,
+    /// As the source gave it.
+    pub source: Value,
+    /// As the target gets it.
+    pub body: Value,
+}
+
+/// A record that does not fit its mapping.
+#[derive(Clone, Debug)]
+pub struct Unfit {
+    /// Its id at the source, if it has one.
+    pub source_id: Option<String>,
+    /// Where it failed.
+    pub stage: Stage,
+    /// Why.
+    pub fault: RecordFault,
+    /// As the source gave it.
+    pub source: Value,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub struct Mapped {
+    /// The records for the target.
+    pub ready: Vec<Ready>,
+    /// The others.
+    pub unfit: Vec<Unfit>,
+    /// The greatest cursor value among all.
+    pub newest: Option<String>,
+}
+
+/// Normalizes and transforms records. It recurses: to be called on a thread with a large stack.
+#[must_use]
+pub fn map(mapping: &Mapping, records: Vec<Value>) -> Mapped {
+    let mut mapped = Mapped::default();
+    let cursor = mapping.extraction().cursor.as_ref();
+    for source in records {
+        if let (Some(cursor), Some(value)) = (cursor, mapping.cursor_value(&source)) {
+            if mapped.newest.as_ref().is_none_or(|newest| is_newer(cursor.kind, &value, newest)) {
+                mapped.newest = Some(value);
+            }
+        }
+        match one(mapping, source) {
+            Ok(ready) => mapped.ready.push(ready),
+            Err(unfit) => mapped.unfit.push(*unfit),
+        }
+    }
+    mapped
+}
+
+fn one(mapping: &Mapping, source: Value) -> Result<Ready, Box<Unfit>> {
+    let unfit = |source_id: Option<String>, stage, fault, source| Box::new(Unfit { source_id, stage, fault, source });
+    let source_id = match mapping.source_id(&source) {
+        Ok(id) => id,
+        Err(fault) => return Err(unfit(None, Stage::Ingest, fault, source)),
+    };
+    let normalized = match mapping.normalize(&source) {
+        Ok(normalized) => normalized,
+        Err(fault) => return Err(unfit(Some(source_id), Stage::Normalize, fault, source)),
+    };
+    let transformed = mapping.transform(&normalized).and_then(|body| Ok((mapping.key(&body)?, body)));
+    match transformed {
+        Ok((key, body)) => Ok(Ready { source_id, key, source, body }),
+        Err(fault) => Err(unfit(Some(source_id), Stage::Transform, fault, source)),
+    }
+}
+
+/// Whether a cursor value is greater than another.
+#[must_use]
+pub fn is_newer(kind: CursorType, value: &str, than: &str) -> bool {
+    match (kind, value.parse::<i128>(), than.parse::<i128>()) {
+        (CursorType::Int, Ok(value), Ok(than)) => value > than,
+        // Times are written alike, so they compare as text.
+        _ => value > than,
+    }
+}
+
+/// The cursor value from which a run reads: some time behind the cursor, if it is one.
+#[must_use]
+pub fn reach_back(kind: CursorType, cursor: &str, overlap_seconds: u32) -> String {
+    let time: Option<Millis> = match kind {
+        CursorType::Datetime if overlap_seconds > 0 => cursor.parse().ok(),
+        _ => None,
+    };
+    time.map_or_else(
+        || cursor.to_owned(),
+        |time| time.minus(std::time::Duration::from_secs(overlap_seconds.into())).to_string(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_compare_as_numbers_and_the_rest_as_text() {
+        assert!(is_newer(CursorType::Int, "10", "9") && !is_newer(CursorType::String, "10", "9"));
+        assert!(is_newer(CursorType::Datetime, "2026-01-02T00:00:00.000Z", "2026-01-01T23:59:59.999Z"));
+        assert!(!is_newer(CursorType::Int, "9", "9"));
+    }
+
+    #[test]
+    fn a_run_reads_some_time_back() {
+        let back = reach_back(CursorType::Datetime, "2026-01-01T00:00:01.000Z", 2);
+        assert_eq!(back, "2025-12-31T23:59:59.000Z");
+        assert_eq!(reach_back(CursorType::Int, "7", 2), "7");
+    }
+}

@@ -1,0 +1,201 @@
+//! Dead letters of records and of deliveries, in one list.
+
+use std::collections::BTreeMap;
+
+use super::{EngineError, Pipelines};
+use crate::domain::pipeline::dead_letter::{Category, DeadLetter, LetterFilter, LetterStatus};
+use crate::domain::pipeline::run::{self, Job, Run, Trigger};
+use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
+use crate::domain::transaction::{Outcome, TransactionFilter, TransactionStatus};
+use crate::store::pipelines::{Listed, MAX_LISTED, ReplayError};
+use crate::store::transactions::Transactions;
+
+/// A dead letter.
+#[derive(Debug)]
+pub enum Letter {
+    /// Of a record.
+    Record(Box<DeadLetter>),
+    /// Of a delivery.
+    Delivery(Box<Outcome>),
+}
+
+/// Which dead letters are listed, by what they are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Records and deliveries.
+    Both,
+    /// Records.
+    Records,
+    /// Deliveries.
+    Deliveries,
+}
+
+/// Lists dead letters, and has them sent again.
+#[derive(Clone)]
+pub struct Letters {
+    pub(crate) pipelines: Pipelines,
+    pub(crate) transactions: Transactions,
+}
+
+/// Why a delivery is a dead letter.
+#[must_use]
+pub fn category(outcome: &Outcome) -> Category {
+    match (outcome.status, outcome.code) {
+        (TransactionStatus::Rejected, _) | (_, Some(400..=499)) => Category::Permanent,
+        (_, Some(500..=599)) => Category::Transient,
+        _ => Category::Unknown,
+    }
+}
+
+impl Letters {
+    /// A page of those that are asked for, the newest first; pages count from 0.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn page(
+        &self,
+        scope: &Scope,
+        filter: &LetterFilter,
+        of: Of,
+        (page, size): (usize, usize),
+    ) -> Result<Listed<Letter>, EngineError> {
+        let records = if of == Of::Deliveries {
+            Vec::new()
+        } else {
+            self.pipelines.stores.letters.facts(scope, filter).await?
+        };
+        let deliveries = if of == Of::Records { Vec::new() } else { self.deliveries(scope, filter).await? };
+        let mut all: Vec<(Millis, Place)> = Vec::with_capacity(records.len() + deliveries.len());
+        all.extend(records.into_iter().map(|facts| (facts.created_at, Place::Record(facts.id))));
+        all.extend(deliveries.into_iter().map(|outcome| (outcome.at, Place::Delivery(Box::new(outcome)))));
+        all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        let total = all.len();
+        let mut items = Vec::with_capacity(size);
+        for (_, place) in all.into_iter().skip(page.saturating_mul(size)).take(size) {
+            match place {
+                Place::Record(id) => {
+                    let letter = self.pipelines.stores.letters.get(scope, &id).await?;
+                    items.extend(letter.map(|letter| Letter::Record(Box::new(letter))));
+                }
+                Place::Delivery(outcome) => items.push(Letter::Delivery(outcome)),
+            }
+        }
+        Ok(Listed { items, total })
+    }
+
+    /// The deliveries that are asked for: those that wait, since what was sent again is no dead letter any more.
+    async fn deliveries(&self, scope: &Scope, filter: &LetterFilter) -> Result<Vec<Outcome>, EngineError> {
+        let none = filter.instance.is_some()
+            || filter.entity_type.is_some()
+            || filter.status == Some(LetterStatus::Replayed);
+        if none {
+            return Ok(Vec::new());
+        }
+        let asked = transactions(filter);
+        let (outcomes, _) = self.transactions.page(scope, &asked, None, MAX_LISTED).await?;
+        let status = filter.status;
+        let wanted = |outcome: &Outcome| {
+            filter.category.is_none_or(|wanted| wanted == category(outcome))
+                && status.is_none_or(|status| (status == LetterStatus::Discarded) == outcome.discarded)
+        };
+        Ok(outcomes.into_iter().filter(wanted).collect())
+    }
+
+    /// Starts a run that sends a record again, perhaps with another payload.
+    ///
+    /// # Errors
+    /// [`ReplayError`].
+    pub async fn replay(
+        &self,
+        scope: &Scope,
+        id: &str,
+        payload: Option<String>,
+    ) -> Result<Result<Run, EngineError>, ReplayError> {
+        let pipelines = &self.pipelines;
+        let letter = pipelines.stores.letters.get(scope, id).await?.ok_or(ReplayError::NotFound)?;
+        if letter.status != LetterStatus::Pending {
+            return Err(ReplayError::Over(letter.status));
+        }
+        let letters = run::Letters::One { id: id.to_owned(), payload };
+        let run = replay(pipelines, (&letter.instance, &letter.entity_type), letters, 1);
+        // The run first: it takes the letter by itself if this process dies, and does nothing if another has it.
+        if let Err(error) = pipelines.start(scope, &run).await {
+            return Ok(Err(error));
+        }
+        pipelines.stores.letters.settle(scope, id, LetterStatus::Replayed, Some(&run.id)).await?;
+        Ok(Ok(run))
+    }
+
+    /// Starts a run for each instance and entity type of the pending records that are asked for; only counts them in
+    /// a dry run.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn replay_some(
+        &self,
+        scope: &Scope,
+        filter: &LetterFilter,
+        dry_run: bool,
+    ) -> Result<Vec<Run>, EngineError> {
+        let pending = LetterFilter { status: Some(LetterStatus::Pending), ..filter.clone() };
+        let mut groups: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for facts in self.pipelines.stores.letters.facts(scope, &pending).await? {
+            *groups.entry((facts.instance, facts.entity_type)).or_default() += 1;
+        }
+        let mut runs = Vec::with_capacity(groups.len());
+        for ((instance, entity_type), count) in groups {
+            let filter = LetterFilter {
+                instance: Some(instance.clone()),
+                entity_type: Some(entity_type.clone()),
+                ..pending.clone()
+            };
+            let run = replay(&self.pipelines, (&instance, &entity_type), run::Letters::Some(filter), count);
+            if !dry_run {
+                self.pipelines.start(scope, &run).await?;
+            }
+            runs.push(run);
+        }
+        Ok(runs)
+    }
+
+    /// Gives a delivery up for good; `None` if there is no such transaction, `false` if it is no dead letter.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn discard_delivery(&self, scope: &Scope, id: &str) -> Result<Option<bool>, EngineError> {
+        let Ok(id) = id.parse() else { return Ok(None) };
+        let Some(found) = self.transactions.find(scope, &id).await? else { return Ok(None) };
+        if found.last.discarded || !is_dead(&found.last) {
+            return Ok(Some(false));
+        }
+        Ok(Some(self.transactions.discard(scope, &id).await?))
+    }
+}
+
+enum Place {
+    Record(String),
+    Delivery(Box<Outcome>),
+}
+
+/// Whether a delivery is a dead letter.
+#[must_use]
+pub fn is_dead(outcome: &Outcome) -> bool {
+    matches!(outcome.status, TransactionStatus::Dead | TransactionStatus::Rejected)
+}
+
+/// The deliveries that a filter asks for.
+#[must_use]
+pub fn transactions(filter: &LetterFilter) -> TransactionFilter {
+    TransactionFilter {
+        statuses: vec![TransactionStatus::Dead, TransactionStatus::Rejected],
+        from: filter.from,
+        to: filter.to,
+        ..TransactionFilter::default()
+    }
+}
+
+fn replay(pipelines: &Pipelines, (instance, entity_type): (&str, &str), letters: run::Letters, count: u64) -> Run {
+    let job = Job::Replay { letters, count };
+    Run::new(pipelines.new_id(), instance, entity_type, (Trigger::Replay, job), pipelines.ports.now())
+}

@@ -1,0 +1,216 @@
+//! Execute: records are written to the target; what it does not take becomes a dead letter.
+
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::attempt::{Stopped, after};
+use super::plan::Plan;
+use super::runner::Runner;
+use crate::connectors::{Record, Target, Written};
+use crate::domain::pipeline::batch::{Mapped, Ready, Unfit};
+use crate::domain::pipeline::dead_letter::{Category, DeadLetter, LetterStatus, MAX_PAYLOAD_BYTES};
+use crate::domain::pipeline::run::{Counts, Job, MAX_SAMPLES, RecordError, Run, Stage};
+use crate::domain::scope::Scope;
+use crate::domain::value::Value;
+use crate::engine::EngineError;
+
+/// How often a record is offered to a target that may take it later.
+const TRIES: u32 = 4;
+/// The wait before the second offer.
+const WAIT: Duration = Duration::from_millis(500);
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Results {
+    pub(super) counts: Counts,
+    pub(super) letters: Vec<DeadLetter>,
+    pub(super) samples: Vec<String>,
+}
+
+/// Why a record is a dead letter.
+struct Cause {
+    stage: Stage,
+    category: Category,
+    error: String,
+    field: Option<String>,
+    value: Option<String>,
+}
+
+impl Runner {
+    /// Writes what was mapped.
+    pub(super) async fn execute(
+        &self,
+        scope: &Scope,
+        run: &Run,
+        plan: &Plan,
+        mapped: Mapped,
+    ) -> Result<Results, Stopped> {
+        let mut results = Results::default();
+        results.counts.total = (mapped.ready.len() + mapped.unfit.len()) as u64;
+        for Unfit { source_id, stage, fault, source } in mapped.unfit {
+            let (field, value) = (Some(fault.field.clone()), Some(fault.value.clone()));
+            let cause =
+                Cause { stage, category: Category::Permanent, error: fault.to_string(), field, value };
+            results.letters.push(self.letter(run, source_id, &source, cause));
+        }
+        let ready = self.newest(scope, run, mapped.ready, &mut results.counts).await?;
+        match &plan.target {
+            Some(target) => self.write(run, target.as_ref(), ready, &mut results).await?,
+            None => {
+                results.counts.success += ready.len() as u64;
+                let samples = ready.iter().take(MAX_SAMPLES.saturating_sub(run.samples.len()));
+                results.samples = samples.map(|ready| ready.body.to_json()).collect();
+            }
+        }
+        results.counts.failed = results.letters.len() as u64;
+        Ok(results)
+    }
+
+    /// Without the records of which something newer was written already.
+    async fn newest(
+        &self,
+        scope: &Scope,
+        run: &Run,
+        ready: Vec<Ready>,
+        counts: &mut Counts,
+    ) -> Result<Vec<Ready>, Stopped> {
+        let Job::Inbound { triggered_at: Some(at) } = run.job else { return Ok(ready) };
+        let mut newest = Vec::with_capacity(ready.len());
+        for one in ready {
+            let subject = format!("{}#{}#{}", run.instance, run.entity_type, one.source_id);
+            if self.stores.times.advance(scope, &subject, at).await? {
+                newest.push(one);
+            } else {
+                counts.skipped += 1;
+            }
+        }
+        Ok(newest)
+    }
+
+    async fn write(
+        &self,
+        run: &Run,
+        target: &dyn Target,
+        ready: Vec<Ready>,
+        results: &mut Results,
+    ) -> Result<(), Stopped> {
+        let (records, sources): (Vec<Record>, Vec<Value>) = ready.into_iter().map(split).unzip();
+        let written = offer(target, &records).await.map_err(|error| after(error, run.progress.failures))?;
+        for ((record, source), written) in records.into_iter().zip(&sources).zip(written) {
+            let (category, error) = match written {
+                Written::Done => {
+                    results.counts.success += 1;
+                    continue;
+                }
+                Written::Unchanged => {
+                    results.counts.skipped += 1;
+                    continue;
+                }
+                Written::Refused(error) => (Category::Permanent, error),
+                Written::Failed(error) => (Category::Transient, error),
+            };
+            let cause = Cause { stage: Stage::Execute, category, error, field: None, value: None };
+            results.letters.push(self.letter(run, Some(record.source_id), source, cause));
+        }
+        Ok(())
+    }
+
+    /// A dead letter. Its id follows from the run and the record, so a repetition makes the same.
+    fn letter(&self, run: &Run, source_id: Option<String>, source: &Value, cause: Cause) -> DeadLetter {
+        let json = source.to_json();
+        let digest = Sha256::new().chain_update(&run.id).chain_update([0]).chain_update(&json).finalize();
+        let whole = json.len() <= MAX_PAYLOAD_BYTES;
+        let payload = if whole { json } else { json.chars().take(1_000).collect() };
+        let now = self.ports.now();
+        DeadLetter {
+            id: format!("dlq_{:012x}{}", run.created_at.0, hex::encode(&digest[..10])),
+            instance: run.instance.clone(),
+            entity_type: run.entity_type.clone(),
+            run: run.id.clone(),
+            source_id,
+            stage: cause.stage,
+            category: cause.category,
+            field: cause.field.filter(|field| !field.is_empty()),
+            value: cause.value,
+            error: cause.error,
+            payload,
+            whole,
+            status: LetterStatus::Pending,
+            replayed_by: None,
+            created_at: now,
+            updated_at: now,
+            revision: 0,
+        }
+    }
+
+    /// Keeps dead letters, and notes them on the run.
+    pub(super) async fn bury(
+        &self,
+        scope: &Scope,
+        run: &mut Run,
+        letters: Vec<DeadLetter>,
+    ) -> Result<(), EngineError> {
+        for letter in letters {
+            self.stores.letters.add(scope, &letter).await?;
+            run.note(RecordError {
+                source_id: letter.source_id,
+                stage: letter.stage,
+                error: letter.error,
+                dead_letter_id: Some(letter.id),
+            });
+        }
+        Ok(())
+    }
+
+    /// The records of a run that failed and that no later run would read: they become dead letters.
+    pub(super) async fn bury_rest(
+        &self,
+        scope: &Scope,
+        run: &mut Run,
+        records: Vec<Value>,
+        error: &str,
+    ) -> Result<(), EngineError> {
+        let stage = run.stage;
+        let cause = || Cause {
+            stage,
+            category: Category::Transient,
+            error: error.to_owned(),
+            field: None,
+            value: None,
+        };
+        let letters = records.iter().map(|record| self.letter(run, None, record, cause())).collect();
+        run.counts.total += records.len() as u64;
+        run.counts.failed += records.len() as u64;
+        self.bury(scope, run, letters).await
+    }
+}
+
+fn split(ready: Ready) -> (Record, Value) {
+    (Record { source_id: ready.source_id, key: ready.key, body: ready.body }, ready.source)
+}
+
+/// Offers records to a target, and again those that it may take later.
+async fn offer(
+    target: &dyn Target,
+    records: &[Record],
+) -> Result<Vec<Written>, crate::connectors::ConnectorError> {
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut written = target.write(records).await?;
+    for attempt in 1..TRIES {
+        let failed = |written: &Written| matches!(written, Written::Failed(_));
+        let places: Vec<usize> = (0..written.len()).filter(|place| failed(&written[*place])).collect();
+        if places.is_empty() {
+            break;
+        }
+        tokio::time::sleep(WAIT * 2_u32.pow(attempt - 1)).await;
+        let again: Vec<Record> = places.iter().map(|place| records[*place].clone()).collect();
+        let answers = target.write(&again).await?;
+        for (place, answer) in places.into_iter().zip(answers) {
+            written[place] = answer;
+        }
+    }
+    Ok(written)
+}

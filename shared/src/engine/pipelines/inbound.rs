@@ -1,0 +1,95 @@
+//! Inbound webhooks: durable before they are answered, worked on after.
+
+use sha2::{Digest as _, Sha256};
+
+use super::Pipelines;
+use crate::domain::pipeline::config::Config;
+use crate::domain::pipeline::instance::{EffectiveStatus, Instance};
+use crate::domain::pipeline::run::{Job, Run, Trigger};
+use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
+use crate::domain::value::{NotJson, Value};
+use crate::engine::EngineError;
+
+/// A webhook that came in.
+#[derive(Clone, Debug)]
+pub struct Inbound<'a> {
+    /// The body.
+    pub body: &'a [u8],
+    /// The kind of its records; missing: the instance's only one.
+    pub entity_type: Option<&'a str>,
+    /// The sender's id of it: a second one of the same id changes nothing.
+    pub id: Option<&'a str>,
+    /// When the sender says that it happened.
+    pub triggered_at: Option<Millis>,
+}
+
+/// Why a webhook was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum InboundError {
+    /// The instance does not run.
+    #[error("the instance does not run")]
+    Inactive(EffectiveStatus),
+    /// The instance has no such entity type, or several and none was named.
+    #[error("no such entity type")]
+    EntityType(Vec<String>),
+    /// The body is no JSON.
+    #[error(transparent)]
+    Body(#[from] NotJson),
+    /// Our own side.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl Pipelines {
+    /// Accepts a webhook: gives the id of its run, and whether it was new.
+    ///
+    /// # Errors
+    /// [`InboundError`].
+    pub async fn accept(
+        &self,
+        scope: &Scope,
+        instance: &Config<Instance>,
+        inbound: &Inbound<'_>,
+    ) -> Result<(String, bool), InboundError> {
+        Value::parse(inbound.body)?;
+        let status = self.effective(scope, &instance.body).await?;
+        if status != EffectiveStatus::Active {
+            return Err(InboundError::Inactive(status));
+        }
+        let entity_type = self.entity_type(scope, instance, inbound.entity_type).await?;
+        let now = self.ports.now();
+        let id = inbound.id.map_or_else(|| self.new_id(), |id| repeatable(instance, id));
+        let job = Job::Inbound { triggered_at: inbound.triggered_at };
+        let run = Run::new(id, &instance.id, &entity_type, (Trigger::Inbound, job), now);
+        let known = self.stores.runs.get(scope, &run.id).await.map_err(EngineError::from)?;
+        if known.is_some() {
+            return Ok((run.id, false));
+        }
+        self.stores.runs.keep(scope, &run.id, inbound.body).await.map_err(EngineError::from)?;
+        let new = self.start(scope, &run).await?;
+        Ok((run.id, new))
+    }
+
+    async fn entity_type(
+        &self,
+        scope: &Scope,
+        instance: &Config<Instance>,
+        asked: Option<&str>,
+    ) -> Result<String, InboundError> {
+        let types = self.entity_types(scope, &instance.body).await?;
+        let found = match (asked, &types[..]) {
+            (Some(asked), types) => types.iter().find(|known| known.eq_ignore_ascii_case(asked)).cloned(),
+            (None, [only]) => Some(only.clone()),
+            (None, _) => None,
+        };
+        found.ok_or(InboundError::EntityType(types))
+    }
+}
+
+/// The id of the run that a webhook of that id has. It does not begin with the time, which is not known the second
+/// time.
+fn repeatable(instance: &Config<Instance>, id: &str) -> String {
+    let digest = Sha256::new().chain_update(&instance.id).chain_update([0]).chain_update(id).finalize();
+    format!("sync_{}", hex::encode(&digest[..16]))
+}

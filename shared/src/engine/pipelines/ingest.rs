@@ -1,0 +1,183 @@
+//! Ingest: the records of the next batch.
+
+use super::attempt::{Stopped, after};
+use super::plan::Plan;
+use super::runner::Runner;
+use crate::connectors::{Ask, Source};
+use crate::domain::pipeline::dead_letter::{LetterFilter, LetterStatus};
+use crate::domain::pipeline::run::{Job, Letters, Run};
+use crate::domain::scope::Scope;
+use crate::domain::value::Value;
+use crate::engine::EngineError;
+use crate::store::StoreError;
+use crate::store::pipelines::ReplayError;
+
+/// Dead letters that are sent again in one batch.
+const LETTERS: usize = 100;
+
+/// Records that are worked on together.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) records: Vec<Value>,
+    /// Where the next batch begins; none after the last.
+    pub(super) next: Option<String>,
+    /// Whether the source was read to its end.
+    pub(super) whole: bool,
+}
+
+/// What of a run decides its next batch.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    pub(super) position: Option<String>,
+    pub(super) from: Option<String>,
+    pub(super) to: Option<String>,
+    pub(super) source_ids: Vec<String>,
+    /// How many records may still be read.
+    pub(super) room: usize,
+    pub(super) batch_size: usize,
+    pub(super) failures: u32,
+}
+
+impl Reading {
+    pub(super) fn of(run: &Run, plan: &Plan) -> Self {
+        let (source_ids, to) = match &run.job {
+            Job::Sync { source_ids, window, .. } => {
+                (source_ids.clone(), window.as_ref().and_then(|window| window.to.clone()))
+            }
+            Job::Inbound { .. } | Job::Replay { .. } => (Vec::new(), None),
+        };
+        let room = run.max_entities.map_or(u64::MAX, |most| most.saturating_sub(run.counts.total));
+        Self {
+            position: run.progress.position.clone(),
+            from: run.progress.from.clone(),
+            to,
+            source_ids,
+            room: usize::try_from(room).unwrap_or(usize::MAX),
+            batch_size: plan.batch_size,
+            failures: run.progress.failures,
+        }
+    }
+
+    /// The batch after one of so many records.
+    pub(super) fn after(&self, batch: &Batch, count: usize) -> Self {
+        let room = self.room.saturating_sub(count);
+        Self { position: batch.next.clone(), room, failures: 0, ..self.clone() }
+    }
+}
+
+/// Reads pages until a batch is full.
+pub(super) async fn read(source: &dyn Source, reading: &Reading) -> Result<Batch, Stopped> {
+    let mut batch = Batch { next: reading.position.clone(), ..Batch::default() };
+    loop {
+        let ask = Ask {
+            position: batch.next.as_deref(),
+            from: reading.from.as_deref(),
+            to: reading.to.as_deref(),
+            source_ids: &reading.source_ids,
+            page_size: reading.batch_size,
+        };
+        let page = match source.read(&ask).await {
+            Ok(page) => page,
+            // What was read is not lost: the next batch begins where this one ends.
+            Err(_) if !batch.records.is_empty() => return Ok(batch),
+            Err(error) => return Err(after(error, reading.failures)),
+        };
+        if batch.records.is_empty() {
+            batch.records = page.records;
+        } else {
+            batch.records.extend(page.records);
+        }
+        batch.whole = page.next.is_none();
+        batch.next = page.next;
+        if batch.records.len() >= reading.room {
+            let cut = batch.records.len() > reading.room;
+            batch.records.truncate(reading.room);
+            batch.whole &= !cut;
+            batch.next = None;
+        }
+        if batch.next.is_none() || batch.records.len() >= reading.batch_size {
+            return Ok(batch);
+        }
+    }
+}
+
+impl Runner {
+    /// The next batch of a run.
+    pub(super) async fn read(&self, scope: &Scope, run: &mut Run, plan: &Plan) -> Result<Batch, Stopped> {
+        match (&run.job, &plan.source) {
+            (Job::Sync { .. }, Some(source)) => read(source.as_ref(), &Reading::of(run, plan)).await,
+            (Job::Replay { letters, .. }, _) => {
+                let letters = letters.clone();
+                self.letters(scope, run, &letters).await
+            }
+            _ => self.inbound(scope, run, plan).await,
+        }
+    }
+
+    /// What set off an inbound run.
+    async fn inbound(&self, scope: &Scope, run: &Run, plan: &Plan) -> Result<Batch, Stopped> {
+        let payload = self.stores.runs.kept(scope, &run.id).await?;
+        let value = payload.as_deref().map(Value::parse).and_then(Result::ok);
+        let value = value.ok_or_else(|| Stopped::Failed("What the webhook sent is not there any more.".to_owned()))?;
+        let records = if value.as_array().is_some() || value.as_object().is_none() {
+            plan.mapping.records(&value).map_err(|fault| Stopped::Failed(fault.to_string()))?
+        } else {
+            vec![&value]
+        };
+        Ok(Batch { records: records.into_iter().cloned().collect(), next: None, whole: true })
+    }
+
+    /// Dead letters that are pending, from now on as replayed by this run. Which ones is recorded first, so that a
+    /// crash repeats them.
+    async fn letters(&self, scope: &Scope, run: &mut Run, letters: &Letters) -> Result<Batch, Stopped> {
+        let (ids, edited) = match letters {
+            Letters::One { id, payload } => (vec![id.clone()], payload.clone()),
+            Letters::Some(filter) => (self.claimed(scope, run, filter).await?, None),
+        };
+        let mut batch = Batch { whole: true, ..Batch::default() };
+        for id in &ids {
+            match self.stores.letters.settle(scope, id, LetterStatus::Replayed, Some(&run.id)).await {
+                Ok(letter) => {
+                    let payload = edited.as_ref().unwrap_or(&letter.payload);
+                    batch.records.extend(Value::parse(payload.as_bytes()).ok());
+                }
+                Err(ReplayError::Over(_) | ReplayError::NotFound) => {}
+                Err(ReplayError::Store(error)) => return Err(error.into()),
+            }
+        }
+        // There may be more.
+        batch.next = (matches!(letters, Letters::Some(_)) && ids.len() == LETTERS).then(String::new);
+        Ok(batch)
+    }
+
+    async fn claimed(&self, scope: &Scope, run: &mut Run, filter: &LetterFilter) -> Result<Vec<String>, Stopped> {
+        let claimed = run.progress.position.as_deref().filter(|position| !position.is_empty());
+        if let Some(claimed) = claimed {
+            return Ok(claimed.split(',').map(str::to_owned).collect());
+        }
+        let pending = LetterFilter { status: Some(LetterStatus::Pending), ..filter.clone() };
+        let facts = self.stores.letters.facts(scope, &pending).await?;
+        // Those that this run made itself are not tried again and again.
+        let older = facts.into_iter().filter(|facts| facts.created_at < run.created_at).map(|facts| facts.id);
+        let ids: Vec<String> = older.take(LETTERS).collect();
+        run.progress.position = Some(ids.join(","));
+        self.save(scope, run).await?;
+        Ok(ids)
+    }
+
+    /// Gives back what a run that failed was about to send: nothing is lost with it.
+    pub(super) async fn restore(&self, scope: &Scope, run: &Run) -> Result<(), EngineError> {
+        let Job::Replay { letters, .. } = &run.job else { return Ok(()) };
+        let ids: Vec<&str> = match letters {
+            Letters::One { id, .. } => vec![id],
+            Letters::Some(_) => run.progress.position.as_deref().unwrap_or_default().split(',').collect(),
+        };
+        for id in ids.into_iter().filter(|id| !id.is_empty()) {
+            match self.stores.letters.restore(scope, id, &run.id).await {
+                Ok(()) | Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! Pipelines: runs are asked for here, and carried out by a worker, a batch at a time.
+//!
+//! A run's message comes before its record, so what is recorded is carried out. A batch's results are recorded before
+//! the next batch counts, so a crash repeats a batch at most.
+
+mod attempt;
+mod dead_letters;
+mod execute;
+mod inbound;
+mod ingest;
+mod plan;
+mod runner;
+mod scheduler;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::EngineError;
+use crate::domain::pipeline::config::Config;
+use crate::domain::pipeline::instance::{EffectiveStatus, Instance};
+use crate::domain::pipeline::run::{Run, Status};
+use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
+use crate::ports::Ports;
+use crate::queue::{Outgoing, Queue, Queues};
+use crate::store::StoreError;
+use crate::store::pipelines::PipelineStores;
+
+pub use dead_letters::{Letter, Letters};
+pub use inbound::{Inbound, InboundError};
+pub use runner::Runner;
+pub use scheduler::Scheduler;
+
+/// A message comes before its run is recorded.
+const HEAD_START: Duration = Duration::from_secs(1);
+
+/// To `sync`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SyncMessage {
+    /// A run that is to begin or to go on.
+    Run { scope: Scope, run: String, sent_at: Millis },
+    /// A schedule that is due.
+    Due { scope: Scope, schedule: String, at: Millis },
+}
+
+/// Starts and cancels runs.
+#[derive(Clone)]
+pub struct Pipelines {
+    pub(crate) stores: PipelineStores,
+    pub(crate) queues: Queues,
+    pub(crate) ports: Ports,
+}
+
+impl Pipelines {
+    /// A new run's id. Ids sort by time.
+    #[must_use]
+    pub fn new_id(&self) -> String {
+        format!("sync_{:012x}{}", self.ports.now().0, hex::encode(self.ports.bytes::<10>()))
+    }
+
+    /// Starts a run; `false` if there is one of that id already.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn start(&self, scope: &Scope, run: &Run) -> Result<bool, EngineError> {
+        self.wake(scope, &run.id, HEAD_START).await?;
+        match self.stores.runs.create(scope, run).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn wake(&self, scope: &Scope, run: &str, delay: Duration) -> Result<(), EngineError> {
+        let message = SyncMessage::Run { scope: scope.clone(), run: run.to_owned(), sent_at: self.ports.now() };
+        Ok(self.queues.send(Queue::Sync, vec![Outgoing::json(&message, delay)?]).await?)
+    }
+
+    /// Cancels a run that is not over; its worker stops after the batch it is at. `None` if there is no such run.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn cancel(&self, scope: &Scope, id: &str) -> Result<Option<Run>, EngineError> {
+        loop {
+            let Some(mut run) = self.stores.runs.get(scope, id).await? else { return Ok(None) };
+            if run.status.is_over() {
+                return Ok(Some(run));
+            }
+            run.end(Status::Cancelled, None, self.ports.now());
+            match self.stores.runs.update(scope, &mut run).await {
+                Ok(()) => return Ok(Some(run)),
+                // Its worker has written its progress.
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Whether an instance runs.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn effective(&self, scope: &Scope, instance: &Instance) -> Result<EffectiveStatus, EngineError> {
+        if !instance.active {
+            return Ok(EffectiveStatus::Inactive);
+        }
+        for profile in [&instance.source_profile_id, &instance.target_profile_id] {
+            let profile = self.stores.profiles.get(scope, profile).await?;
+            if !profile.is_some_and(|profile| profile.body.enabled) {
+                return Ok(EffectiveStatus::DependencyInactive);
+            }
+        }
+        for mapping in &instance.mappings {
+            if self.stores.mappings.get(scope, &mapping.mapping_configuration_id).await?.is_none() {
+                return Ok(EffectiveStatus::DependencyInactive);
+            }
+        }
+        Ok(EffectiveStatus::Active)
+    }
+
+    /// The entity types of an instance, each with the place of its mapping.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn entity_types(&self, scope: &Scope, instance: &Instance) -> Result<Vec<String>, EngineError> {
+        let mut types = Vec::with_capacity(instance.mappings.len());
+        for mapping in &instance.mappings {
+            let mapping = self.stores.mappings.get(scope, &mapping.mapping_configuration_id).await?;
+            types.push(mapping.map(|mapping| mapping.body.entity_type).unwrap_or_default());
+        }
+        Ok(types)
+    }
+
+    /// An instance.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn instance(&self, scope: &Scope, id: &str) -> Result<Option<Config<Instance>>, EngineError> {
+        Ok(self.stores.instances.get(scope, id).await?)
+    }
+}
