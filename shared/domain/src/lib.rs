@@ -22,6 +22,7 @@ pub mod ordering;
 pub mod partition;
 pub mod partner;
 pub mod pipeline;
+pub mod problems;
 pub mod retry;
 pub mod route;
 pub mod schema;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::Kind;
+use super::load::LoadOptions;
+use crate::problems::Problems;
 
 /// The most mappings of an instance.
 pub const MAX_MAPPINGS: usize = 50;
@@ -12,7 +14,7 @@ pub const MAX_BATCH: u32 = 10_000;
 pub const BATCH: u32 = 1_000;
 
 /// An instance.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialSerialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Instance {
     /// A name for people: 1 to 200 bytes.
@@ -48,18 +50,12 @@ pub struct Instance {
 pub struct Entity {
     /// The mapping configuration; it names the entity type.
     pub mapping_configuration_id: String,
-    /// How the target is written to; depends on its system.
-    #[serde(default = "no_options")]
-    #[schema(value_type = Object)]
-    pub load: serde_json::Value,
+    /// How the target is written to.
+    pub load: LoadOptions,
 }
 
 fn batch_size() -> u32 {
     BATCH
-}
-
-fn no_options() -> serde_json::Value {
-    serde_json::Value::Object(serde_json::Map::new())
 }
 
 impl Kind for Instance {
@@ -69,19 +65,18 @@ impl Kind for Instance {
 }
 
 impl Instance {
-    /// What is wrong with it by itself: where, and what.
+    /// What is wrong with it by itself.
     #[must_use]
-    pub fn problems(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        let mut refuse = |wrong: bool, pointer: &str, message: &str| {
-            if wrong {
-                problems.push((pointer.to_owned(), message.to_owned()));
-            }
-        };
-        refuse(!(1..=200).contains(&self.name.len()), "/name", "must be 1 to 200 bytes");
-        refuse(!(1..=MAX_MAPPINGS).contains(&self.mappings.len()), "/mappings", "must be 1 to 50 mappings");
-        refuse(!(1..=MAX_BATCH).contains(&self.batch_size), "/batchSize", "must be 1 to 10000");
-        refuse(self.max_error_percent.is_some_and(|share| share > 100), "/maxErrorPercent", "must be 0 to 100");
+    pub fn problems(&self) -> Problems {
+        let mut problems = Problems::default();
+        problems.text("/name", &self.name, 200);
+        problems.unless(!self.mappings.is_empty(), "/mappings", "must have at least one");
+        problems.most("/mappings", self.mappings.len(), MAX_MAPPINGS);
+        for (place, mapping) in self.mappings.iter().take(MAX_MAPPINGS).enumerate() {
+            problems.within(&format!("/mappings/{place}/load"), mapping.load.problems());
+        }
+        problems.range("/batchSize", self.batch_size, 1..=MAX_BATCH);
+        problems.range("/maxErrorPercent", self.max_error_percent.unwrap_or(0).into(), 0..=100);
         problems
     }
 
@@ -108,13 +103,14 @@ pub enum EffectiveStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::load::FileLoad;
 
     fn instance(max_errors: Option<u64>, max_error_percent: Option<u8>) -> Instance {
         Instance {
             name: "n".into(),
             source_profile_id: "a".into(),
             target_profile_id: "b".into(),
-            mappings: vec![Entity { mapping_configuration_id: "m".into(), load: no_options() }],
+            mappings: vec![Entity { mapping_configuration_id: "m".into(), load: LoadOptions::FlatFile(FileLoad::default()) }],
             active: true,
             batch_size: BATCH,
             max_errors,
@@ -133,9 +129,9 @@ mod tests {
 
     #[test]
     fn what_is_out_of_range_is_named() {
-        assert!(instance(None, None).problems().is_empty());
+        assert!(instance(None, None).problems().0.is_empty());
         let bad = Instance { name: String::new(), mappings: Vec::new(), batch_size: 0, ..instance(None, Some(101)) };
-        let pointers: Vec<String> = bad.problems().into_iter().map(|(pointer, _)| pointer).collect();
+        let pointers: Vec<String> = bad.problems().0.into_iter().map(|(pointer, _)| pointer).collect();
         assert_eq!(pointers, ["/name", "/mappings", "/batchSize", "/maxErrorPercent"]);
     }
 }
