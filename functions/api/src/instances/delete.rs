@@ -1,0 +1,41 @@
+//! `DELETE /v1/instances/{id}`: deletes an instance.
+
+use axum::extract::State;
+use http::{HeaderMap, StatusCode};
+use sluice::domain::pipeline::instance::Instance;
+use sluice::engine::pipelines::Registry;
+use sluice::store::pipelines::Configs;
+
+use crate::http::auth::{Needs, PipelinesWrite};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
+use crate::pipelines::{in_use, matching, written};
+
+/// Delete an instance
+///
+/// Runs that are under way end. Its cursors are forgotten.
+#[utoipa::path(
+    delete, path = "/v1/instances/{id}", operation_id = "instances.delete", tag = "instances",
+    params(("id" = String, Path, description = "The instance"), ("If-Match" = String, Header, description = "The entity tag that was read")),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 404, description = "There is no such instance", body = ErrorBody),
+        (status = 409, description = "`in_use`: it has schedules", body = ErrorBody),
+        (status = 412, description = "`precondition_failed`: it was changed since", body = ErrorBody),
+        (status = 428, description = "`precondition_required`: no `If-Match`", body = ErrorBody),
+    ),
+    security(("oauth2" = ["pipelines:write"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn delete(
+    Needs { caller, .. }: Needs<PipelinesWrite>,
+    State(registry): State<Registry>,
+    State(configs): State<Configs<Instance>>,
+    PathParams(id): PathParams<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let config = matching(&configs, &caller.scope, &id, &headers).await?;
+    in_use(&registry.schedules_of(&caller.scope, &id).await?)?;
+    written(configs.delete(&caller.scope, &config).await)?;
+    registry.forget(&caller.scope, &config).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
