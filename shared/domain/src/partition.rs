@@ -1,7 +1,7 @@
 //! Partition keys: each names its tenant and environment, or is one of a few global partitions.
 //!
-//! Only [`Scope`] and [`TenantId`] make a [`Partition`], and only they make the [`SortKey`] of a record in a global
-//! partition. So tenant and environment are in every key.
+//! Only [`Scope`] and [`TenantId`] make a [`Partition`], and the [`SortKey`] of a record in a global partition. So tenant
+//! and environment are in every key, but for that of the directory of instances, whose records name their scope.
 
 use std::fmt;
 
@@ -169,6 +169,8 @@ named! {
         WakeUps = "wake_ups",
         /// When pipelines are due.
         Schedules = "schedules",
+        /// Whose pipeline instances are.
+        Instances = "instances",
     }
 }
 
@@ -178,7 +180,7 @@ impl GlobalPartition {
     pub const fn is_of_routes(self) -> bool {
         match self {
             Self::Endings | Self::Exports | Self::WakeUps => true,
-            Self::Tenants | Self::Schedules => false,
+            Self::Tenants | Self::Schedules | Self::Instances => false,
         }
     }
 }
@@ -192,6 +194,12 @@ pub struct Partition(String);
 pub struct SortKey(String);
 
 impl SortKey {
+    /// Of a record that is found by an id that no other tenant has; the record says whose it is.
+    #[must_use]
+    pub fn of_unique(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+
     /// The text of the key.
     #[must_use]
     pub fn as_str(&self) -> &str {

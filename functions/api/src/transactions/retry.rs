@@ -35,7 +35,7 @@ pub(crate) async fn retry(
     Ok((StatusCode::ACCEPTED, Json(queued.into())))
 }
 
-fn problem(error: ResendError) -> Problem {
+pub(crate) fn problem(error: ResendError) -> Problem {
     let conflict = |code| Problem::new(StatusCode::CONFLICT, code, format!("{}.", error));
     match error {
         ResendError::RouteGone => conflict("route_gone"),

@@ -9,6 +9,7 @@ mod execute;
 mod inbound;
 mod ingest;
 mod plan;
+mod registry;
 mod runner;
 mod scheduler;
 
@@ -27,8 +28,10 @@ use crate::queue::{Outgoing, Queue, Queues};
 use crate::store::StoreError;
 use crate::store::pipelines::PipelineStores;
 
-pub use dead_letters::{Letter, Letters};
+pub use dead_letters::{Letter, Letters, Of, category, is_dead, transactions};
 pub use inbound::{Inbound, InboundError};
+pub use crate::connectors::TestReport;
+pub use registry::{Registry, Unacceptable};
 pub use runner::Runner;
 pub use scheduler::Scheduler;
 
@@ -131,6 +134,14 @@ impl Pipelines {
             types.push(mapping.map(|mapping| mapping.body.entity_type).unwrap_or_default());
         }
         Ok(types)
+    }
+
+    /// Whose an instance is.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn owner(&self, instance: &str) -> Result<Option<Scope>, EngineError> {
+        Ok(self.stores.directory.owner(instance).await?)
     }
 
     /// An instance.

@@ -1,8 +1,12 @@
 //! Configurations of pipelines: every check before one is written, and whether one is needed before it is deleted.
 
+use zeroize::Zeroizing;
+
 use super::{EngineError, Pipelines};
+use crate::connectors::{Connectors, TestReport};
 use crate::deep;
-use crate::domain::mapping::Mapping;
+use crate::domain::mapping::{Mapping, Preview};
+use crate::domain::pipeline::config::Config;
 use crate::domain::pipeline::cron::{Cron, ZoneName};
 use crate::domain::pipeline::instance::Instance;
 use crate::domain::pipeline::profile::{StoredProfile, WrittenProfile};
@@ -10,9 +14,13 @@ use crate::domain::pipeline::schedule::Schedule;
 use crate::domain::pipeline::specification::{MAX_DOCUMENT_BYTES, MappingConfiguration};
 use crate::domain::problems::Problems;
 use crate::domain::scope::Scope;
+use crate::domain::value::Value;
 use crate::outbound::written::Faults;
 use crate::outbound::{Refusal, TargetPolicy, Vault};
 use crate::store::StoreError;
+
+/// Records that a preview shows.
+const PREVIEWED: usize = 10;
 
 /// Checks configurations.
 #[derive(Clone)]
@@ -20,6 +28,7 @@ pub struct Registry {
     pub(crate) pipelines: Pipelines,
     pub(crate) vault: Vault,
     pub(crate) policy: TargetPolicy,
+    pub(crate) connectors: Connectors,
 }
 
 /// Why a configuration was not accepted.
@@ -144,6 +153,69 @@ impl Registry {
             }
         }
         Ok(faults.finish(Some(schedule))?)
+    }
+
+    /// Takes note of a new instance.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn announce(&self, scope: &Scope, instance: &str) -> Result<(), EngineError> {
+        Ok(self.pipelines.stores.directory.note(scope, instance).await?)
+    }
+
+    /// Forgets an instance that was deleted, and how far it had read.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn forget(&self, scope: &Scope, instance: &Config<Instance>) -> Result<(), EngineError> {
+        self.pipelines.stores.directory.forget(&instance.id).await?;
+        for entity_type in self.pipelines.entity_types(scope, &instance.body).await? {
+            self.pipelines.stores.cursors.forget(scope, &instance.id, &entity_type).await?;
+        }
+        Ok(())
+    }
+
+    /// The secrets that sign the webhooks of an instance's source, the newest first.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn webhook_secrets(
+        &self,
+        scope: &Scope,
+        instance: &Instance,
+    ) -> Result<Vec<Zeroizing<String>>, EngineError> {
+        let profile = self.pipelines.stores.profiles.get(scope, &instance.source_profile_id).await?;
+        let Some(profile) = profile else { return Ok(Vec::new()) };
+        let secrets = profile.body.connection.webhook_secrets().iter();
+        Ok(secrets.map(|secret| self.vault.open(scope, secret)).collect::<Result<_, _>>()?)
+    }
+
+    /// Calls the system of a profile.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn test(&self, scope: &Scope, profile: &StoredProfile) -> Result<TestReport, EngineError> {
+        Ok(self.connectors.test(scope, &profile.connection).await?)
+    }
+
+    /// What the stages make of a sample: of the first records in it, or of the whole. `None`: there is no such
+    /// mapping.
+    ///
+    /// # Errors
+    /// [`Unacceptable`].
+    pub async fn preview(&self, scope: &Scope, id: &str, sample: &str) -> Result<Option<Vec<Preview>>, Unacceptable> {
+        let Some(known) = self.pipelines.stores.mappings.compiled(scope, id).await? else { return Ok(None) };
+        let Some(mapping) = known.compiled.as_ref().as_ref().ok().cloned() else { return Ok(None) };
+        let mut faults = Faults::default();
+        let sample = Value::parse(sample.as_bytes()).map_err(|error| faults.add("/sample", error.to_string()));
+        let sample = faults.finish(sample.ok())?;
+        let preview = move || {
+            let found = mapping.records(&sample).ok().filter(|records| !records.is_empty());
+            let records = found.unwrap_or_else(|| vec![&sample]);
+            records.into_iter().take(PREVIEWED).map(|record| mapping.preview(record)).collect()
+        };
+        let previews = deep::run(preview).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Some(previews))
     }
 
     /// The instances that need a profile or a mapping, by id.

@@ -2,6 +2,7 @@
 
 mod configs;
 mod cursors;
+mod directory;
 mod due;
 mod letters;
 mod listed;
@@ -11,15 +12,18 @@ mod times;
 
 use std::time::Duration;
 
-use super::Db;
+use super::{Db, StoreError};
 use crate::domain::pipeline::instance::Instance;
 use crate::domain::pipeline::profile::StoredProfile;
 use crate::domain::pipeline::schedule::Schedule;
 use crate::domain::pipeline::specification::MappingConfiguration;
+use crate::domain::scope::Scope;
 use crate::secrets::Keyring;
 
+pub use super::catalogue::CreateError;
 pub use configs::{Compiled, Configs, Kept};
 pub use cursors::Cursors;
+pub use directory::Directory;
 pub use due::Dues;
 pub use letters::{DeadLetters, ReplayError};
 pub use listed::{Listed, MAX_LISTED};
@@ -41,6 +45,8 @@ pub struct PipelineStores {
     pub instances: Configs<Instance>,
     /// Schedules.
     pub schedules: Configs<Schedule>,
+    /// Whose instances are.
+    pub directory: Directory,
     /// When schedules are due.
     pub dues: Dues,
     /// Runs.
@@ -64,6 +70,7 @@ impl PipelineStores {
             mappings: Configs::new(db.clone(), keys.clone()),
             instances: Configs::new(db.clone(), keys.clone()),
             schedules: Configs::new(db.clone(), keys.clone()),
+            directory: Directory::new(db.clone()),
             dues: Dues::new(db.clone()),
             runs: SyncRuns::new(db.clone(), keys.clone()),
             cursors: Cursors::new(db.clone()),
@@ -71,5 +78,25 @@ impl PipelineStores {
             slots: Slots::new(db.clone()),
             times: Times::new(db.clone()),
         }
+    }
+
+    /// Forgets what a scope has that is given up.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clear(&self, scope: &Scope) -> Result<(), StoreError> {
+        for schedule in self.schedules.list(scope).await? {
+            self.dues.forget(scope, &schedule.id).await?;
+        }
+        for instance in self.instances.list(scope).await? {
+            self.directory.forget(&instance.id).await?;
+        }
+        self.schedules.clear(scope).await?;
+        self.instances.clear(scope).await?;
+        self.mappings.clear(scope).await?;
+        self.profiles.clear(scope).await?;
+        self.cursors.clear(scope).await?;
+        self.runs.clear(scope).await?;
+        self.letters.clear(scope).await
     }
 }

@@ -1,0 +1,35 @@
+//! `GET /v1/dlq/{id}`: one dead letter, with its record.
+
+use axum::Json;
+use axum::extract::State;
+use sluice::store::pipelines::DeadLetters;
+use sluice::store::transactions::Transactions;
+
+use super::LetterView;
+use crate::http::auth::{Needs, PipelinesRead};
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
+
+/// Get a dead letter
+#[utoipa::path(
+    get, path = "/v1/dlq/{id}", operation_id = "dlq.get", tag = "dlq",
+    params(("id" = String, Path, description = "The dead letter")),
+    responses(
+        (status = 200, description = "The dead letter", body = LetterView),
+        (status = 404, description = "There is no such dead letter", body = ErrorBody),
+    ),
+    security(("oauth2" = ["pipelines:read"]), ("bearer" = []), ("api_key" = [])),
+)]
+pub(crate) async fn get(
+    Needs { caller, .. }: Needs<PipelinesRead>,
+    State(letters): State<DeadLetters>,
+    State(transactions): State<Transactions>,
+    PathParams(id): PathParams<String>,
+) -> Result<Json<LetterView>, Problem> {
+    if let Some(letter) = letters.get(&caller.scope, &id).await? {
+        return Ok(Json(letter.into()));
+    }
+    let id = id.parse().map_err(|_| Problem::not_found())?;
+    let found = transactions.find(&caller.scope, &id).await?.filter(|found| found.header.is_none());
+    Ok(Json(found.ok_or_else(Problem::not_found)?.last.into()))
+}

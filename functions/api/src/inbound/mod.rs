@@ -1,0 +1,92 @@
+//! Inbound webhooks: what others send, on its way through a pipeline.
+
+pub(crate) mod receive;
+pub(crate) mod shopify;
+pub(crate) mod woocommerce;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{HeaderMap, StatusCode};
+use sha2::Sha256;
+use sluice::domain::pipeline::config::Config;
+use sluice::domain::pipeline::instance::Instance;
+use sluice::domain::scope::{Environment, Scope};
+use sluice::engine::pipelines::{InboundError, Pipelines, Registry};
+
+use crate::http::problem::Problem;
+use crate::sync_events::create::inactive;
+
+/// The most bytes of a webhook.
+pub(crate) const MAX_BYTES: usize = 2 * 1024 * 1024;
+
+impl From<InboundError> for Problem {
+    fn from(error: InboundError) -> Self {
+        match error {
+            InboundError::Inactive(status) => inactive(status),
+            InboundError::EntityType(types) => {
+                let message = format!("Name one of the instance's entity types: {}.", types.join(", "));
+                Self::bad_request("unknown_entity_type", message)
+            }
+            InboundError::Body(error) => Self::bad_request("malformed_json", format!("The body is not JSON: {error}.")),
+            InboundError::Engine(error) => error.into(),
+        }
+    }
+}
+
+/// A header's text.
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty())
+}
+
+/// An instance that a shop calls, and whose it is. The path's environment must be its own.
+async fn called(
+    pipelines: &Pipelines,
+    environment: Environment,
+    id: &str,
+) -> Result<(Scope, Config<Instance>), Problem> {
+    let scope = pipelines.owner(id).await?.filter(|scope| scope.environment == environment);
+    let scope = scope.ok_or_else(Problem::not_found)?;
+    let instance = pipelines.instance(&scope, id).await?.ok_or_else(Problem::not_found)?;
+    Ok((scope, instance))
+}
+
+/// Checks a signature: the HMAC-SHA256 of the raw body, by any of the source's webhook secrets.
+async fn verify(
+    registry: &Registry,
+    scope: &Scope,
+    instance: &Instance,
+    (signature, body): (&str, &[u8]),
+) -> Result<(), Problem> {
+    let refused = || {
+        let message = "The signature is none of this body by a webhook secret of the instance's source.";
+        Problem::new(StatusCode::UNAUTHORIZED, "invalid_signature", message)
+    };
+    let signature = BASE64.decode(signature).map_err(|_| refused())?;
+    for secret in registry.webhook_secrets(scope, instance).await? {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map_err(|_| refused())?;
+        mac.update(body);
+        if mac.verify_slice(&signature).is_ok() {
+            return Ok(());
+        }
+    }
+    Err(refused())
+}
+
+/// The entity type that a topic such as `orders/create` or `order.updated` names.
+fn entity_type(topic: &str) -> String {
+    let resource = topic.split(['/', '.']).next().unwrap_or_default();
+    resource.strip_suffix('s').unwrap_or(resource).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_names_an_entity_type() {
+        assert_eq!(entity_type("orders/create"), "order");
+        assert_eq!(entity_type("product.updated"), "product");
+        assert_eq!(entity_type(""), "");
+    }
+}

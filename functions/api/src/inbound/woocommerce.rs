@@ -1,0 +1,72 @@
+//! `POST /v1/inbound/woocommerce/{instanceId}`: a webhook of a WooCommerce shop.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, StatusCode};
+use sluice::domain::scope::Environment;
+use sluice::engine::pipelines::{Inbound, Pipelines, Registry};
+
+use super::{MAX_BYTES, called, entity_type, text, verify};
+use crate::http::body::read;
+use crate::http::problem::{ErrorBody, Problem};
+use crate::http::query::PathParams;
+use crate::sync_events::AcceptedRun;
+
+/// What a shop sends when a webhook is made, without a signature.
+const PING: &[u8] = b"webhook_id=";
+
+/// Receive a WooCommerce webhook
+///
+/// Authenticated by `X-WC-Webhook-Signature` over the raw body, with a webhook secret of the source's profile; at most
+/// 2 MiB. The unsigned ping of a new webhook is answered 200 and dropped.
+#[utoipa::path(
+    post, path = "/v1/inbound/woocommerce/{instanceId}", operation_id = "inbound.woocommerce", tag = "inbound",
+    params(
+        ("instanceId" = String, Path, description = "The instance"),
+        ("X-WC-Webhook-Signature" = Option<String>, Header, description = "The signature, in Base64"),
+        ("X-WC-Webhook-Delivery-ID" = Option<String>, Header, description = "The delivery's id"),
+        ("X-WC-Webhook-Topic" = Option<String>, Header, description = "Such as `order.updated`: the entity type `order`"),
+    ),
+    request_body = serde_json::Value,
+    responses(
+        (status = 200, description = "The ping, or seen before"),
+        (status = 202, description = "Accepted", body = AcceptedRun),
+        (status = 400, description = "`malformed_json`, `unknown_entity_type`", body = ErrorBody),
+        (status = 401, description = "`invalid_signature`", body = ErrorBody),
+        (status = 404, description = "There is no such instance", body = ErrorBody),
+        (status = 409, description = "`instance_inactive`", body = ErrorBody),
+        (status = 413, description = "`payload_too_large`", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn woocommerce(
+    State(pipelines): State<Pipelines>,
+    State(registry): State<Registry>,
+    OriginalUri(uri): OriginalUri,
+    PathParams(id): PathParams<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (scope, instance) = called(&pipelines, Environment::of_path(uri.path()), &id).await?;
+    let body = read(&headers, body, MAX_BYTES).await?;
+    let signature = text(&headers, "x-wc-webhook-signature");
+    if signature.is_none() && is_ping(&body) {
+        return Ok(StatusCode::OK.into_response());
+    }
+    verify(&registry, &scope, &instance.body, (signature.unwrap_or_default(), &body)).await?;
+    let topic = text(&headers, "x-wc-webhook-topic").map(entity_type);
+    let inbound = Inbound {
+        body: &body,
+        entity_type: topic.as_deref(),
+        id: text(&headers, "x-wc-webhook-delivery-id"),
+        triggered_at: None,
+    };
+    let (correlation_id, new) = pipelines.accept(&scope, &instance, &inbound).await?;
+    let status = if new { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok((status, Json(AcceptedRun { correlation_id })).into_response())
+}
+
+fn is_ping(body: &[u8]) -> bool {
+    body.strip_prefix(PING).is_some_and(|id| !id.is_empty() && id.iter().all(u8::is_ascii_digit))
+}
