@@ -30,6 +30,8 @@ pub enum Queue {
     Replay,
     /// Runs of automations.
     Automate,
+    /// Runs of pipelines.
+    Sync,
 }
 
 /// Their URLs.
@@ -47,6 +49,8 @@ pub struct QueueUrls {
     pub replay: String,
     /// See [`Queue::Automate`].
     pub automate: String,
+    /// See [`Queue::Sync`].
+    pub sync: String,
 }
 
 impl QueueUrls {
@@ -60,6 +64,7 @@ impl QueueUrls {
             Queue::Export => &self.export,
             Queue::Replay => &self.replay,
             Queue::Automate => &self.automate,
+            Queue::Sync => &self.sync,
         }
     }
 }

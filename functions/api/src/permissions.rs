@@ -183,4 +183,71 @@ pub(crate) const START_RUN: PermissionSet =
 pub(crate) const CANCEL_RUN: PermissionSet =
     PermissionSet { name: "CancelRun", activity: &[GetItem, PutItem, DeleteItem], ..GUARDED };
 
+// Pipelines.
+
+/// Reads the profiles and mappings that an instance or a schedule names.
+pub(crate) const PUT_PIPELINE: PermissionSet = PermissionSet {
+    name: "PutPipeline",
+    config: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
+    activity: &[PutItem],
+    ..GUARDED
+};
+
+/// The same by a POST.
+pub(crate) const POST_PIPELINE: PermissionSet =
+    PermissionSet { name: "PostPipeline", activity: &[PutItem, DeleteItem], ..PUT_PIPELINE };
+
+/// Reads the instances that may need what is deleted.
+pub(crate) const DELETE_PIPELINE: PermissionSet = PermissionSet {
+    name: "DeletePipeline",
+    config: &[GetItem, Query, UpdateItem, DeleteItem],
+    activity: &[PutItem],
+    ..GUARDED
+};
+
+/// Its system may be the event log.
+pub(crate) const TEST_PROFILE: PermissionSet =
+    PermissionSet { name: "TestProfile", events: &[Query], activity: &[PutItem, DeleteItem], ..GUARDED };
+
+pub(crate) const PREVIEW_MAPPING: PermissionSet = PermissionSet {
+    name: "PreviewMapping",
+    config: &[GetItem, Query],
+    activity: &[PutItem, DeleteItem],
+    ..GUARDED
+};
+
+pub(crate) const START_SYNC: PermissionSet = PermissionSet {
+    name: "StartSync",
+    config: &[GetItem],
+    activity: &[PutItem, DeleteItem],
+    sends: &[Queue::Sync],
+    ..GUARDED
+};
+
+/// Keeps what came in, and starts its run.
+pub(crate) const RECEIVE: PermissionSet = PermissionSet {
+    name: "Receive",
+    config: &[GetItem],
+    activity: &[GetItem, PutItem, DeleteItem],
+    sends: &[Queue::Sync],
+    ..GUARDED
+};
+
+/// A delivery is sent again as a transaction is.
+pub(crate) const REPLAY_LETTER: PermissionSet =
+    PermissionSet { name: "ReplayLetter", sends: &[Queue::Deliver, Queue::Sync], ..RESEND };
+
+pub(crate) const REPLAY_LETTERS: PermissionSet = PermissionSet {
+    name: "ReplayLetters",
+    activity: &[GetItem, Query, PutItem, DeleteItem],
+    sends: &[Queue::Automate, Queue::Sync],
+    ..GUARDED
+};
+
+pub(crate) const DISCARD_LETTER: PermissionSet = PermissionSet {
+    name: "DiscardLetter",
+    activity: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
+    ..GUARDED
+};
+
 pub(crate) const NONE: PermissionSet = PermissionSet::NONE;

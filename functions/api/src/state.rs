@@ -2,11 +2,16 @@
 
 use axum::extract::FromRef;
 use sluice::app::App;
+use sluice::domain::pipeline::instance::Instance;
+use sluice::domain::pipeline::profile::StoredProfile;
+use sluice::domain::pipeline::schedule::Schedule;
+use sluice::domain::pipeline::specification::MappingConfiguration;
 use sluice::engine::automation::Automations;
 use sluice::engine::credentials::Issuer;
 use sluice::engine::finder::EventFinder;
 use sluice::engine::lifecycle::Lifecycle;
 use sluice::engine::partners::PartnerRegistry;
+use sluice::engine::pipelines::{Letters, Pipelines, Registry, Scheduler};
 use sluice::engine::publish::Publisher;
 use sluice::engine::resend::Resend;
 use sluice::engine::send_now::SendNow;
@@ -20,6 +25,7 @@ use sluice::store::event_types::EventTypes;
 use sluice::store::journal::Journal;
 use sluice::store::log::EventLog;
 use sluice::store::partners::Partners;
+use sluice::store::pipelines::{Configs, DeadLetters, Dues, SyncRuns};
 use sluice::store::routes::Routes;
 use sluice::store::tenants::Tenants;
 use sluice::store::transactions::Transactions;
@@ -96,4 +102,15 @@ parts! {
     Automations: app.engine.automations,
     Issuer: app.engine.issuer,
     Tenancy: app.engine.tenancy,
+    Pipelines: app.engine.pipelines,
+    Registry: app.engine.registry,
+    Scheduler: app.engine.scheduler,
+    Letters: app.engine.letters,
+    Configs<StoredProfile>: app.stores.pipelines.profiles,
+    Configs<MappingConfiguration>: app.stores.pipelines.mappings,
+    Configs<Instance>: app.stores.pipelines.instances,
+    Configs<Schedule>: app.stores.pipelines.schedules,
+    Dues: app.stores.pipelines.dues,
+    SyncRuns: app.stores.pipelines.runs,
+    DeadLetters: app.stores.pipelines.letters,
 }

@@ -27,11 +27,14 @@ pub enum Worker {
     Replay,
     /// Carries out runs of automations.
     Automate,
+    /// Carries out runs of pipelines.
+    Sync,
 }
 
 impl Worker {
     /// Every one.
-    pub const ALL: [Self; 5] = [Self::Dispatch, Self::Deliver, Self::Export, Self::Replay, Self::Automate];
+    pub const ALL: [Self; 6] =
+        [Self::Dispatch, Self::Deliver, Self::Export, Self::Replay, Self::Automate, Self::Sync];
 
     /// The worker of that name: the `Handler` of its function.
     #[must_use]
@@ -60,6 +63,7 @@ impl Worker {
             Self::Export => app.engine.export.run(&messages).await,
             Self::Replay => app.engine.replay.run(&messages).await,
             Self::Automate => app.engine.automations.run(&messages).await,
+            Self::Sync => app.engine.runner.run(&messages).await,
         };
         failures(event, &failed)
     }

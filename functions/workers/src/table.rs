@@ -180,6 +180,31 @@ const AUTOMATE: WorkerSpec = WorkerSpec {
     local: LocalPollers { parallel: 2, batch_size: 1 },
 };
 
+const SYNC: WorkerSpec = WorkerSpec {
+    function: FunctionSpec {
+        name: "sync",
+        memory_mib: 1024,
+        timeout_seconds: 120,
+        permissions: &PermissionSet {
+            name: "Sync",
+            events: &[Query, PutItem],
+            config: &[GetItem, Query, PutItem, DeleteItem],
+            activity: &[GetItem, Query, PutItem, UpdateItem],
+            receives: Some(Queue::Sync),
+            sends: &[Queue::Sync, Queue::Dispatch],
+            ..WORKER
+        },
+    },
+    queue: Queue::Sync,
+    // A message is a whole run.
+    batch_size: 1,
+    max_concurrency: Some(50),
+    max_receives: 10,
+    retention_seconds: 14 * DAY_SECONDS,
+    alarm_age_seconds: 1_200,
+    local: LocalPollers { parallel: 4, batch_size: 1 },
+};
+
 const TICK_FUNCTION: FunctionSpec = FunctionSpec {
     name: TICK,
     memory_mib: FunctionSpec::MEMORY_MIB,
@@ -190,7 +215,7 @@ const TICK_FUNCTION: FunctionSpec = FunctionSpec {
         events: &[Query, PutItem],
         config: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
         activity: &[GetItem, Query, PutItem],
-        sends: &[Queue::Dispatch, Queue::Export, Queue::Deliver],
+        sends: &[Queue::Dispatch, Queue::Export, Queue::Deliver, Queue::Sync],
         ..WORKER
     },
 };
@@ -213,6 +238,7 @@ impl Worker {
             Self::Export => &EXPORT,
             Self::Replay => &REPLAY,
             Self::Automate => &AUTOMATE,
+            Self::Sync => &SYNC,
         }
     }
 }

@@ -78,7 +78,8 @@ pub async fn queues(sqs: &Client) -> Result<QueueUrls, StartError> {
     let (export, _) = queue(sqs, Worker::Export.spec()).await?;
     let (replay, _) = queue(sqs, Worker::Replay.spec()).await?;
     let (automate, _) = queue(sqs, Worker::Automate.spec()).await?;
-    Ok(QueueUrls { dispatch, deliver, deliver_dlq, export, replay, automate })
+    let (sync, _) = queue(sqs, Worker::Sync.spec()).await?;
+    Ok(QueueUrls { dispatch, deliver, deliver_dlq, export, replay, automate, sync })
 }
 
 async fn table(client: &aws_sdk_dynamodb::Client, name: &str, indexes: &[&str]) -> Result<(), StartError> {

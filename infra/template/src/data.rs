@@ -111,6 +111,7 @@ pub(crate) const fn queue_id(queue: Queue) -> &'static str {
         Queue::Export => "ExportQueue",
         Queue::Replay => "ReplayQueue",
         Queue::Automate => "AutomateQueue",
+        Queue::Sync => "SyncQueue",
     }
 }
 

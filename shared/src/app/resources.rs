@@ -40,6 +40,7 @@ impl Resources {
                 export: variable("SLUICE_QUEUE_EXPORT")?,
                 replay: variable("SLUICE_QUEUE_REPLAY")?,
                 automate: variable("SLUICE_QUEUE_AUTOMATE")?,
+                sync: variable("SLUICE_QUEUE_SYNC")?,
             },
         })
     }

@@ -13,6 +13,7 @@ use super::finder::EventFinder;
 use super::health::Health;
 use super::lifecycle::Lifecycle;
 use super::partners::PartnerRegistry;
+use super::pipelines::{Letters, Pipelines, Registry, Runner, Scheduler};
 use super::poll::LogPoller;
 use super::promises::Promises;
 use super::publish::Publisher;
@@ -68,6 +69,16 @@ pub struct Engine {
     pub partners: PartnerRegistry,
     /// Makes and removes tenants.
     pub tenancy: Tenancy,
+    /// Starts and cancels runs of pipelines.
+    pub pipelines: Pipelines,
+    /// Checks configurations of pipelines.
+    pub registry: Registry,
+    /// Fires the schedules of pipelines.
+    pub scheduler: Scheduler,
+    /// Dead letters of records and deliveries.
+    pub letters: Letters,
+    /// The sync worker.
+    pub runner: Runner,
     /// The dispatch worker.
     pub dispatcher: Dispatcher,
     /// The deliver worker.
@@ -105,6 +116,10 @@ impl Engine {
             endings: stores.endings.clone(),
             log: log.clone(),
         };
+        let pipelines =
+            Pipelines { stores: stores.pipelines.clone(), queues: queues.clone(), ports: ports.clone() };
+        let scheduler = Scheduler { pipelines: pipelines.clone() };
+        let connectors = CONNECTORS;
         let resend = Resend {
             transactions: stores.transactions.clone(),
             routes: routes.clone(),
@@ -140,6 +155,7 @@ impl Engine {
                 event_types: stores.event_types.clone(),
                 consumers: stores.consumers.clone(),
                 partners: stores.partners.clone(),
+                pipelines: stores.pipelines.clone(),
                 log: log.clone(),
                 lifecycle: lifecycle.clone(),
                 grace,
@@ -160,9 +176,26 @@ impl Engine {
                 ways,
                 endings: stores.endings.clone(),
                 scheduled: stores.scheduled.clone(),
+                scheduler: scheduler.clone(),
                 queues: queues.clone(),
                 grace,
             },
+            letters: Letters { pipelines: pipelines.clone(), transactions: stores.transactions.clone() },
+            registry: Registry {
+                pipelines: pipelines.clone(),
+                vault: destinations.vault().clone(),
+                policy: settings.target_policy,
+                connectors: connectors.clone(),
+            },
+            runner: Runner {
+                pipelines: pipelines.clone(),
+                scheduler: scheduler.clone(),
+                stores: stores.pipelines.clone(),
+                connectors,
+                ports: ports.clone(),
+            },
+            pipelines,
+            scheduler,
             lifecycle,
         }
     }

@@ -21,6 +21,7 @@ pub mod lifecycle;
 mod matching;
 pub mod messages;
 pub mod partners;
+pub mod pipelines;
 pub mod poll;
 mod promises;
 pub mod publish;

@@ -18,6 +18,7 @@ use crate::store::credentials::Credentials;
 use crate::store::event_types::EventTypes;
 use crate::store::log::EventLog;
 use crate::store::partners::Partners;
+use crate::store::pipelines::PipelineStores;
 use crate::store::reader::Direction;
 use crate::store::routes::Routes;
 use crate::store::tenants::Tenants;
@@ -31,6 +32,7 @@ pub struct Tenancy {
     pub(crate) event_types: EventTypes,
     pub(crate) consumers: Consumers,
     pub(crate) partners: Partners,
+    pub(crate) pipelines: PipelineStores,
     pub(crate) log: EventLog,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) grace: Duration,
@@ -153,6 +155,7 @@ impl Tenancy {
             self.event_types.clear(&scope).await?;
             self.consumers.clear(&scope).await?;
             self.partners.clear(&scope).await?;
+            self.pipelines.clear(&scope).await?;
         }
         tenant.status = TenantStatus::Deleted;
         Ok(self.tenants.update(&mut tenant).await?)

@@ -1,8 +1,10 @@
-//! The tick: once a minute, has due exports written and scheduled deliveries sent, and ends temporary routes.
+//! The tick: once a minute, has due exports written, pipelines run and scheduled deliveries sent, and ends temporary
+//! routes.
 
 use std::time::Duration;
 
 use super::EngineError;
+use super::pipelines::Scheduler;
 use super::messages::{DeliverMessage, Due, Recipient};
 use super::transitions::Transitions;
 use super::ways::Ways;
@@ -22,6 +24,7 @@ pub struct Tick {
     pub(crate) ways: Ways,
     pub(crate) endings: Endings,
     pub(crate) scheduled: Scheduled,
+    pub(crate) scheduler: Scheduler,
     pub(crate) queues: Queues,
     pub(crate) grace: Duration,
 }
@@ -34,6 +37,7 @@ impl Tick {
     pub async fn run(&self) -> Result<(), EngineError> {
         let now = self.transitions.ports.now();
         self.ways.export.request_due(now).await?;
+        self.scheduler.tick(now).await?;
         for ending in self.endings.all().await? {
             if now >= ending.ends_at.plus(self.grace) {
                 self.end(&ending).await?;

@@ -17,6 +17,7 @@ pub mod log;
 pub mod ordered;
 pub mod parked;
 pub mod partners;
+pub mod pipelines;
 pub mod rate_limiter;
 pub mod reader;
 pub mod routes;

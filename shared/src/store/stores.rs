@@ -17,6 +17,7 @@ use super::log::EventLog;
 use super::ordered::Ordered;
 use super::parked::ParkingLot;
 use super::partners::Partners;
+use super::pipelines::PipelineStores;
 use super::rate_limiter::RateLimiter;
 use super::routes::Routes;
 use super::runs::Runs;
@@ -80,6 +81,8 @@ pub struct Stores {
     pub scheduled: Scheduled,
     /// Runs of automations.
     pub runs: Runs,
+    /// Pipelines.
+    pub pipelines: PipelineStores,
 }
 
 impl Stores {
@@ -109,6 +112,7 @@ impl Stores {
             pace: RateLimiter::new(db()),
             scheduled: Scheduled::new(db()),
             runs: Runs::new(db()),
+            pipelines: PipelineStores::new(&db(), keys),
         }
     }
 }

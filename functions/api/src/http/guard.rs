@@ -16,7 +16,7 @@ use super::problem::Problem;
 use crate::state::Api;
 
 /// Operations that are data and not administration: the event log and the consumer's position are their record.
-const NOT_AUDITED: [&str; 2] = ["events.publish", "consumers.ack"];
+const NOT_AUDITED: [&str; 3] = ["events.publish", "consumers.ack", "inbound.receive"];
 
 /// One guarded operation.
 #[derive(Clone)]

@@ -102,7 +102,7 @@ impl Parts {
         parallel: u32,
     ) -> Result<Plan, Obstacle> {
         let Self { instance: Config { body: instance, .. }, entity, mapping, source, target } = self;
-        let Some(mapping) = mapping.compiled.as_ref().as_ref().ok().map(Arc::clone) else {
+        let Some(mapping) = mapping.compiled.as_ref().clone() else {
             return Err(Obstacle::Configuration("The mapping cannot be compiled any more.".to_owned()));
         };
         let refused = |error: crate::connectors::ConnectorError| Obstacle::Configuration(error.to_string());

@@ -124,7 +124,7 @@ impl Registry {
                     if types.contains(entity_type) {
                         faults.add(&pointer, format!("is the second mapping of {entity_type}"));
                     }
-                    let has_key = known.compiled.as_ref().as_ref().is_ok_and(|mapping| mapping.has_key());
+                    let has_key = known.compiled.as_ref().as_ref().is_some_and(|mapping| mapping.has_key());
                     if mapping.load.needs_key() && !has_key {
                         faults.add(&format!("{pointer}/load"), "needs a mapping with a key");
                     }
@@ -205,7 +205,7 @@ impl Registry {
     /// [`Unacceptable`].
     pub async fn preview(&self, scope: &Scope, id: &str, sample: &str) -> Result<Option<Vec<Preview>>, Unacceptable> {
         let Some(known) = self.pipelines.stores.mappings.compiled(scope, id).await? else { return Ok(None) };
-        let Some(mapping) = known.compiled.as_ref().as_ref().ok().cloned() else { return Ok(None) };
+        let Some(mapping) = known.compiled.as_ref().clone() else { return Ok(None) };
         let mut faults = Faults::default();
         let sample = Value::parse(sample.as_bytes()).map_err(|error| faults.add("/sample", error.to_string()));
         let sample = faults.finish(sample.ok())?;

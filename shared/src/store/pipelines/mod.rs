@@ -4,6 +4,7 @@ mod configs;
 mod cursors;
 mod directory;
 mod due;
+mod kept;
 mod letters;
 mod listed;
 mod runs;
