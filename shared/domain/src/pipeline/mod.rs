@@ -1,3 +1,5 @@
 //! Pipelines: what is read where, how it is mapped, and what became of it.
 
+pub mod cron;
 pub mod extraction;
+pub mod zone;
