@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod config;
+pub mod cron;
 pub mod dead_letter;
 pub mod extraction;
 pub mod instance;
@@ -11,3 +12,4 @@ pub mod run;
 pub mod schedule;
 pub mod specification;
 pub mod system;
+pub mod zone;
