@@ -12,11 +12,11 @@ use http::StatusCode;
 use super::address::TargetError;
 use super::resolver::{ResolveError, causes};
 
-pub(super) const TIMEOUT: &str = "timeout";
+pub(crate) const TIMEOUT: &str = "timeout";
 pub(super) const CONNECTION_FAILED: &str = "connection failed";
 
 /// A response's status, such as `too many requests (HTTP status code 429)`.
-pub(super) fn of_status(status: StatusCode) -> Cow<'static, str> {
+pub(crate) fn of_status(status: StatusCode) -> Cow<'static, str> {
     let code = status.as_u16();
     match status.canonical_reason() {
         Some(phrase) => format!("{} (HTTP status code {code})", phrase.to_ascii_lowercase()).into(),
@@ -31,6 +31,11 @@ pub(super) fn of_target(error: TargetError) -> &'static str {
         TargetError::ForbiddenAddress => "forbidden address",
         TargetError::Invalid(_) => "invalid url",
     }
+}
+
+/// Whether a phrase of this file says that the address rules refuse the target.
+pub(crate) fn is_forbidden(phrase: &str) -> bool {
+    ["insecure url", "forbidden address", "invalid url"].contains(&phrase)
 }
 
 /// Whether a request ended at the name or the address of its target.

@@ -21,11 +21,15 @@ mod webhook;
 pub mod written;
 
 pub use address::{MAX_URL_LENGTH, ParsePolicyError, TargetError, TargetPolicy, check_target, check_url, is_public};
+pub(crate) use failure::{is_forbidden, of_status};
 pub use kind::{Accepted, Fault, FileError, FileWriter, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
 pub use registry::{Destinations, Made};
 pub use resolver::{ResolveError, SafeResolver};
+pub(crate) use retry_after::of_headers as retry_after_of;
 pub use s3::S3;
 pub use vault::{Secret, Vault};
+pub(crate) use webhook::{AccessToken, AccessTokens, TOO_LARGE, TokenFailure, access_tokens, clean, read_whole};
+
 pub use webhook::{
     ClientCertificate, ClientOptions, HeaderError, HeaderTemplate, OAuth2Client, SignatureHeaders, SigningKey,
     SigningKeyError, VerifyError, Webhook, WebhookClient, sign, verify,

@@ -8,7 +8,7 @@ use http::header::RETRY_AFTER;
 use crate::domain::retry::MAX_RETRY_AFTER;
 
 /// The time that an HTTP response asks to be left alone, from now on.
-pub(super) fn of_headers(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn of_headers(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     retry_after(text, SystemTime::now())
 }

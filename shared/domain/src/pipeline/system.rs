@@ -11,7 +11,8 @@ mod tests;
 mod urls;
 mod woo;
 
-pub(crate) use urls::is_path;
+pub use api::is_reserved_header;
+pub use urls::is_path;
 
 use std::convert::Infallible;
 use std::fmt;

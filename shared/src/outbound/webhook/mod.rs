@@ -33,9 +33,11 @@ use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::secrets::KeyError;
 use client_certificate::StoredCertificate;
-use oauth2::AccessTokens;
 use parameters::{Parameters, StoredHeader, Written};
 use secrets::SigningKeys;
+
+pub(crate) use oauth2::{AccessToken, AccessTokens, TokenFailure, access_tokens};
+pub(crate) use response::{TOO_LARGE, clean, read_whole};
 
 pub use client::{ClientOptions, WebhookClient};
 pub use client_certificate::ClientCertificate;

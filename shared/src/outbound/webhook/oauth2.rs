@@ -14,9 +14,10 @@ use crate::outbound::address::TargetPolicy;
 use crate::outbound::vault::{Secret, Vault};
 use crate::outbound::webhook::client::WebhookClient;
 use crate::outbound::written::Faults;
+use crate::ports::Ports;
 use crate::secrets::KeyError;
 
-pub(super) use tokens::AccessTokens;
+pub(crate) use tokens::{AccessToken, AccessTokens, TokenFailure};
 
 const MAX_CLIENT_ID: usize = 256;
 const MAX_TEXT: usize = 1024;
@@ -96,6 +97,19 @@ impl OAuth2Client {
         }
         Some(StoredClient { token_url, client_id, client_secret, scope, audience })
     }
+}
+
+/// The access tokens of a client whose secret is open. Nothing is fetched yet.
+pub(crate) fn access_tokens(
+    client: WebhookClient,
+    ports: Ports,
+    token_url: Url,
+    (client_id, client_secret): (&str, &str),
+    scope: Option<&str>,
+) -> AccessTokens {
+    let (client_id, scope) = (client_id.to_owned(), scope.map(str::to_owned));
+    let stored = StoredClient { token_url, client_id, client_secret: (), scope, audience: None };
+    AccessTokens::new(client, ports, &stored, client_secret)
 }
 
 /// Printable ASCII (RFC 6749, appendix A.1 and A.2).

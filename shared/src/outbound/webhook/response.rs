@@ -14,6 +14,9 @@ pub(super) const EXCERPT_LIMIT: usize = 4096;
 /// The status already decided the outcome; the body is worth no more than this.
 const READ_LIMIT: Duration = Duration::from_secs(2);
 
+/// Why a body was not read to its end.
+pub(crate) const TOO_LARGE: &str = "response too large";
+
 /// Reads the start of a response's body, for a short while.
 ///
 /// A short body is read to its end, which lets the connection be used again. Of a longer or slower
@@ -36,7 +39,7 @@ pub(super) async fn read_excerpt(mut response: Response, deadline: Instant) -> S
 }
 
 /// Reads a body to its end, if it has at most `limit` bytes. The error is a constant phrase.
-pub(super) async fn read_whole(
+pub(crate) async fn read_whole(
     mut response: Response,
     limit: usize,
     deadline: Instant,
@@ -47,14 +50,14 @@ pub(super) async fn read_whole(
             Err(_elapsed) => return Err(TIMEOUT),
             Ok(Err(error)) => return Err(of_request(&error)),
             Ok(Ok(None)) => return Ok(body),
-            Ok(Ok(Some(chunk))) if body.len() + chunk.len() > limit => return Err("response too large"),
+            Ok(Ok(Some(chunk))) if body.len() + chunk.len() > limit => return Err(TOO_LARGE),
             Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
         }
     }
 }
 
 /// Text that is safe to store and show: lossy UTF-8, no control characters, at most 4 KiB.
-fn clean(bytes: &[u8]) -> String {
+pub(crate) fn clean(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().min(EXCERPT_LIMIT));
     for chunk in bytes.utf8_chunks() {
         let broken = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);

@@ -74,6 +74,11 @@ pub struct Find {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "$.orders[*]")]
     pub records: Option<String>,
+    /// The key of a record: a path in it. Records with another key were not asked for. Missing: the response has no
+    /// others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "$.number")]
+    pub key: Option<String>,
     /// The id of a record, for `{id}`: a path in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "$.id")]
@@ -176,7 +181,7 @@ impl ApiLoad {
     pub(super) fn paths(&self) -> Vec<(&'static str, &str)> {
         let all = match self {
             Self::Reconcile { find: Some(find), .. } => {
-                vec![("/find/records", &find.records), ("/find/id", &find.id)]
+                vec![("/find/records", &find.records), ("/find/key", &find.key), ("/find/id", &find.id)]
             }
             Self::Batch(BatchLoad { results, key, status, error, .. }) => {
                 vec![("/results", results), ("/key", key), ("/status", status), ("/error", error)]

@@ -102,6 +102,12 @@ pub enum Auth<S> {
     },
 }
 
+/// Whether a header is the connector's own, or carries credentials.
+#[must_use]
+pub fn is_reserved_header(name: &str) -> bool {
+    RESERVED.contains(&name.to_ascii_lowercase().as_str())
+}
+
 impl<S> GenericApi<S> {
     pub(super) fn secrets(&self) -> impl Iterator<Item = (&'static str, &S)> {
         let secret = match &self.auth {
@@ -148,7 +154,7 @@ impl GenericApi<String> {
             let pointer = format!("/headers/{}", name.replace('~', "~0").replace('/', "~1"));
             if !is_header_name(name) {
                 problems.add("/headers", "a name must be that of a header, of at most 128 bytes");
-            } else if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
+            } else if is_reserved_header(name) {
                 problems.add(pointer, "is set by the connector: credentials belong in auth");
             } else {
                 let plain = value.len() <= 1_024 && value.bytes().all(|b| matches!(b, b' '..=b'~'));
@@ -176,7 +182,8 @@ impl Auth<String> {
                 let one = header.is_some() != query_parameter.is_some();
                 problems.unless(one, "/auth", "exactly one of header and queryParameter is needed");
                 if let Some(name) = header {
-                    let free = is_header_name(name) && !RESERVED[1..].contains(&name.to_ascii_lowercase().as_str());
+                    let own = name.eq_ignore_ascii_case("authorization") || !is_reserved_header(name);
+                    let free = is_header_name(name) && own;
                     problems.unless(free, "/auth/header", "must be the name of a header that is free");
                 }
                 if let Some(name) = query_parameter {

@@ -27,7 +27,8 @@ pub(super) fn check(problems: &mut Problems, pointer: &str, url: &str) {
 }
 
 /// Whether a text is a path below a base URL: it begins with `/`, and stays below.
-pub(crate) fn is_path(text: &str) -> bool {
+#[must_use]
+pub fn is_path(text: &str) -> bool {
     let climbs = text.split(['/', '?']).any(|part| part == "." || part == "..");
     let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\' && b != b'#');
     text.starts_with('/') && !text.starts_with("//") && text.len() <= MAX_URL && plain && !climbs

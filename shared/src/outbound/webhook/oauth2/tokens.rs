@@ -22,7 +22,7 @@ use super::StoredClient;
 use super::token_response::read_token;
 use crate::domain::attempt::{Attempt, Verdict};
 use crate::domain::time::Millis;
-use crate::outbound::failure::TIMEOUT;
+use crate::outbound::failure::{TIMEOUT, is_forbidden};
 use crate::outbound::retry_after;
 use crate::outbound::webhook::client::WebhookClient;
 use crate::outbound::webhook::response::read_whole;
@@ -65,17 +65,22 @@ pub(crate) struct AccessToken {
 /// Why there is no token, in words fit for the route's log.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenFailure {
-    reason: Cow<'static, str>,
-    retry_after: Option<Duration>,
+    /// The reason, without secrets.
+    pub(crate) reason: Cow<'static, str>,
+    /// When the token endpoint wants to be asked again.
+    pub(crate) retry_after: Option<Duration>,
+    /// Whether the token endpoint does not accept the client, or may not be reached.
+    pub(crate) is_refusal: bool,
 }
 
 impl TokenFailure {
     fn of(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason: reason.into(), retry_after: None }
+        Self { reason: reason.into(), retry_after: None, is_refusal: false }
     }
 
     fn of_request(phrase: &'static str) -> Self {
-        Self::of(format!("the request to the token endpoint failed: {phrase}"))
+        let failure = Self::of(format!("the request to the token endpoint failed: {phrase}"));
+        Self { is_refusal: is_forbidden(phrase), ..failure }
     }
 
     /// An attempt that failed for want of a token.
@@ -87,7 +92,7 @@ impl TokenFailure {
 
 impl AccessTokens {
     /// The tokens of a client whose secret is open.
-    pub(super) fn new(client: WebhookClient, ports: Ports, stored: &StoredClient, client_secret: &str) -> Self {
+    pub(super) fn new<S>(client: WebhookClient, ports: Ports, stored: &StoredClient<S>, client_secret: &str) -> Self {
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
         let optional = [("scope", &stored.scope), ("audience", &stored.audience)];
@@ -136,6 +141,8 @@ impl AccessTokens {
             return Err(TokenFailure {
                 reason: reason.into(),
                 retry_after: retry_after::of_headers(response.headers()),
+                // RFC 6749, section 5.2.
+                is_refusal: matches!(status.as_u16(), 400 | 401 | 403),
             });
         }
         let body = read_whole(response, MAX_RESPONSE, deadline).await;
