@@ -5,6 +5,7 @@ mod resources;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::connectors::Connectors;
 use crate::engine::{Engine, Tools};
 use crate::outbound::Destinations;
 use crate::ports::Ports;
@@ -68,6 +69,7 @@ impl App {
         let tools = Tools {
             queues: Queues::new(clients.sqs.clone(), resources.queues),
             destinations: destinations.clone(),
+            connectors: Connectors::new(settings.target_policy, settings.request_timeout, ports.clone())?,
             settings: settings.clone(),
             ports: ports.clone(),
         };

@@ -27,6 +27,7 @@ use super::ways::Ways;
 use super::ways::export::{Closing, Export};
 use super::ways::live::{Live, Replay};
 use super::ways::ordered::{Ordered, OrderedWaker};
+use crate::connectors::Connectors;
 use crate::outbound::Destinations;
 use crate::ports::Ports;
 use crate::queue::Queues;
@@ -40,6 +41,8 @@ pub struct Tools {
     pub queues: Queues,
     /// The kinds of destination.
     pub destinations: Destinations,
+    /// The systems that pipelines connect.
+    pub connectors: Connectors,
     /// The operator's settings.
     pub settings: Settings,
     /// Time and randomness.
@@ -105,7 +108,7 @@ impl Engine {
     /// The engine over these tools and records.
     #[must_use]
     pub fn new(tools: &Tools, stores: &Stores) -> Self {
-        let Tools { queues, destinations, settings, ports } = tools;
+        let Tools { queues, destinations, connectors, settings, ports } = tools;
         let shared = Shared::new(tools, stores);
         let ways = ways(tools, stores, &shared);
         let Shared { courier, transitions, health, finder, announcer, .. } = shared;
@@ -119,7 +122,6 @@ impl Engine {
         let pipelines =
             Pipelines { stores: stores.pipelines.clone(), queues: queues.clone(), ports: ports.clone() };
         let scheduler = Scheduler { pipelines: pipelines.clone() };
-        let connectors = CONNECTORS;
         let resend = Resend {
             transactions: stores.transactions.clone(),
             routes: routes.clone(),
@@ -191,7 +193,8 @@ impl Engine {
                 pipelines: pipelines.clone(),
                 scheduler: scheduler.clone(),
                 stores: stores.pipelines.clone(),
-                connectors,
+                connectors: connectors.clone(),
+                vault: destinations.vault().clone(),
                 ports: ports.clone(),
             },
             pipelines,
@@ -202,7 +205,7 @@ impl Engine {
 }
 
 impl Shared {
-    fn new(Tools { queues, destinations, settings, ports }: &Tools, stores: &Stores) -> Self {
+    fn new(Tools { queues, destinations, settings, ports, .. }: &Tools, stores: &Stores) -> Self {
         let (routes, journal) = (stores.routes.clone(), stores.journal.clone());
         let (log, claims) = (stores.log.clone(), stores.claims.clone());
         let publisher = Publisher::new(log, claims, queues.clone(), ports.clone(), settings.log_grace);

@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use sluice::domain::pipeline::cron::{Cron, ZoneName};
+use sluice::domain::pipeline::cron::Cron;
+use sluice::domain::pipeline::zone::ZoneName;
 use sluice::domain::time::Millis;
 use sluice::ports::Ports;
 

@@ -3,7 +3,6 @@
 use crate::mapping::{Mapping, RecordFault};
 use crate::pipeline::extraction::CursorType;
 use crate::pipeline::run::Stage;
-use crate::time::Millis;
 use crate::value::Value;
 
 /// A record on its way to the target.
@@ -89,19 +88,6 @@ pub fn is_newer(kind: CursorType, value: &str, than: &str) -> bool {
     }
 }
 
-/// The cursor value from which a run reads: some time behind the cursor, if it is one.
-#[must_use]
-pub fn reach_back(kind: CursorType, cursor: &str, overlap_seconds: u32) -> String {
-    let time: Option<Millis> = match kind {
-        CursorType::Datetime if overlap_seconds > 0 => cursor.parse().ok(),
-        _ => None,
-    };
-    time.map_or_else(
-        || cursor.to_owned(),
-        |time| time.minus(std::time::Duration::from_secs(overlap_seconds.into())).to_string(),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,12 +97,5 @@ mod tests {
         assert!(is_newer(CursorType::Int, "10", "9") && !is_newer(CursorType::String, "10", "9"));
         assert!(is_newer(CursorType::Datetime, "2026-01-02T00:00:00.000Z", "2026-01-01T23:59:59.999Z"));
         assert!(!is_newer(CursorType::Int, "9", "9"));
-    }
-
-    #[test]
-    fn a_run_reads_some_time_back() {
-        let back = reach_back(CursorType::Datetime, "2026-01-01T00:00:01.000Z", 2);
-        assert_eq!(back, "2025-12-31T23:59:59.000Z");
-        assert_eq!(reach_back(CursorType::Int, "7", 2), "7");
     }
 }

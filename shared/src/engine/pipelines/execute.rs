@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::attempt::{Stopped, after};
 use super::plan::Plan;
 use super::runner::Runner;
-use crate::connectors::{Record, Target, Written};
+use crate::connectors::{Batch, ConnectorError, Record, Target, Written};
 use crate::domain::pipeline::batch::{Mapped, Ready, Unfit};
 use crate::domain::pipeline::dead_letter::{Category, DeadLetter, LetterStatus, MAX_PAYLOAD_BYTES};
 use crate::domain::pipeline::run::{Counts, Job, MAX_SAMPLES, RecordError, Run, Stage};
@@ -19,6 +19,8 @@ use crate::engine::EngineError;
 const TRIES: u32 = 4;
 /// The wait before the second offer.
 const WAIT: Duration = Duration::from_millis(500);
+/// The longest wait before a further offer.
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -96,7 +98,8 @@ impl Runner {
         results: &mut Results,
     ) -> Result<(), Stopped> {
         let (records, sources): (Vec<Record>, Vec<Value>) = ready.into_iter().map(split).unzip();
-        let written = offer(target, &records).await.map_err(|error| after(error, run.progress.failures))?;
+        let written = offer(target, run.progress.batches, &records).await;
+        let written = written.map_err(|error| after(error, run.progress.failures))?;
         for ((record, source), written) in records.into_iter().zip(&sources).zip(written) {
             let (category, error) = match written {
                 Written::Done => {
@@ -108,7 +111,7 @@ impl Runner {
                     continue;
                 }
                 Written::Refused(error) => (Category::Permanent, error),
-                Written::Failed(error) => (Category::Transient, error),
+                Written::Failed(error) | Written::Throttled { reason: error, .. } => (Category::Transient, error),
             };
             let cause = Cause { stage: Stage::Execute, category, error, field: None, value: None };
             results.letters.push(self.letter(run, Some(record.source_id), source, cause));
@@ -191,26 +194,31 @@ fn split(ready: Ready) -> (Record, Value) {
 }
 
 /// Offers records to a target, and again those that it may take later.
-async fn offer(
-    target: &dyn Target,
-    records: &[Record],
-) -> Result<Vec<Written>, crate::connectors::ConnectorError> {
+async fn offer(target: &dyn Target, number: u64, records: &[Record]) -> Result<Vec<Written>, ConnectorError> {
     if records.is_empty() {
         return Ok(Vec::new());
     }
-    let mut written = target.write(records).await?;
+    let mut written = target.write(&Batch { number, records }).await?;
     for attempt in 1..TRIES {
-        let failed = |written: &Written| matches!(written, Written::Failed(_));
-        let places: Vec<usize> = (0..written.len()).filter(|place| failed(&written[*place])).collect();
-        if places.is_empty() {
-            break;
-        }
-        tokio::time::sleep(WAIT * 2_u32.pow(attempt - 1)).await;
-        let again: Vec<Record> = places.iter().map(|place| records[*place].clone()).collect();
-        let answers = target.write(&again).await?;
-        for (place, answer) in places.into_iter().zip(answers) {
+        let waiting: Vec<(usize, Duration)> =
+            written.iter().enumerate().filter_map(|(place, written)| Some((place, wait(written, attempt)?))).collect();
+        let Some(longest) = waiting.iter().map(|(_, wait)| *wait).max() else { break };
+        tokio::time::sleep(longest).await;
+        let again: Vec<Record> = waiting.iter().map(|(place, _)| records[*place].clone()).collect();
+        let answers = target.write(&Batch { number, records: &again }).await?;
+        for ((place, _), answer) in waiting.into_iter().zip(answers) {
             written[place] = answer;
         }
     }
     Ok(written)
+}
+
+/// How long to wait before a record is offered again, if it is.
+fn wait(written: &Written, attempt: u32) -> Option<Duration> {
+    let own = WAIT * 2_u32.pow(attempt - 1);
+    match written {
+        Written::Done | Written::Unchanged | Written::Refused(_) => None,
+        Written::Failed(_) => Some(own),
+        Written::Throttled { retry_after, .. } => Some(retry_after.map_or(own, |asked| asked.max(own)).min(MAX_WAIT)),
+    }
 }

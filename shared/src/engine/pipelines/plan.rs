@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use super::EngineError;
-use crate::connectors::{Connectors, Source, Target};
+use crate::connectors::{ConnectorError, Connectors, Source, SourceSpec, Target, TargetSpec};
 use crate::domain::mapping::Mapping;
 use crate::domain::pipeline::config::Config;
 use crate::domain::pipeline::instance::{EffectiveStatus, Entity, Instance};
 use crate::domain::pipeline::profile::StoredProfile;
 use crate::domain::pipeline::run::{Job, Run};
 use crate::domain::pipeline::specification::MappingConfiguration;
+use crate::domain::pipeline::system::StoredSystem;
 use crate::domain::scope::Scope;
+use crate::outbound::Vault;
 use crate::store::pipelines::{Compiled, PipelineStores};
 
 /// Calls that a run makes at once, at most.
@@ -96,7 +98,7 @@ impl Parts {
 
     pub(super) fn plan(
         self,
-        connectors: &Connectors,
+        (connectors, vault): (&Connectors, &Vault),
         scope: &Scope,
         run: &Run,
         parallel: u32,
@@ -105,16 +107,27 @@ impl Parts {
         let Some(mapping) = mapping.compiled.as_ref().clone() else {
             return Err(Obstacle::Configuration("The mapping cannot be compiled any more.".to_owned()));
         };
-        let refused = |error: crate::connectors::ConnectorError| Obstacle::Configuration(error.to_string());
+        let refused = |error: ConnectorError| Obstacle::Configuration(error.to_string());
+        let open = |system: StoredSystem| system.map_secrets(|_, sealed| vault.open(scope, &sealed));
         let source = match run.job {
-            Job::Sync { .. } => Some(connectors.source(scope, &source.body.system, &mapping).map_err(refused)?),
+            Job::Sync { .. } => {
+                let spec = SourceSpec { scope, entity_type: mapping.entity_type(), extraction: mapping.extraction() };
+                Some(connectors.source(&open(source.body.connection)?, &spec).map_err(refused)?)
+            }
             Job::Inbound { .. } | Job::Replay { .. } => None,
         };
         let target = if run.dry_run {
             None
         } else {
-            let target = connectors.target(scope, &target.body.system, &entity.load, &mapping, &run.id, parallel);
-            Some(target.map_err(refused)?)
+            let spec = TargetSpec {
+                scope,
+                pipeline: &run.instance,
+                run: &run.id,
+                columns: &mapping.columns(),
+                load: &entity.load,
+                concurrency: parallel as usize,
+            };
+            Some(connectors.target(&open(target.body.connection)?, &spec).map_err(refused)?)
         };
         let batch_size = run.batch_size.unwrap_or(instance.batch_size) as usize;
         Ok(Plan { instance, mapping, source, target, batch_size })

@@ -7,11 +7,12 @@ use crate::connectors::{Connectors, TestReport};
 use crate::deep;
 use crate::domain::mapping::{Mapping, Preview};
 use crate::domain::pipeline::config::Config;
-use crate::domain::pipeline::cron::{Cron, ZoneName};
+use crate::domain::pipeline::cron::Cron;
 use crate::domain::pipeline::instance::Instance;
 use crate::domain::pipeline::profile::{StoredProfile, WrittenProfile};
 use crate::domain::pipeline::schedule::Schedule;
 use crate::domain::pipeline::specification::{MAX_DOCUMENT_BYTES, MappingConfiguration};
+use crate::domain::pipeline::zone::ZoneName;
 use crate::domain::problems::Problems;
 use crate::domain::scope::Scope;
 use crate::domain::value::Value;
@@ -195,7 +196,8 @@ impl Registry {
     /// # Errors
     /// [`EngineError`].
     pub async fn test(&self, scope: &Scope, profile: &StoredProfile) -> Result<TestReport, EngineError> {
-        Ok(self.connectors.test(scope, &profile.connection).await?)
+        let open = profile.connection.clone().map_secrets(|_, sealed| self.vault.open(scope, &sealed))?;
+        Ok(self.connectors.test(scope, &open).await)
     }
 
     /// What the stages make of a sample: of the first records in it, or of the whole. `None`: there is no such

@@ -16,6 +16,7 @@ use crate::domain::pipeline::run::{Job, Mode, Run, Stage, Status};
 use crate::domain::scope::Scope;
 use crate::engine::EngineError;
 use crate::engine::each::each;
+use crate::outbound::Vault;
 use crate::ports::Ports;
 use crate::store::StoreError;
 use crate::store::pipelines::PipelineStores;
@@ -38,6 +39,7 @@ pub struct Runner {
     pub(crate) scheduler: Scheduler,
     pub(crate) stores: PipelineStores,
     pub(crate) connectors: Connectors,
+    pub(crate) vault: Vault,
     pub(crate) ports: Ports,
 }
 
@@ -115,7 +117,7 @@ impl Runner {
     }
 
     async fn batches(&self, scope: &Scope, run: &mut Run, parts: Parts, parallel: u32) -> Result<(), Stopped> {
-        let plan = parts.plan(&self.connectors, scope, run, parallel).map_err(Stopped::Obstacle)?;
+        let plan = parts.plan((&self.connectors, &self.vault), scope, run, parallel).map_err(Stopped::Obstacle)?;
         let begun = Instant::now();
         self.begin(scope, run, &plan).await?;
         let mut ahead = None;
@@ -149,9 +151,8 @@ impl Runner {
         let cursor = plan.mapping.extraction().cursor.as_ref();
         let from = match (window, mode, cursor) {
             (Some(window), ..) => Some(window.from.clone()),
-            (None, Mode::Incremental, Some(cursor)) if source_ids.is_empty() => {
-                let known = self.stores.cursors.get(scope, &run.instance, &run.entity_type).await?;
-                known.map(|known| batch::reach_back(cursor.kind, &known, cursor.overlap_seconds))
+            (None, Mode::Incremental, Some(_)) if source_ids.is_empty() => {
+                self.stores.cursors.get(scope, &run.instance, &run.entity_type).await?
             }
             (None, Mode::ResetCursor, _) => {
                 self.stores.cursors.forget(scope, &run.instance, &run.entity_type).await?;

@@ -9,7 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Pipelines, SyncMessage};
 use crate::domain::pipeline::config::Config;
-use crate::domain::pipeline::cron::{Cron, ZoneName};
+use crate::domain::pipeline::cron::Cron;
+use crate::domain::pipeline::zone::ZoneName;
 use crate::domain::pipeline::run::{Job, Run, Status, Trigger};
 use crate::domain::pipeline::schedule::{Due, Schedule};
 use crate::domain::scope::Scope;
