@@ -6,6 +6,7 @@ pub(crate) mod inbox;
 pub(crate) mod mutual_tls;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod shop;
 pub(crate) mod target;
 pub(crate) mod token_endpoint;
 pub(crate) mod world;
@@ -16,6 +17,7 @@ use anyhow::{Result, bail};
 
 pub(crate) use api::{Api, Reply};
 pub(crate) use inbox::Inbox;
+pub(crate) use shop::Shop;
 pub(crate) use world::{Tenant, World, shared};
 
 /// How long something may take that should take a second or two: the machine may be busy.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sluice_local::receiver::status;
 
 use super::operations::Operation;
+use crate::e2e::pipelines;
 use crate::support::{Api, Inbox, SOON, Tenant, eventually};
 
 /// The things of one tenant, by the path that names them.
@@ -88,8 +89,40 @@ impl Fixtures {
                     async || Ok(owner.api.get("/v1/transactions").await?.json(200)?["transactions"].get(0).cloned());
                 text(&eventually("a transaction", SOON, first).await?["id"])?
             }
+            "/v1/connection-profiles/{id}" => {
+                pipelines::make(&owner.api, "/v1/connection-profiles", &pipelines::profile(&self.target.url())).await?
+            }
+            "/v1/mapping-configurations/{id}" => {
+                pipelines::make(&owner.api, "/v1/mapping-configurations", &pipelines::mapping()).await?
+            }
+            "/v1/instances/{id}" | "/v1/inbound/{instanceId}" => self.instance(owner).await?,
+            "/v1/schedules/{id}" => {
+                let instance = self.instance(owner).await?;
+                let schedule = json!({"instanceId": instance, "entityType": "order", "cron": "0 0 1 1 *"});
+                pipelines::make(&owner.api, "/v1/schedules", &schedule).await?
+            }
+            "/v1/sync-events/{correlationId}" | "/v1/sync-logs/{id}" => {
+                pipelines::start(&owner.api, &self.instance(owner).await?, json!({})).await?
+            }
+            "/v1/dlq/{id}" => {
+                let instance = self.instance(owner).await?;
+                owner.api.post(&format!("/v1/inbound/{instance}"), &json!({"id": "walk"})).await?.json(202)?;
+                let first = async || Ok(owner.api.get("/v1/dlq?kind=record").await?.json(200)?["items"].get(0).cloned());
+                text(&eventually("a dead letter", SOON, first).await?["id"])?
+            }
             unknown => bail!("{unknown} is new: say in {} what stands for it", file!()),
         })
+    }
+
+    async fn instance(&self, owner: &Tenant) -> Result<String> {
+        let make = async |path: &str, body: Value| pipelines::make(&owner.api, path, &body).await;
+        let profile = make("/v1/connection-profiles", pipelines::profile(&self.target.url())).await?;
+        let mapping = make("/v1/mapping-configurations", pipelines::mapping()).await?;
+        let instance = json!({
+            "name": "walk", "sourceProfileId": profile, "targetProfileId": profile, "active": true,
+            "mappings": [{"mappingConfigurationId": mapping, "load": pipelines::load()}],
+        });
+        make("/v1/instances", instance).await
     }
 
     /// What stands for a parameter.
