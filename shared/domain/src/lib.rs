@@ -15,6 +15,7 @@ pub mod export;
 pub mod expression;
 pub mod face;
 pub mod filter;
+pub mod flat_file;
 pub mod health;
 pub mod ids;
 pub mod json;
