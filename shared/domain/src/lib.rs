@@ -18,6 +18,7 @@ pub mod filter;
 pub mod health;
 pub mod ids;
 pub mod json;
+pub mod mapping;
 pub mod ordering;
 pub mod partition;
 pub mod partner;

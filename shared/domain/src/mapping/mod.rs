@@ -1,0 +1,4 @@
+//! Mappings.
+
+mod decimal;
+pub mod path;
