@@ -164,13 +164,15 @@ impl Path {
         walk::nodes(&self.segments, root, root, budget)
     }
 
-    /// The node that the path's leading names and indices give.
-    pub(super) fn parent<'v>(&self, root: &'v Value) -> Option<&'v Value> {
+    /// The node that the path's leading names and indices give: of a singular path, its only one.
+    pub(super) fn lead_within<'v>(&self, root: &'v Value, budget: &Budget) -> Result<Option<&'v Value>, TooMany> {
         let mut node = root;
         for step in self.segments.iter().take(self.lead).filter_map(Segment::step) {
-            node = step.take(node)?;
+            budget.spend(step.cost(node))?;
+            let Some(next) = step.take(node) else { return Ok(None) };
+            node = next;
         }
-        Some(node)
+        Ok(Some(node))
     }
 
     /// Whether what follows the leading names and indices is about the children of one node.
@@ -202,6 +204,11 @@ impl Segment {
 }
 
 impl Step {
+    /// Members are searched one after the other.
+    fn cost(&self, node: &Value) -> usize {
+        1 + node.as_object().map_or(0, |object| object.len() / 16)
+    }
+
     fn take<'v>(&self, node: &'v Value) -> Option<&'v Value> {
         match self {
             Self::Name(name) => node.get(name),

@@ -51,7 +51,7 @@ impl<'v> Walk<'v, '_> {
     fn singular(&self, query: &Query, node: &'v Value) -> Result<Option<&'v Value>, TooMany> {
         let mut at = if query.absolute { self.root } else { node };
         for step in query.segments.iter().filter_map(Segment::step) {
-            self.budget.spend(1 + at.as_object().map_or(0, |object| object.len() / 16))?;
+            self.budget.spend(step.cost(at))?;
             let Some(next) = step.take(at) else { return Ok(None) };
             at = next;
         }
@@ -119,7 +119,7 @@ fn compare(
 fn order(left: &Value, right: &Value, budget: &Budget) -> Result<Option<Ordering>, TooMany> {
     Ok(match (left, right) {
         (Value::Number(left), Value::Number(right)) => {
-            budget.spend((left.len() + right.len()) / 16)?;
+            budget.spend((left.len() + right.len()) / 4)?;
             Decimal::parse(left).zip(Decimal::parse(right)).map(|(left, right)| left.compare(&right))
         }
         (Value::String(left), Value::String(right)) => {

@@ -17,6 +17,7 @@ pub(super) struct Parser<'t> {
     nesting: usize,
 }
 
+/// Parses a path.
 pub(super) fn parse(text: &str) -> Parsed<Vec<Segment>> {
     let mut parser = Parser { text, at: 0, has_filter: false, in_filter: false, nesting: 0 };
     if text.len() > MAX_PATH_BYTES {

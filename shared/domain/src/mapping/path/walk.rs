@@ -81,7 +81,7 @@ impl<'v> Walk<'v, '_> {
             let before = out.len();
             match selector {
                 Selector::Step(step) => {
-                    self.budget.spend(node.as_object().map_or(0, |object| object.len() / 16))?;
+                    self.budget.spend(step.cost(node))?;
                     out.extend(step.take(node));
                 }
                 Selector::Wildcard => out.extend(children(node)),
