@@ -41,7 +41,7 @@ const MAX_OUTER_TEXT: usize = 1_024;
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib().with_optional_support(false)));
 
 /// What expressions about events may name.
-const EVENT: Scope = Scope { variables: &facts::VARIABLES, each: None };
+const EVENT: Scope = Scope { variables: &facts::VARIABLES, each: None, max_pattern: None };
 
 /// A compiled expression.
 pub struct Expression {

@@ -12,6 +12,9 @@ use super::{Data, Expression, ExpressionError, MAX_OUTER_TEXT, Members, NoAnswer
 /// The most characters of an error that an evaluation gives.
 const MAX_ERROR_CHARS: usize = 200;
 
+/// The most bytes of a compiled regular expression: a mapping may have many.
+const MAX_PATTERN_BYTES: usize = 64 * 1024;
+
 /// Where a condition stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -27,7 +30,7 @@ impl Place {
             Self::Record => None,
             Self::EachItem => Some("item"),
         };
-        Scope { variables: &["record", "item"], each }
+        Scope { variables: &["record", "item"], each, max_pattern: Some(MAX_PATTERN_BYTES) }
     }
 }
 

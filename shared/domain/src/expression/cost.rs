@@ -110,6 +110,8 @@ pub(super) struct Scope {
     pub(super) variables: &'static [&'static str],
     /// The variable of the loop that the whole expression stands in: it is evaluated once for each item.
     pub(super) each: Option<&'static str>,
+    /// The most bytes of a compiled regular expression, if there is a limit.
+    pub(super) max_pattern: Option<usize>,
 }
 
 /// What is known about an accepted expression.
@@ -122,7 +124,7 @@ pub(super) struct Accepted {
 }
 
 struct Checker {
-    variables: &'static [&'static str],
+    scope: Scope,
     /// The variables of the loops around, innermost last.
     loops: Vec<String>,
     outer: Vec<IdedExpr>,
@@ -145,7 +147,7 @@ pub(super) fn check(expr: &mut IdedExpr, scope: Scope) -> Checked<Accepted> {
 
 fn measure(expr: &mut IdedExpr, scope: Scope) -> Checked<(Part, Vec<IdedExpr>)> {
     let loops = scope.each.map(str::to_owned).into_iter().collect();
-    let mut checker = Checker { variables: scope.variables, loops, outer: Vec::new(), depth: 0 };
+    let mut checker = Checker { scope, loops, outer: Vec::new(), depth: 0 };
     let whole = checker.part(expr)?;
     Ok((whole, checker.outer))
 }
@@ -196,7 +198,7 @@ impl Checker {
     /// A path of the event, used in a loop.
     fn is_from_before(&self, expr: &Expr) -> bool {
         let root = if self.loops.is_empty() { None } else { path_root(expr) };
-        root.is_some_and(|root| self.variables.contains(&root) && !self.loops.iter().any(|name| name == root))
+        root.is_some_and(|root| self.scope.variables.contains(&root) && !self.loops.iter().any(|name| name == root))
     }
 
     fn look_up_before(&mut self, expr: &mut IdedExpr) -> Part {
@@ -237,14 +239,14 @@ impl Checker {
         if let Some(place) = self.loops.iter().rposition(|variable| variable == name) {
             return Ok(Part { source: Source::Level(place + 1), size: 1, work: 0, nodes: 1 });
         }
-        if self.variables.contains(&name) {
+        if self.scope.variables.contains(&name) {
             return Ok(Part { source: Source::Level(0), size: 1, work: 0, nodes: 1 });
         }
         if TYPES.contains(&name) {
             return Ok(Part::small(1));
         }
         let shown: String = name.chars().take(40).collect();
-        refuse(id, format!("there is no variable {shown}: there are {}", self.variables.join(", ")))
+        refuse(id, format!("there is no variable {shown}: there are {}", self.scope.variables.join(", ")))
     }
 
     /// A part that is read in full: in a loop it must not come from outside.
@@ -366,7 +368,7 @@ impl Checker {
         if !self.loops.is_empty() {
             return refuse(id, "matches cannot be used in a loop");
         }
-        if let Err(reason) = check_pattern(literal.inner()) {
+        if let Err(reason) = check_pattern(literal.inner(), self.scope.max_pattern) {
             return refuse(pattern.id, reason);
         }
         let part = Part::reading(&[text], 2);

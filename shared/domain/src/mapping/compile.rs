@@ -22,7 +22,7 @@ const MAX_EXPRESSIONS: usize = 100;
 const MAX_EXPRESSION_BYTES: usize = 4 * 1_024;
 /// The most work of all expressions, in passes over the record.
 const MAX_WORK: u32 = 256;
-/// The most regular expressions of all paths.
+/// The most regular expressions of all paths and expressions.
 const MAX_PATTERNS: usize = 16;
 /// The most targets of a key.
 const MAX_KEY: usize = 10;
@@ -217,7 +217,7 @@ impl Compiler {
         // Counted before they are compiled, which is what takes time.
         self.patterns += text.matches("match(").count() + text.matches("search(").count();
         if self.patterns > MAX_PATTERNS {
-            self.fault(at, format!("the paths of a mapping may have {MAX_PATTERNS} regular expressions"));
+            self.fault(at, format!("a mapping may have {MAX_PATTERNS} regular expressions"));
             return None;
         }
         let path = match Path::parse(text) {
@@ -237,9 +237,14 @@ impl Compiler {
     fn condition(&mut self, source: &str, at: &str, place: Place) -> Option<Condition> {
         self.expressions += 1;
         self.expression_bytes += source.len();
+        self.patterns += source.matches("matches").count();
         if self.expressions > MAX_EXPRESSIONS || self.expression_bytes > MAX_EXPRESSION_BYTES {
             let most = format!("at most {MAX_EXPRESSIONS} expressions of {MAX_EXPRESSION_BYTES} bytes together");
             self.fault(at, format!("a mapping may have {most}"));
+            return None;
+        }
+        if self.patterns > MAX_PATTERNS {
+            self.fault(at, format!("a mapping may have {MAX_PATTERNS} regular expressions"));
             return None;
         }
         match Condition::compile(source, place) {

@@ -185,11 +185,15 @@ proptest! {
     fn any_record_is_mapped_or_refused(fields in fields(), record in records()) {
         let document = with_fields(&fields);
         let result = deep::run(move || {
-            let mapping = Mapping::compile(&document).map_err(|faults| format!("{document} {faults:?}"))?;
+            let mapping = match Mapping::compile(&document) {
+                // A loop over the record in a condition of an item.
+                Err(faults) if faults.iter().all(|fault| fault.message.contains("would be read again")) => return Ok(None),
+                compiled => compiled.map_err(|faults| format!("{document} {faults:?}"))?,
+            };
             let _ = (mapping.source_id(&record), mapping.cursor_value(&record), mapping.records(&record));
-            Ok::<_, String>((mapping.normalize(&record), mapping.preview(&record)))
+            Ok::<_, String>(Some((mapping.normalize(&record), mapping.preview(&record))))
         });
-        let (normalized, preview) = result.map_err(TestCaseError::fail)?;
+        let Some((normalized, preview)) = result.map_err(TestCaseError::fail)? else { return Ok(()) };
         match normalized {
             Ok(value) => {
                 prop_assert_eq!(crate::value::Value::parse(value.to_json().as_bytes()), Ok(value.clone()));
