@@ -209,12 +209,8 @@ pub(crate) const DELETE_PIPELINE: PermissionSet = PermissionSet {
 pub(crate) const TEST_PROFILE: PermissionSet =
     PermissionSet { name: "TestProfile", events: &[Query], activity: &[PutItem, DeleteItem], ..GUARDED };
 
-pub(crate) const PREVIEW_MAPPING: PermissionSet = PermissionSet {
-    name: "PreviewMapping",
-    config: &[GetItem, Query],
-    activity: &[PutItem, DeleteItem],
-    ..GUARDED
-};
+pub(crate) const PREVIEW_MAPPING: PermissionSet =
+    PermissionSet { name: "PreviewMapping", config: &[GetItem, Query], activity: &[PutItem, DeleteItem], ..GUARDED };
 
 pub(crate) const START_SYNC: PermissionSet = PermissionSet {
     name: "StartSync",
@@ -244,10 +240,7 @@ pub(crate) const REPLAY_LETTERS: PermissionSet = PermissionSet {
     ..GUARDED
 };
 
-pub(crate) const DISCARD_LETTER: PermissionSet = PermissionSet {
-    name: "DiscardLetter",
-    activity: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
-    ..GUARDED
-};
+pub(crate) const DISCARD_LETTER: PermissionSet =
+    PermissionSet { name: "DiscardLetter", activity: &[GetItem, Query, PutItem, UpdateItem, DeleteItem], ..GUARDED };
 
 pub(crate) const NONE: PermissionSet = PermissionSet::NONE;

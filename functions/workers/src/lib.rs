@@ -33,8 +33,7 @@ pub enum Worker {
 
 impl Worker {
     /// Every one.
-    pub const ALL: [Self; 6] =
-        [Self::Dispatch, Self::Deliver, Self::Export, Self::Replay, Self::Automate, Self::Sync];
+    pub const ALL: [Self; 6] = [Self::Dispatch, Self::Deliver, Self::Export, Self::Replay, Self::Automate, Self::Sync];
 
     /// The worker of that name: the `Handler` of its function.
     #[must_use]

@@ -119,8 +119,7 @@ impl Engine {
             endings: stores.endings.clone(),
             log: log.clone(),
         };
-        let pipelines =
-            Pipelines { stores: stores.pipelines.clone(), queues: queues.clone(), ports: ports.clone() };
+        let pipelines = Pipelines { stores: stores.pipelines.clone(), queues: queues.clone(), ports: ports.clone() };
         let scheduler = Scheduler { pipelines: pipelines.clone() };
         let resend = Resend {
             transactions: stores.transactions.clone(),

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::EngineError;
-use super::pipelines::Scheduler;
 use super::messages::{DeliverMessage, Due, Recipient};
+use super::pipelines::Scheduler;
 use super::transitions::Transitions;
 use super::ways::Ways;
 use crate::domain::route::RouteKey;

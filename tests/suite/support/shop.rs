@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
-use axum::http::{Response, StatusCode};
-use bytes::Bytes;
-use http_body_util::Full;
+use axum::http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use sluice_local::receiver::{Answer, Received, Receiver, status};
 use url::Url;
@@ -113,8 +111,7 @@ fn answer(state: &mut State, received: &Received, refuse: &Refusal) -> Answer {
 /// A page of orders, in the order of their change.
 fn page(state: &State, path: &str) -> Answer {
     let url = Url::parse(&format!("http://shop{path}")).ok();
-    let query: BTreeMap<String, String> =
-        url.iter().flat_map(|url| url.query_pairs().into_owned()).collect();
+    let query: BTreeMap<String, String> = url.iter().flat_map(|url| url.query_pairs().into_owned()).collect();
     let number = |name: &str, default: usize| query.get(name).and_then(|n| n.parse().ok()).unwrap_or(default);
     let (page, size) = (number("page", 1), number("size", 50));
     let since = query.get("updated_at_min").map(|since| since.chars().take(19).collect::<String>());
@@ -125,7 +122,7 @@ fn page(state: &State, path: &str) -> Answer {
         since.as_deref().is_none_or(|since| changed.get(..19).is_some_and(|changed| changed >= since))
     });
     let some: Vec<&&Value> = orders.iter().skip((page - 1) * size).take(size).collect();
-    let mut answer = Response::new(Full::new(Bytes::from(json!({"orders": some}).to_string())));
-    answer.headers_mut().insert("content-type", axum::http::HeaderValue::from_static("application/json"));
+    let mut answer = Answer::new(json!({"orders": some}).to_string().into_bytes().into());
+    answer.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
     answer
 }

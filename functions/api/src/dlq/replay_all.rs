@@ -107,11 +107,6 @@ pub(crate) async fn replay_all(
 impl From<Run> for ReplayRun {
     fn from(run: Run) -> Self {
         let count = if let SyncJob::Replay { count, .. } = run.job { count } else { 0 };
-        Self {
-            correlation_id: run.id,
-            instance_id: Some(run.instance),
-            entity_type: Some(run.entity_type),
-            count,
-        }
+        Self { correlation_id: run.id, instance_id: Some(run.instance), entity_type: Some(run.entity_type), count }
     }
 }

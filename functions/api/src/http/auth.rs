@@ -70,6 +70,8 @@ requirements!(
     AutomationsRun,
     WebhooksRead,
     WebhooksWrite,
+    PipelinesRead,
+    PipelinesWrite,
     Admin
 );
 

@@ -100,7 +100,11 @@ impl SyncEvent {
         refuse(self.source_ids.len() > MAX_SOURCE_IDS, "/sourceIds", "at most 1000 entries");
         refuse(self.source_ids.iter().any(|id| is_long(id)), "/sourceIds", "each must be 1 to 256 bytes");
         refuse(self.max_entities == Some(0), "/maxEntities", "must be 1 or greater");
-        refuse(self.batch_size.is_some_and(|size| !(1..=MAX_BATCH).contains(&size)), "/batchSize", "must be 1 to 10000");
+        refuse(
+            self.batch_size.is_some_and(|size| !(1..=MAX_BATCH).contains(&size)),
+            "/batchSize",
+            "must be 1 to 10000",
+        );
         if let Some(Window { from, to }) = &self.window {
             refuse(is_long(from), "/window/from", "must be 1 to 256 bytes");
             refuse(to.as_deref().is_some_and(is_long), "/window/to", "must be 1 to 256 bytes");

@@ -132,6 +132,12 @@ impl Mapping {
         &self.extract.extraction
     }
 
+    /// Whether it says what a record is found by at the target.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
+        !self.key.is_empty()
+    }
+
     /// Whether it has expressions: then it is to be applied on a thread with a large stack.
     #[must_use]
     pub fn has_conditions(&self) -> bool {

@@ -86,33 +86,20 @@ impl Mapping {
         if text.is_empty() { None } else { Some(text.clone()) }
     }
 
-    /// What identifies a transformed record: the JSON array of the key's values. `None` if no key is configured.
+    /// What identifies a transformed record: the key's value, or the JSON array of its values if it has several.
+    /// `None` if no key is configured.
     ///
     /// # Errors
     /// A value of the key is missing, empty, or no single value.
     pub fn key(&self, transformed: &Value) -> Result<Option<String>, RecordFault> {
-        if self.key.is_empty() {
-            return Ok(None);
-        }
-        let mut key = vec![b'['];
-        for (target, names) in &self.key {
-            let value = member(transformed, names);
-            let fault = |message| RecordFault::at(target, value, message);
-            match value {
-                Some(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) if value.as_str() != Some("") => {
-                    if key.len() > 1 {
-                        key.push(b',');
-                    }
-                    value.write(&mut key);
-                }
-                Some(Value::Array(_) | Value::Object(_)) => {
-                    return Err(fault("is no single value, and part of the key"));
-                }
-                _ => return Err(fault("is required: it is part of the key")),
-            }
-        }
-        key.push(b']');
-        Ok(Some(String::from_utf8(key).unwrap_or_default()))
+        let parts: Result<Vec<&Value>, RecordFault> =
+            self.key.iter().map(|(target, names)| part(target, member(transformed, names))).collect();
+        Ok(match &parts?[..] {
+            [] => None,
+            [Value::String(text) | Value::Number(text)] => Some(text.clone()),
+            [only] => Some(only.to_json()),
+            parts => Some(Value::Array(parts.iter().map(|part| (*part).clone()).collect()).to_json()),
+        })
     }
 
     /// The targets of the transformation in their order, constants first: the columns of a file.
@@ -138,4 +125,15 @@ fn items_or_self(value: &Value) -> Vec<&Value> {
 /// A member of a member, by names.
 fn member<'v>(value: &'v Value, names: &[String]) -> Option<&'v Value> {
     names.iter().try_fold(value, |value, name| value.get(name))
+}
+
+/// A part of a record's key.
+fn part<'v>(target: &str, value: Option<&'v Value>) -> Result<&'v Value, RecordFault> {
+    match value {
+        Some(Value::Array(_) | Value::Object(_)) => {
+            Err(RecordFault::at(target, value, "is no single value, and part of the key"))
+        }
+        Some(value) if !value.is_null() && value.as_str() != Some("") => Ok(value),
+        _ => Err(RecordFault::at(target, value, "is required: it is part of the key")),
+    }
 }

@@ -1,7 +1,6 @@
 //! The stages between source and target: a batch of records is normalized and transformed.
 
 use crate::mapping::{Mapping, RecordFault};
-use crate::pipeline::extraction::CursorType;
 use crate::pipeline::run::Stage;
 use crate::value::Value;
 
@@ -46,19 +45,23 @@ pub struct Mapped {
 #[must_use]
 pub fn map(mapping: &Mapping, records: Vec<Value>) -> Mapped {
     let mut mapped = Mapped::default();
-    let cursor = mapping.extraction().cursor.as_ref();
     for source in records {
-        if let (Some(cursor), Some(value)) = (cursor, mapping.cursor_value(&source)) {
-            if mapped.newest.as_ref().is_none_or(|newest| is_newer(cursor.kind, &value, newest)) {
-                mapped.newest = Some(value);
-            }
-        }
+        mapped.newest = newer(mapping, mapped.newest.take(), mapping.cursor_value(&source));
         match one(mapping, source) {
             Ok(ready) => mapped.ready.push(ready),
             Err(unfit) => mapped.unfit.push(*unfit),
         }
     }
     mapped
+}
+
+/// The greater of two cursor values.
+#[must_use]
+pub fn newer(mapping: &Mapping, one: Option<String>, other: Option<String>) -> Option<String> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(if mapping.compare_cursors(&one, &other).is_lt() { other } else { one }),
+        (one, other) => one.or(other),
+    }
 }
 
 fn one(mapping: &Mapping, source: Value) -> Result<Ready, Box<Unfit>> {
@@ -75,27 +78,5 @@ fn one(mapping: &Mapping, source: Value) -> Result<Ready, Box<Unfit>> {
     match transformed {
         Ok((key, body)) => Ok(Ready { source_id, key, source, body }),
         Err(fault) => Err(unfit(Some(source_id), Stage::Transform, fault, source)),
-    }
-}
-
-/// Whether a cursor value is greater than another.
-#[must_use]
-pub fn is_newer(kind: CursorType, value: &str, than: &str) -> bool {
-    match (kind, value.parse::<i128>(), than.parse::<i128>()) {
-        (CursorType::Int, Ok(value), Ok(than)) => value > than,
-        // Times are written alike, so they compare as text.
-        _ => value > than,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_compare_as_numbers_and_the_rest_as_text() {
-        assert!(is_newer(CursorType::Int, "10", "9") && !is_newer(CursorType::String, "10", "9"));
-        assert!(is_newer(CursorType::Datetime, "2026-01-02T00:00:00.000Z", "2026-01-01T23:59:59.999Z"));
-        assert!(!is_newer(CursorType::Int, "9", "9"));
     }
 }

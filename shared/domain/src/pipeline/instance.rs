@@ -14,7 +14,7 @@ pub const MAX_BATCH: u32 = 10_000;
 pub const BATCH: u32 = 1_000;
 
 /// An instance.
-#[derive(Clone, Debug, PartialSerialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Instance {
     /// A name for people: 1 to 200 bytes.
@@ -110,7 +110,10 @@ mod tests {
             name: "n".into(),
             source_profile_id: "a".into(),
             target_profile_id: "b".into(),
-            mappings: vec![Entity { mapping_configuration_id: "m".into(), load: LoadOptions::FlatFile(FileLoad::default()) }],
+            mappings: vec![Entity {
+                mapping_configuration_id: "m".into(),
+                load: LoadOptions::FlatFile(FileLoad::default()),
+            }],
             active: true,
             batch_size: BATCH,
             max_errors,

@@ -60,11 +60,8 @@ impl Letters {
         of: Of,
         (page, size): (usize, usize),
     ) -> Result<Listed<Letter>, EngineError> {
-        let records = if of == Of::Deliveries {
-            Vec::new()
-        } else {
-            self.pipelines.stores.letters.facts(scope, filter).await?
-        };
+        let records =
+            if of == Of::Deliveries { Vec::new() } else { self.pipelines.stores.letters.facts(scope, filter).await? };
         let deliveries = if of == Of::Records { Vec::new() } else { self.deliveries(scope, filter).await? };
         let mut all: Vec<(Millis, Place)> = Vec::with_capacity(records.len() + deliveries.len());
         all.extend(records.into_iter().map(|facts| (facts.created_at, Place::Record(facts.id))));
@@ -86,9 +83,8 @@ impl Letters {
 
     /// The deliveries that are asked for: those that wait, since what was sent again is no dead letter any more.
     async fn deliveries(&self, scope: &Scope, filter: &LetterFilter) -> Result<Vec<Outcome>, EngineError> {
-        let none = filter.instance.is_some()
-            || filter.entity_type.is_some()
-            || filter.status == Some(LetterStatus::Replayed);
+        let none =
+            filter.instance.is_some() || filter.entity_type.is_some() || filter.status == Some(LetterStatus::Replayed);
         if none {
             return Ok(Vec::new());
         }

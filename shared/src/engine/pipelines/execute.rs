@@ -52,8 +52,7 @@ impl Runner {
         results.counts.total = (mapped.ready.len() + mapped.unfit.len()) as u64;
         for Unfit { source_id, stage, fault, source } in mapped.unfit {
             let (field, value) = (Some(fault.field.clone()), Some(fault.value.clone()));
-            let cause =
-                Cause { stage, category: Category::Permanent, error: fault.to_string(), field, value };
+            let cause = Cause { stage, category: Category::Permanent, error: fault.to_string(), field, value };
             results.letters.push(self.letter(run, source_id, &source, cause));
         }
         let ready = self.newest(scope, run, mapped.ready, &mut results.counts).await?;
@@ -148,12 +147,7 @@ impl Runner {
     }
 
     /// Keeps dead letters, and notes them on the run.
-    pub(super) async fn bury(
-        &self,
-        scope: &Scope,
-        run: &mut Run,
-        letters: Vec<DeadLetter>,
-    ) -> Result<(), EngineError> {
+    pub(super) async fn bury(&self, scope: &Scope, run: &mut Run, letters: Vec<DeadLetter>) -> Result<(), EngineError> {
         for letter in letters {
             self.stores.letters.add(scope, &letter).await?;
             run.note(RecordError {
@@ -175,13 +169,8 @@ impl Runner {
         error: &str,
     ) -> Result<(), EngineError> {
         let stage = run.stage;
-        let cause = || Cause {
-            stage,
-            category: Category::Transient,
-            error: error.to_owned(),
-            field: None,
-            value: None,
-        };
+        let cause =
+            || Cause { stage, category: Category::Transient, error: error.to_owned(), field: None, value: None };
         let letters = records.iter().map(|record| self.letter(run, None, record, cause())).collect();
         run.counts.total += records.len() as u64;
         run.counts.failed += records.len() as u64;

@@ -28,9 +28,9 @@ use crate::queue::{Outgoing, Queue, Queues};
 use crate::store::StoreError;
 use crate::store::pipelines::PipelineStores;
 
+pub use crate::connectors::TestReport;
 pub use dead_letters::{Letter, Letters, Of, category, is_dead, transactions};
 pub use inbound::{Inbound, InboundError};
-pub use crate::connectors::TestReport;
 pub use registry::{Registry, Unacceptable};
 pub use runner::Runner;
 pub use scheduler::Scheduler;

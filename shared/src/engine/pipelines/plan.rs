@@ -6,7 +6,7 @@ use super::EngineError;
 use crate::connectors::{ConnectorError, Connectors, Source, SourceSpec, Target, TargetSpec};
 use crate::domain::mapping::Mapping;
 use crate::domain::pipeline::config::Config;
-use crate::domain::pipeline::instance::{EffectiveStatus, Entity, Instance};
+use crate::domain::pipeline::instance::{Entity, Instance};
 use crate::domain::pipeline::profile::StoredProfile;
 use crate::domain::pipeline::run::{Job, Run};
 use crate::domain::pipeline::specification::MappingConfiguration;

@@ -113,8 +113,7 @@ impl Registry {
         let mut types: Vec<String> = Vec::new();
         for (place, mapping) in instance.mappings.iter().enumerate() {
             let pointer = format!("/mappings/{place}");
-            let is_other =
-                target.as_ref().is_some_and(|target| target.body.connection.kind() != mapping.load.kind());
+            let is_other = target.as_ref().is_some_and(|target| target.body.connection.kind() != mapping.load.kind());
             if is_other {
                 faults.add(&format!("{pointer}/load/system"), "must be the system of the target's profile");
             }

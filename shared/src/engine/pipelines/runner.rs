@@ -94,10 +94,8 @@ impl Runner {
     /// Prepares a run, takes the calls it may make, and works on it.
     async fn work(&self, scope: &Scope, run: &mut Run) -> Result<(), Stopped> {
         let parts = Parts::load(&self.stores, scope, run).await.map_err(Stopped::Obstacle)?;
-        let profiles: Vec<(String, u32, u32)> = parts
-            .wanted()
-            .map(|(profile, wanted)| (profile.id.clone(), profile.body.max_concurrent, wanted))
-            .to_vec();
+        let profiles: Vec<(String, u32, u32)> =
+            parts.wanted().map(|(profile, wanted)| (profile.id.clone(), profile.body.max_concurrent, wanted)).to_vec();
         let mut parallel = 0;
         for (profile, most, wanted) in &profiles {
             parallel = self.stores.slots.take(scope, (profile, *most), &run.id, *wanted).await?;
@@ -208,13 +206,8 @@ impl Runner {
         self.bury(scope, run, results.letters).await?;
         run.counts.add(results.counts);
         run.samples.extend(results.samples);
-        let kind = plan.mapping.extraction().cursor.as_ref().map(|cursor| cursor.kind).unwrap_or_default();
         let progress = &mut run.progress;
-        if newest.as_ref().is_some_and(|newest| {
-            progress.newest.as_ref().is_none_or(|known| batch::is_newer(kind, newest, known))
-        }) {
-            progress.newest = newest;
-        }
+        progress.newest = batch::newer(&plan.mapping, progress.newest.take(), newest);
         progress.read = batch.next.is_none();
         progress.whole = batch.whole;
         progress.position = batch.next;
@@ -237,7 +230,7 @@ impl Runner {
         }
         let outcome = run.outcome();
         run.end(outcome, None, self.ports.now());
-        self.write(scope, run).await
+        self.record(scope, run).await
     }
 
     /// Ends a run that cannot go on. Records that no later run would read become dead letters.
@@ -249,7 +242,7 @@ impl Runner {
         }
         self.restore(scope, run).await?;
         run.end(Status::Failed, Some(reason), self.ports.now());
-        match self.write(scope, run).await {
+        match self.record(scope, run).await {
             Ok(()) | Err(Stopped::Lost) => Ok(()),
             Err(Stopped::Obstacle(Obstacle::Engine(error))) => Err(error),
             Err(_) => Err(EngineError::Interrupted),
@@ -259,7 +252,7 @@ impl Runner {
     /// Writes a run's progress, and keeps the run for this worker.
     pub(super) async fn save(&self, scope: &Scope, run: &mut Run) -> Result<(), Stopped> {
         run.leased_until = Some(self.ports.now().plus(LEASE));
-        self.write(scope, run).await
+        self.record(scope, run).await
     }
 
     /// Leaves a run to the next worker.
@@ -271,7 +264,7 @@ impl Runner {
         }
     }
 
-    async fn write(&self, scope: &Scope, run: &mut Run) -> Result<(), Stopped> {
+    async fn record(&self, scope: &Scope, run: &mut Run) -> Result<(), Stopped> {
         match self.stores.runs.update(scope, run).await {
             Ok(()) => Ok(()),
             // It was cancelled, or another worker has it.

@@ -34,6 +34,9 @@ impl Kept for MappingConfiguration {
     fn compile(&self) -> Option<Arc<Mapping>> {
         let document = serde_json::from_str(&self.document).ok()?;
         let compiled = Mapping::compile(&document);
-        compiled.map_err(|faults| tracing::error!(name = self.name, ?faults, "a mapping cannot be compiled")).ok().map(Arc::new)
+        compiled
+            .map_err(|faults| tracing::error!(name = self.name, ?faults, "a mapping cannot be compiled"))
+            .ok()
+            .map(Arc::new)
     }
 }

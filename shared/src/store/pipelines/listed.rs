@@ -32,10 +32,8 @@ pub(super) async fn newest<F: DeserializeOwned>(
     let query = db.query(&db.tables.activity, &scope.partition(family)).consistent_read(true);
     let names: HashMap<String, String> =
         names.iter().map(|(name, attribute)| ((*name).to_owned(), (*attribute).to_owned())).collect();
-    let query = query
-        .scan_index_forward(false)
-        .projection_expression(projection)
-        .set_expression_attribute_names(Some(names));
+    let query =
+        query.scan_index_forward(false).projection_expression(projection).set_expression_attribute_names(Some(names));
     let mut items = query.into_paginator().items().send();
     let (mut found, mut seen) = (Vec::new(), 0);
     while let Some(item) = items.try_next().await? {

@@ -81,12 +81,7 @@ impl Slots {
         .await
     }
 
-    async fn change(
-        &self,
-        scope: &Scope,
-        profile: &str,
-        mut change: impl FnMut(&mut Held),
-    ) -> Result<(), StoreError> {
+    async fn change(&self, scope: &Scope, profile: &str, mut change: impl FnMut(&mut Held)) -> Result<(), StoreError> {
         let (table, key) = (&self.db.tables.activity, key(scope, profile));
         for _ in 0..TRIES {
             let known: Option<Held> = self.db.get(table, &key).await?;

@@ -107,7 +107,8 @@ impl Transactions {
     /// # Errors
     /// [`StoreError`].
     pub async fn reopen(&self, scope: &Scope, last: &Outcome, header: Option<&str>) -> Result<(), StoreError> {
-        let queued = Outcome { status: TransactionStatus::Queued, error: String::new(), discarded: false, ..last.clone() };
+        let queued =
+            Outcome { status: TransactionStatus::Queued, error: String::new(), discarded: false, ..last.clone() };
         let Some(header) = header else { return self.write_entry(scope, &queued).await };
         self.write_attempt(scope, last).await?;
         self.write_entry(scope, &queued).await?;

@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 use super::{id, load, make, mapping, pipeline, profile};
 use crate::support::{Api, Reply, Shop, shared};
 
-const PATHS: [&str; 4] =
-    ["/v1/connection-profiles", "/v1/mapping-configurations", "/v1/instances", "/v1/schedules"];
+const PATHS: [&str; 4] = ["/v1/connection-profiles", "/v1/mapping-configurations", "/v1/instances", "/v1/schedules"];
 
-async fn put(api: &Api, path: &str, etag: &str, body: &Value) -> Result<Reply> {
-    api.send(Method::PUT, path, |request| request.header("if-match", etag).json(body)).await
+pub(super) async fn put(api: &Api, path: &str, etag: &str, body: &Value) -> Result<Reply> {
+    api.send(Method::PUT, path, |request| {
+        request.header("if-match", etag).header("content-type", "application/json").body(body.to_string())
+    })
+    .await
 }
 
 async fn delete(api: &Api, path: &str, etag: &str) -> Result<Reply> {

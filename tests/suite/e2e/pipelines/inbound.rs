@@ -68,7 +68,8 @@ async fn records_are_taken_and_worked_on_after() -> Result<()> {
     let large = json!({"id": 1, "total_price": "1", "note": "x".repeat(3 * 1024 * 1024)});
     api.post(&path, &large).await?.error(413, "payload_too_large")?;
     // As large as it may be, and not to be compressed.
-    let note: String = (0..1_500_000_u32).map(|n| char::from(b'!' + (n.wrapping_mul(2_654_435_761) >> 24) as u8 % 90)).collect();
+    let note: String =
+        (0..1_500_000_u32).map(|n| char::from(b'!' + (n.wrapping_mul(2_654_435_761) >> 24) as u8 % 90)).collect();
     let noisy = json!({"id": 77, "total_price": "1", "note": note});
     let run = correlation(&api.post(&path, &noisy).await?, 202)?;
     ensure!(finished(api, &run).await?["status"] == "succeeded");
@@ -91,8 +92,11 @@ async fn a_shopify_webhook_is_verified_and_seen_once() -> Result<()> {
     let body = order(5).to_string();
     for (number, secret) in [OLD, NEW].into_iter().enumerate() {
         let (sign, id) = (signature(secret, &body)?, format!("id-{number}"));
-        let headers =
-            [("x-shopify-hmac-sha256", sign.as_str()), ("x-shopify-webhook-id", &id), ("x-shopify-topic", "orders/create")];
+        let headers = [
+            ("x-shopify-hmac-sha256", sign.as_str()),
+            ("x-shopify-webhook-id", &id),
+            ("x-shopify-topic", "orders/create"),
+        ];
         let run = correlation(&send(&open, &path, &body, &headers).await?, 202)?;
         ensure!(finished(&tenant.api, &run).await?["counts"]["success"] == 1);
         let again = correlation(&send(&open, &path, &body, &headers).await?, 200)?;

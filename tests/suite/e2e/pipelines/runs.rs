@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use super::configuration::put;
 use super::{finished, mapping, pipeline, start, sync};
 use crate::support::shop::order;
 use crate::support::{Api, SOON, Shop, eventually, shared};
@@ -150,9 +151,8 @@ async fn a_source_that_breaks_fails_the_run_and_says_why() -> Result<()> {
     let tenant = shared().await.tenant().await?;
     let broken = Arc::new(AtomicBool::new(true));
     let now = Arc::clone(&broken);
-    let refuse = move |_: &_, number: usize| {
-        (now.load(Ordering::Relaxed) && number > 0).then_some(StatusCode::UNAUTHORIZED)
-    };
+    let refuse =
+        move |_: &_, number: usize| (now.load(Ordering::Relaxed) && number > 0).then_some(StatusCode::UNAUTHORIZED);
     let (from, to) = (Shop::refusing(120, refuse).await?, Shop::open(0).await?);
     let instance = pipeline(&tenant.api, &from, &to, json!({})).await?;
     let run = sync(&tenant.api, &instance, json!({})).await?;
@@ -177,8 +177,7 @@ async fn a_profile_has_no_more_calls_at_once_than_it_may() -> Result<()> {
     let etag = reply.header("etag").to_owned();
     let mut body = super::profile(&to.url());
     body["maxConcurrent"] = json!(1);
-    let put = api.send(axum::http::Method::PUT, &path, |request| request.header("if-match", etag).json(&body)).await?;
-    put.json(200)?;
+    put(api, &path, &etag, &body).await?.json(200)?;
     // Two runs with one call between them: both come to their end.
     let runs = [start(api, &instance, json!({})).await?, start(api, &instance, json!({})).await?];
     let seen: Mutex<Vec<Value>> = Mutex::default();

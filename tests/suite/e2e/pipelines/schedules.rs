@@ -40,7 +40,8 @@ async fn a_due_time_has_one_run() -> Result<()> {
     let api = &tenant.api;
     let (from, to) = (Shop::open(3).await?, Shop::open(0).await?);
     let instance = pipeline(api, &from, &to, json!({})).await?;
-    let schedule = json!({"instanceId": instance, "entityType": "order", "cron": "0 * * * *", "timeZone": "Europe/Berlin"});
+    let schedule =
+        json!({"instanceId": instance, "entityType": "order", "cron": "0 * * * *", "timeZone": "Europe/Berlin"});
     let made = make(api, "/v1/schedules", &schedule).await?;
     let path = format!("/v1/schedules/{made}");
     let shown = api.get(&path).await?.json(200)?;
@@ -82,7 +83,9 @@ async fn expressions_and_zones_are_checked_and_previewed() -> Result<()> {
     let (from, to) = (Shop::open(0).await?, Shop::open(0).await?);
     let instance = pipeline(api, &from, &to, json!({})).await?;
     let long = format!("{}0 * * * *", "0,".repeat(110));
-    for cron in ["@daily", "0 0 31 2 *", "* * * * * *", "0 0 L * *", "0 0 1W * *", "0 0 * * 1#2", "? * * * *", "", &long] {
+    for cron in
+        ["@daily", "0 0 31 2 *", "* * * * * *", "0 0 L * *", "0 0 1W * *", "0 0 * * 1#2", "? * * * *", "", &long]
+    {
         let schedule = json!({"instanceId": instance, "entityType": "order", "cron": cron});
         ensure!(api.post("/v1/schedules", &schedule).await?.pointers()? == ["/cron"], "{cron}");
     }

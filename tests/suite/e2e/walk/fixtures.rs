@@ -107,7 +107,8 @@ impl Fixtures {
             "/v1/dlq/{id}" => {
                 let instance = self.instance(owner).await?;
                 owner.api.post(&format!("/v1/inbound/{instance}"), &json!({"id": "walk"})).await?.json(202)?;
-                let first = async || Ok(owner.api.get("/v1/dlq?kind=record").await?.json(200)?["items"].get(0).cloned());
+                let first =
+                    async || Ok(owner.api.get("/v1/dlq?kind=record").await?.json(200)?["items"].get(0).cloned());
                 text(&eventually("a dead letter", SOON, first).await?["id"])?
             }
             unknown => bail!("{unknown} is new: say in {} what stands for it", file!()),
