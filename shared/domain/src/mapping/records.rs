@@ -95,9 +95,9 @@ impl Mapping {
             return Ok(None);
         }
         let mut key = vec![b'['];
-        for (target, names) in &self.key {
-            let value = member(transformed, names);
-            let fault = |message| RecordFault::at(target, value, message);
+        for target in &self.key {
+            let value = member(transformed, &target.names);
+            let fault = |message| RecordFault::at(&target.name, value, message);
             match value {
                 Some(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) if value.as_str() != Some("") => {
                     if key.len() > 1 {
