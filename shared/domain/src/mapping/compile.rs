@@ -10,7 +10,7 @@ use super::document::{Field, FieldType};
 use super::fields::{Choice, Fields, Source, Target};
 use super::path::Path;
 use super::structure::{self, segment};
-use super::{MAX_FAULTS, Mapping, MappingFault, Phase};
+use super::{KeyTarget, MAX_FAULTS, Mapping, MappingFault, Phase};
 use crate::expression::{Condition, Members, Place};
 
 /// The most fields of a document.
@@ -147,7 +147,7 @@ impl Compiler {
     }
 
     /// The phase, and the targets that identify a record.
-    fn transformation(&mut self, value: &Value) -> Option<(Phase, Vec<(String, Vec<String>)>)> {
+    fn transformation(&mut self, value: &Value) -> Option<(Phase, Vec<KeyTarget>)> {
         let at = "/transformation";
         let object = self.object(value, at)?;
         self.unknown(object, &TRANSFORMATION, at);
@@ -185,9 +185,9 @@ impl Compiler {
     }
 
     /// The targets that identify a record: each is one of its fields, and a single value.
-    fn key(&mut self, value: &Value, fields: &Fields) -> Option<Vec<(String, Vec<String>)>> {
+    fn key(&mut self, value: &Value, fields: &Fields) -> Option<Vec<KeyTarget>> {
         let at = "/transformation/key";
-        let names: Vec<String> = match structure::typed(value.clone()) {
+        let names: Vec<String> = match structure::typed(value) {
             Ok(names) => names,
             Err((pointer, message)) => {
                 self.fault(format!("{at}{pointer}"), message);
@@ -198,13 +198,13 @@ impl Compiler {
             self.fault(at, format!("at most {MAX_KEY} targets"));
             return None;
         }
-        let mut key: Vec<(String, Vec<String>)> = Vec::with_capacity(names.len());
+        let mut key: Vec<KeyTarget> = Vec::with_capacity(names.len());
         for (index, name) in names.into_iter().enumerate() {
             let target = fields.targets.iter().find(|target| target.name == name && target.is_single());
-            if key.iter().any(|(before, _)| *before == name) {
+            if key.iter().any(|before| before.name == name) {
                 self.fault(format!("{at}/{index}"), "is there twice");
             } else if let Some(target) = target {
-                key.push((name, target.names.clone()));
+                key.push(KeyTarget { name, names: target.names.clone() });
             } else {
                 self.fault(format!("{at}/{index}"), "must be a target of the transformation that is a single value");
             }

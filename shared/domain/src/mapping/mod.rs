@@ -62,9 +62,16 @@ pub struct Mapping {
     extract: Extract,
     normalization: Phase,
     transformation: Phase,
-    /// The targets that identify a record, each with its names.
-    key: Vec<(String, Vec<String>)>,
+    /// The targets that identify a record.
+    key: Vec<KeyTarget>,
     has_conditions: bool,
+}
+
+/// A target that is part of the key.
+struct KeyTarget {
+    name: String,
+    /// The names of the objects around it, and its own.
+    names: Vec<String>,
 }
 
 /// The extraction with its paths.

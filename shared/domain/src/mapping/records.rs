@@ -93,7 +93,7 @@ impl Mapping {
     /// A value of the key is missing, empty, or no single value.
     pub fn key(&self, transformed: &Value) -> Result<Option<String>, RecordFault> {
         let parts: Result<Vec<&Value>, RecordFault> =
-            self.key.iter().map(|(target, names)| part(target, member(transformed, names))).collect();
+            self.key.iter().map(|target| part(&target.name, member(transformed, &target.names))).collect();
         Ok(match &parts?[..] {
             [] => None,
             [Value::String(text) | Value::Number(text)] => Some(text.clone()),

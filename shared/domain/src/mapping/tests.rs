@@ -70,6 +70,23 @@ fn fault(fields: &serde_json::Value, record: &str) -> RecordFault {
 }
 
 #[test]
+fn a_document_is_written_as_it_was_read() {
+    let document: document::Document = serde_json::from_value(example()).expect("a document");
+    assert_eq!(document.normalization.fields[1].default, Some(json!("USD")));
+    let written = serde_json::to_value(&document).expect("JSON");
+    assert_eq!(serde_json::from_value::<document::Document>(written.clone()).ok(), Some(document));
+    assert!(compile(&written).is_ok());
+    let null: document::Field = serde_json::from_value(json!({"target": "a", "value": null})).expect("a field");
+    assert_eq!((null.value, null.default), (Some(serde_json::Value::Null), None));
+}
+
+#[test]
+fn a_mapping_is_shared_among_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&compiled(&example()));
+}
+
+#[test]
 fn an_order_is_read_normalized_and_transformed() {
     let mapping = compiled(&example());
     let page = value(

@@ -1,14 +1,13 @@
 //! Transformers: what a field's value passes through last.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, fmt::strtime};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Map;
 
-use super::document::present;
 use super::types::{self, Scalar};
 use super::{datetime, structure};
 use crate::value::Value;
@@ -53,14 +52,6 @@ struct DateFormat {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Lookup {
-    map: BTreeMap<String, serde_json::Value>,
-    #[serde(default, deserialize_with = "present")]
-    default: Option<serde_json::Value>,
-}
-
-#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct BoolToStatus {
     true_value: serde_json::Value,
@@ -69,7 +60,7 @@ struct BoolToStatus {
 
 impl Transformer {
     /// A transformer by its name, whose case does not matter.
-    pub(super) fn compile(name: &str, options: Option<&Map<String, serde_json::Value>>) -> Result<Self, Refusal> {
+    pub(super) fn compile(name: &str, options: Options<'_>) -> Result<Self, Refusal> {
         let name = if name.len() > MAX_FORMAT_BYTES { String::new() } else { name.to_ascii_lowercase() };
         Ok(match name.as_str() {
             "tostring" => read(options).map(|NoOptions {}| Self::ToString)?,
@@ -79,7 +70,7 @@ impl Transformer {
             "sapyesno" => read(options).map(|NoOptions {}| Self::SapYesNo)?,
             "formatdecimal" => format_decimal(read(options)?)?,
             "dateformat" => date_format(read(options)?)?,
-            "lookup" => lookup(read(options)?),
+            "lookup" => lookup(options)?,
             "booltostatus" => {
                 let BoolToStatus { true_value, false_value } = read(options)?;
                 Self::BoolToStatus { when_true: (&true_value).into(), when_false: (&false_value).into() }
@@ -127,8 +118,11 @@ impl Transformer {
     }
 }
 
-fn read<T: DeserializeOwned>(options: Option<&Map<String, serde_json::Value>>) -> Result<T, Refusal> {
-    let options = serde_json::Value::Object(options.cloned().unwrap_or_default());
+type Options<'o> = Option<&'o Map<String, serde_json::Value>>;
+
+fn read<'o, T: Deserialize<'o>>(options: Options<'o>) -> Result<T, Refusal> {
+    static NONE: LazyLock<Map<String, serde_json::Value>> = LazyLock::new(Map::new);
+    let options = options.unwrap_or(&NONE);
     structure::typed(options).map_err(|(pointer, message)| (format!("/options{pointer}"), message))
 }
 
@@ -157,7 +151,15 @@ fn date_format(DateFormat { format, timezone }: DateFormat) -> Result<Transforme
     Ok(Transformer::DateFormat { format, zone })
 }
 
-fn lookup(Lookup { map, default }: Lookup) -> Transformer {
+/// Its map can be large: it is read where it stands.
+fn lookup(options: Options<'_>) -> Result<Transformer, Refusal> {
+    let member = |name: &str| options.and_then(|options| options.get(name));
+    let others = options.into_iter().flat_map(Map::keys).find(|name| !["map", "default"].contains(&name.as_str()));
+    if let Some(name) = others {
+        return Err((format!("/options{}", structure::segment(name)), "is not known".to_owned()));
+    }
+    let Some(map) = member("map") else { return Err(("/options".to_owned(), "must have a map".to_owned())) };
+    let Some(map) = map.as_object() else { return refuse("map", "must be an object") };
     let map = map.iter().map(|(key, value)| (key.clone(), value.into())).collect();
-    Transformer::Lookup { map, default: default.as_ref().map(Value::from) }
+    Ok(Transformer::Lookup { map, default: member("default").map(Value::from) })
 }

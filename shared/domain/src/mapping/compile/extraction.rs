@@ -16,11 +16,9 @@ const MAX_PAGE_SIZE: u32 = 10_000;
 impl Compiler {
     pub(super) fn extraction(&mut self, value: &Value) -> Option<Extract> {
         let object = self.object(value, AT)?;
-        let (known, unknown) = structure::known_members(object, &MEMBERS);
-        for name in unknown {
-            self.fault(format!("{AT}{name}"), "is not known");
-        }
-        let extraction: Extraction = match structure::typed(Value::Object(known)) {
+        self.unknown(object, &MEMBERS, AT);
+        let known = Value::Object(structure::members(object, &MEMBERS));
+        let extraction: Extraction = match structure::typed(&known) {
             Ok(extraction) => extraction,
             Err((pointer, message)) => {
                 self.fault(format!("{AT}{pointer}"), message);

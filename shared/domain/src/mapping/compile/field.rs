@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     Choice, Compiler, Condition, Field, FieldType, Fields, Level, MAX_FIELDS, MAX_LEVELS, Members, Source, Target,
@@ -13,8 +13,9 @@ use crate::mapping::structure;
 use crate::mapping::transformers::Transformer;
 use crate::mapping::types::Scalar;
 
-const MEMBERS: [&str; 11] =
-    ["target", "source", "from", "value", "type", "default", "required", "when", "where", "transform", "options"];
+/// The members of a field that are small; the others can be large, and are not read into a [`Field`] at once.
+const SMALL: [&str; 8] = ["target", "source", "from", "type", "required", "when", "where", "transform"];
+const LARGE: [&str; 4] = ["value", "default", "options", "fields"];
 
 impl Compiler {
     /// The fields of an object.
@@ -58,32 +59,20 @@ impl Compiler {
     /// A field: its target, that target's names, and the members of the item that its condition looks at.
     fn field(&mut self, value: &Value, at: &str, level: Level) -> Option<(String, Vec<String>, Choice, Members)> {
         let object = self.object(value, at)?;
-        let (known, unknown) = structure::known_members(object, &[&MEMBERS[..], &["fields"]].concat());
-        for name in unknown {
-            self.fault(format!("{at}{name}"), "is not known");
-        }
-        let known = known.into_iter().filter(|(name, _)| name != "fields").collect();
-        let field: Field = match structure::typed(Value::Object(known)) {
-            Ok(field) => field,
-            Err((pointer, message)) => {
-                self.fault(format!("{at}{pointer}"), message);
-                // What is below is read all the same, for its own faults.
-                if let Some(fields) = object.get("fields") {
-                    self.fields(
-                        fields,
-                        &format!("{at}/fields"),
-                        Level { place: Place::EachItem, depth: level.depth + 1 },
-                    );
-                }
-                return None;
+        self.unknown(object, &[&SMALL[..], &LARGE[..]].concat(), at);
+        let Some(field) = self.read_field(object, at) else {
+            // What is below is read all the same, for its own faults.
+            if let Some(fields) = object.get("fields") {
+                self.fields(fields, &format!("{at}/fields"), Level { place: Place::EachItem, depth: level.depth + 1 });
             }
+            return None;
         };
         let names = self.target(&field.target, &format!("{at}/target"));
         self.combinations(&field, object.contains_key("fields"), at);
         let when = field.when.as_deref().map(|source| self.condition(source, &format!("{at}/when"), level.place));
         let source = self.source(&field, object.get("fields"), at, level);
         let (names, source) = (names?, source?);
-        let members = when.iter().flatten().map(Condition::item_members).cloned().next().unwrap_or_default();
+        let members = when.iter().flatten().next().map(Condition::item_members).cloned().unwrap_or_default();
         let when = match when {
             Some(None) => return None,
             Some(condition) => condition,
@@ -97,6 +86,28 @@ impl Compiler {
             self.settle_constant(&mut choice, &field, at)?;
         }
         Some((field.target, names, choice, members))
+    }
+
+    /// The field without the fields below it.
+    fn read_field(&mut self, object: &Map<String, Value>, at: &str) -> Option<Field> {
+        let small = structure::members(object, &SMALL);
+        let field = structure::typed::<Field>(&Value::Object(small));
+        let options = object.get("options").filter(|options| !options.is_null());
+        if options.is_some_and(|options| !options.is_object()) {
+            self.fault(format!("{at}/options"), "must be an object");
+        }
+        match field {
+            Ok(field) => Some(Field {
+                value: object.get("value").cloned(),
+                default: object.get("default").cloned(),
+                options: options.and_then(Value::as_object).cloned(),
+                ..field
+            }),
+            Err((pointer, message)) => {
+                self.fault(format!("{at}{pointer}"), message);
+                None
+            }
+        }
     }
 
     /// Reports members that do not go together.

@@ -112,7 +112,7 @@ fn children(node: &Value) -> impl Iterator<Item = &Value> {
 
 impl Slice {
     /// The items in its range; its bounds are those of RFC 9535, section 2.3.4.2.
-    fn take<'v>(self, items: &'v [Value]) -> impl Iterator<Item = &'v Value> {
+    fn take(self, items: &[Value]) -> impl Iterator<Item = &Value> {
         let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
         let from_end = |place: i64| if place >= 0 { place } else { length + place };
         let (low, high) = if self.step >= 0 {

@@ -113,6 +113,9 @@ fn date_format_knows_zones() {
         json!({"format": "%Y-%m-%dT%H:%M:%S%:z", "timezone": "America/New_York"}),
         &[("\"2026-01-31T12:00:00Z\"", "\"2026-01-31T07:00:00-05:00\"")],
     );
+    // A width cannot make it long.
+    let wide = json!({"format": "%255Y%255Y%255Y%255Y%255Y%255Y%255Y%255Y%255Y%255Y"});
+    assert!(run("dateFormat", wide, "\"2026-01-31\"").is_ok_and(|text| text.len() < 3_000));
     refused("dateFormat", berlin, &["\"soon\"", "20260131", "true"]);
 }
 
