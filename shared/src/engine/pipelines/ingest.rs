@@ -110,21 +110,17 @@ impl Runner {
                 let letters = letters.clone();
                 self.letters(scope, run, &letters).await
             }
-            _ => self.inbound(scope, run, plan).await,
+            _ => self.inbound(scope, run).await,
         }
     }
 
-    /// What set off an inbound run.
-    async fn inbound(&self, scope: &Scope, run: &Run, plan: &Plan) -> Result<Batch, Stopped> {
+    /// What set off an inbound run: a record, or a list of records.
+    pub(super) async fn inbound(&self, scope: &Scope, run: &Run) -> Result<Batch, Stopped> {
         let payload = self.stores.runs.kept(scope, &run.id).await?;
         let value = payload.as_deref().map(Value::parse).and_then(Result::ok);
         let value = value.ok_or_else(|| Stopped::Failed("What the webhook sent is not there any more.".to_owned()))?;
-        let records = if value.as_array().is_some() || value.as_object().is_none() {
-            plan.mapping.records(&value).map_err(|fault| Stopped::Failed(fault.to_string()))?
-        } else {
-            vec![&value]
-        };
-        Ok(Batch { records: records.into_iter().cloned().collect(), next: None, whole: true })
+        let records = if let Value::Array(records) = value { records } else { vec![value] };
+        Ok(Batch { records, next: None, whole: true })
     }
 
     /// Dead letters that are pending, from now on as replayed by this run. Which ones is recorded first, so that a

@@ -236,9 +236,8 @@ impl Runner {
     /// Ends a run that cannot go on. Records that no later run would read become dead letters.
     async fn fail(&self, scope: &Scope, run: &mut Run, reason: String) -> Result<(), EngineError> {
         if matches!(run.job, Job::Inbound { .. }) && run.progress.batches == 0 {
-            let payload = self.stores.runs.kept(scope, &run.id).await?;
-            let records = payload.and_then(|payload| crate::domain::value::Value::parse(&payload).ok());
-            self.bury_rest(scope, run, records.into_iter().collect(), &reason).await?;
+            let records = self.inbound(scope, run).await.map(|batch| batch.records).unwrap_or_default();
+            self.bury_rest(scope, run, records, &reason).await?;
         }
         self.restore(scope, run).await?;
         run.end(Status::Failed, Some(reason), self.ports.now());
