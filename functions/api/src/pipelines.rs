@@ -17,6 +17,7 @@ use crate::http::problem::Problem;
 
 const PAGE_SIZE: usize = 25;
 const MAX_PAGE_SIZE: usize = 100;
+const MAX_PAGE: usize = 10_000;
 
 /// Which page of a list.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -24,7 +25,7 @@ const MAX_PAGE_SIZE: usize = 100;
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageNumber {
     /// From 1.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 10_000)]
     page: Option<u32>,
     /// 1 to 100, default 25.
     #[param(minimum = 1, maximum = 100)]
@@ -44,8 +45,8 @@ impl PageNumber {
 pub(crate) fn place(page: Option<u32>, size: Option<u32>) -> Result<Place, Problem> {
     let page = page.unwrap_or(1) as usize;
     let size = size.map_or(PAGE_SIZE, |size| size as usize);
-    if page == 0 {
-        return Err(Problem::field("?page", "must be 1 or greater"));
+    if !(1..=MAX_PAGE).contains(&page) {
+        return Err(Problem::field("?page", format!("must be 1 to {MAX_PAGE}")));
     }
     if !(1..=MAX_PAGE_SIZE).contains(&size) {
         return Err(Problem::field("?pageSize", format!("must be 1 to {MAX_PAGE_SIZE}")));
@@ -59,9 +60,12 @@ pub(crate) fn place(page: Option<u32>, size: Option<u32>) -> Result<Place, Probl
 pub(crate) struct Paged<T> {
     items: Vec<T>,
     /// From 1.
+    #[schema(minimum = 1, maximum = 10_000)]
     page: usize,
+    #[schema(minimum = 1, maximum = 100)]
     page_size: usize,
     /// Of all pages.
+    #[schema(minimum = 0, maximum = 20_000)]
     total: usize,
 }
 

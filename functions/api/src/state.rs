@@ -25,7 +25,7 @@ use sluice::store::event_types::EventTypes;
 use sluice::store::journal::Journal;
 use sluice::store::log::EventLog;
 use sluice::store::partners::Partners;
-use sluice::store::pipelines::{Configs, DeadLetters, Dues, SyncRuns};
+use sluice::store::pipelines::{Configs, DeadLetters, Dues, Payloads, SyncRuns};
 use sluice::store::routes::Routes;
 use sluice::store::tenants::Tenants;
 use sluice::store::transactions::Transactions;
@@ -113,4 +113,5 @@ parts! {
     Dues: app.stores.pipelines.dues,
     SyncRuns: app.stores.pipelines.runs,
     DeadLetters: app.stores.pipelines.letters,
+    Payloads: app.stores.pipelines.payloads,
 }

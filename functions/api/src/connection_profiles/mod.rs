@@ -17,6 +17,7 @@ use sluice::domain::time::Millis;
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConnectionProfile {
+    #[schema(pattern = "^prf_[0-9a-f]{32}$")]
     id: String,
     #[serde(flatten)]
     profile: WrittenProfile,

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use sluice::store::pipelines::DeadLetters;
+use sluice::store::pipelines::{DeadLetters, Payloads};
 use sluice::store::transactions::Transactions;
 
 use super::LetterView;
@@ -23,11 +23,14 @@ use crate::http::query::PathParams;
 pub(crate) async fn get(
     Needs { caller, .. }: Needs<PipelinesRead>,
     State(letters): State<DeadLetters>,
+    State(payloads): State<Payloads>,
     State(transactions): State<Transactions>,
     PathParams(id): PathParams<String>,
 ) -> Result<Json<LetterView>, Problem> {
     if let Some(letter) = letters.get(&caller.scope, &id).await? {
-        return Ok(Json(letter.into()));
+        let payload = payloads.get(&caller.scope, &id).await?;
+        let payload = payload.map(|payload| String::from_utf8_lossy(&payload).into_owned());
+        return Ok(Json(LetterView { payload, ..letter.into() }));
     }
     let id = id.parse().map_err(|_| Problem::not_found())?;
     let found = transactions.find(&caller.scope, &id).await?.filter(|found| found.header.is_none());

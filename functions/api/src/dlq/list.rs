@@ -36,7 +36,7 @@ pub(crate) struct ListParams {
     /// That failed before.
     to: Option<Millis>,
     /// From 1.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 10_000)]
     page: Option<u32>,
     /// 1 to 100, default 25.
     #[param(minimum = 1, maximum = 100)]

@@ -34,6 +34,7 @@ pub(crate) enum Kind {
 #[schema(as = DeadLetter)]
 pub(crate) struct LetterView {
     /// Of a delivery: its transaction's.
+    #[schema(pattern = "^(dlq_[0-9a-f]{32}|txn_[A-Za-z0-9_:-]{46,145})$")]
     id: String,
     kind: Kind,
     category: Category,
@@ -85,7 +86,7 @@ impl From<DeadLetter> for LetterView {
             stage: Some(letter.stage),
             field: letter.field,
             value: letter.value,
-            payload: Some(letter.payload),
+            payload: None,
             replayed_by: letter.replayed_by,
             created_at: letter.created_at,
             updated_at: letter.updated_at,
@@ -124,8 +125,7 @@ impl From<Outcome> for LetterView {
 impl From<Letter> for LetterView {
     fn from(letter: Letter) -> Self {
         match letter {
-            // Lists would be too long with payloads.
-            Letter::Record(letter) => Self { payload: None, ..(*letter).into() },
+            Letter::Record(letter) => (*letter).into(),
             Letter::Delivery(outcome) => (*outcome).into(),
         }
     }
@@ -137,6 +137,10 @@ impl From<ReplayError> for Problem {
             ReplayError::NotFound => Self::not_found(),
             ReplayError::Over(LetterStatus::Discarded) => over("already_discarded"),
             ReplayError::Over(_) => over("already_replayed"),
+            ReplayError::NotKept => {
+                let message = "The record was too large to be kept: send it as `payload`.";
+                Self::new(StatusCode::CONFLICT, "record_not_kept", message)
+            }
             ReplayError::Store(error) => error.into(),
         }
     }

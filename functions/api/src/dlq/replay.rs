@@ -20,6 +20,7 @@ use crate::transactions::retry::problem;
 /// What is sent.
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"payload": {"id": 1, "total_price": "10.00"}}))]
 pub(crate) struct Replay {
     /// Instead of the record; not for deliveries.
     #[serde(default)]
@@ -47,7 +48,7 @@ pub(crate) struct Replayed {
         (status = 202, description = "Accepted", body = Replayed),
         (status = 400, description = "`validation_failed`", body = ErrorBody),
         (status = 404, description = "There is no such dead letter", body = ErrorBody),
-        (status = 409, description = "`already_replayed`, `already_discarded`; of a delivery also `route_gone`, `event_gone`, `route_ordered`", body = ErrorBody),
+        (status = 409, description = "`already_replayed`, `already_discarded`, `record_not_kept`; of a delivery also `route_gone`, `event_gone`, `route_ordered`", body = ErrorBody),
     ),
     security(("oauth2" = ["pipelines:write"]), ("bearer" = []), ("api_key" = [])),
 )]

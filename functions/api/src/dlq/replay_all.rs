@@ -20,6 +20,7 @@ use crate::http::problem::{ErrorBody, Problem};
 /// Which dead letters are sent again: those that are pending.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"category": "transient", "dryRun": true}))]
 pub(crate) struct ReplayAll {
     /// Records, the default, or deliveries.
     kind: Option<Kind>,
@@ -45,6 +46,7 @@ pub(crate) struct ReplayAll {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReplayedAll {
     /// How many there are in all.
+    #[schema(minimum = 0, maximum = 10_000)]
     count: u64,
     /// One for each instance and entity type; of deliveries, one automation. None in a dry run.
     runs: Vec<ReplayRun>,
@@ -60,6 +62,7 @@ pub(crate) struct ReplayRun {
     instance_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     entity_type: Option<String>,
+    #[schema(minimum = 0, maximum = 10_000)]
     count: u64,
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct What {
 #[utoipa::path(
     post, path = "/v1/inbound/{instanceId}", operation_id = "inbound.receive", tag = "inbound",
     params(("instanceId" = String, Path, description = "The instance"), What),
-    request_body = serde_json::Value,
+    request_body(content = serde_json::Value, example = json!({"id": 1, "total_price": "10.00"})),
     responses(
         (status = 202, description = "Accepted", body = AcceptedRun),
         (status = 400, description = "`malformed_json`, `unknown_entity_type`", body = ErrorBody),
@@ -48,9 +48,9 @@ pub(crate) async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<AcceptedRun>), Problem> {
-    let instance = pipelines.instance(&caller.scope, &id).await?.ok_or_else(Problem::not_found)?;
     expect_json(&headers)?;
     let body = read(&headers, body, MAX_BYTES).await?;
+    let instance = pipelines.instance(&caller.scope, &id).await?.ok_or_else(Problem::not_found)?;
     let inbound = Inbound { body: &body, entity_type: what.entity_type.as_deref(), id: None, triggered_at: None };
     let (correlation_id, _) = pipelines.accept(&caller.scope, &instance, &inbound).await?;
     Ok((StatusCode::ACCEPTED, Json(AcceptedRun { correlation_id })))

@@ -26,7 +26,7 @@ use crate::sync_events::AcceptedRun;
         ("X-Shopify-Topic" = Option<String>, Header, description = "Such as `orders/create`: the entity type `order`"),
         ("X-Shopify-Triggered-At" = Option<String>, Header, description = "What happened later is not overwritten"),
     ),
-    request_body = serde_json::Value,
+    request_body(content = serde_json::Value, example = json!({"id": 1, "total_price": "10.00"})),
     responses(
         (status = 200, description = "It was seen before", body = AcceptedRun),
         (status = 202, description = "Accepted", body = AcceptedRun),

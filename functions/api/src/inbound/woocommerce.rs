@@ -29,7 +29,7 @@ const PING: &[u8] = b"webhook_id=";
         ("X-WC-Webhook-Delivery-ID" = Option<String>, Header, description = "The delivery's id"),
         ("X-WC-Webhook-Topic" = Option<String>, Header, description = "Such as `order.updated`: the entity type `order`"),
     ),
-    request_body = serde_json::Value,
+    request_body(content = serde_json::Value, example = json!({"id": 1, "total_price": "10.00"})),
     responses(
         (status = 200, description = "The ping, or seen before"),
         (status = 202, description = "Accepted", body = AcceptedRun),

@@ -23,6 +23,7 @@ use crate::pipelines::Tagged;
 #[serde(rename_all = "camelCase")]
 #[schema(as = PipelineInstance)]
 pub(crate) struct InstanceView {
+    #[schema(pattern = "^ins_[0-9a-f]{32}$")]
     id: String,
     #[serde(flatten)]
     instance: Instance,

@@ -16,7 +16,12 @@ use crate::pipelines::{Tagged, created};
 /// A mapping document of at most 128 KiB. Errors name the place by JSON Pointer. At most 500 in each environment.
 #[utoipa::path(
     post, path = "/v1/mapping-configurations", operation_id = "mapping_configurations.create", tag = "mapping_configurations",
-    request_body = serde_json::Value,
+    request_body(content = serde_json::Value, example = json!({
+        "name": "orders", "entityType": "order",
+        "extraction": {"request": {"path": "/orders.json"}, "records": "$.orders[*]", "sourceId": "$.id"},
+        "normalization": {"fields": [{"target": "orderId", "source": "$.id", "type": "string", "required": true}]},
+        "transformation": {"key": ["NumAtCard"], "fields": [{"target": "NumAtCard", "source": "$.orderId"}]},
+    })),
     responses(
         (status = 201, description = "The mapping configuration", body = MappingDocument, headers(("Location" = String, description = "Its path"), ("ETag" = String, description = "Its entity tag"))),
         (status = 400, description = "`validation_failed`, `limit_exceeded`", body = ErrorBody),

@@ -18,6 +18,7 @@ use sluice::domain::time::Millis;
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MappingDocument {
+    #[schema(pattern = "^map_[0-9a-f]{32}$")]
     id: String,
     /// `name`, `entityType`, `extraction`, `normalization` and `transformation`.
     #[serde(flatten)]

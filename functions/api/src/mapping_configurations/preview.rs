@@ -15,7 +15,8 @@ use crate::http::query::PathParams;
 /// A sample.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Sample {
+#[schema(example = json!({"sample": {"id": 1, "total_price": "10.00"}}))]
+pub(crate) struct PreviewRequest {
     /// A record, or a response of the source with some records.
     #[schema(value_type = Object)]
     sample: Box<RawValue>,
@@ -35,7 +36,7 @@ pub(crate) struct PreviewResult {
 #[utoipa::path(
     post, path = "/v1/mapping-configurations/{id}/preview", operation_id = "mapping_configurations.preview", tag = "mapping_configurations",
     params(("id" = String, Path, description = "The mapping configuration")),
-    request_body = Sample,
+    request_body = PreviewRequest,
     responses(
         (status = 200, description = "Each stage's output", body = PreviewResult),
         (status = 400, description = "`validation_failed`", body = ErrorBody),
@@ -47,7 +48,7 @@ pub(crate) async fn preview(
     Needs { caller, .. }: Needs<PipelinesRead>,
     State(registry): State<Registry>,
     PathParams(id): PathParams<String>,
-    JsonBody(Sample { sample }): JsonBody<Sample>,
+    JsonBody(PreviewRequest { sample }): JsonBody<PreviewRequest>,
 ) -> Result<Json<PreviewResult>, Problem> {
     let records = registry.preview(&caller.scope, &id, sample.get()).await?.ok_or_else(Problem::not_found)?;
     Ok(Json(PreviewResult { records }))

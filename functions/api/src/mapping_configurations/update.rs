@@ -17,7 +17,12 @@ use crate::pipelines::{Tagged, matching, written as check};
 #[utoipa::path(
     put, path = "/v1/mapping-configurations/{id}", operation_id = "mapping_configurations.update", tag = "mapping_configurations",
     params(("id" = String, Path, description = "The mapping configuration"), ("If-Match" = String, Header, description = "The entity tag that was read")),
-    request_body = serde_json::Value,
+    request_body(content = serde_json::Value, example = json!({
+        "name": "orders", "entityType": "order",
+        "extraction": {"request": {"path": "/orders.json"}, "records": "$.orders[*]", "sourceId": "$.id"},
+        "normalization": {"fields": [{"target": "orderId", "source": "$.id", "type": "string", "required": true}]},
+        "transformation": {"key": ["NumAtCard"], "fields": [{"target": "NumAtCard", "source": "$.orderId"}]},
+    })),
     responses(
         (status = 200, description = "The mapping configuration", body = MappingDocument, headers(("ETag" = String, description = "Its entity tag"))),
         (status = 400, description = "`validation_failed`", body = ErrorBody),

@@ -26,6 +26,16 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("/v1/partners/{id}", "^[A-Za-z0-9_-]{1,64}$"),
     ("/sandbox/v1/partners/{id}", "^[A-Za-z0-9_-]{1,64}$"),
     ("/v1/integrations/{id}/rejected_events/{event_id}", "^[A-Za-z0-9_:-]{1,100}$"),
+    ("/v1/connection-profiles/{id}", "^prf_[0-9a-f]{32}$"),
+    ("/v1/mapping-configurations/{id}", "^map_[0-9a-f]{32}$"),
+    ("/v1/instances/{id}", "^ins_[0-9a-f]{32}$"),
+    ("/v1/schedules/{id}", "^sch_[0-9a-f]{32}$"),
+    ("/v1/sync-events/{correlationId}", "^sync_[0-9a-f]{32}$"),
+    ("/v1/sync-logs/{id}", "^sync_[0-9a-f]{32}$"),
+    ("/v1/dlq/{id}", "^(dlq_[0-9a-f]{32}|txn_[A-Za-z0-9_:-]{46,145})$"),
+    ("/v1/inbound/{instanceId}", "^ins_[0-9a-f]{32}$"),
+    ("/v1/inbound/shopify/{instanceId}", "^ins_[0-9a-f]{32}$"),
+    ("/v1/inbound/woocommerce/{instanceId}", "^ins_[0-9a-f]{32}$"),
 ];
 
 /// Adds to an operation what its handler does not declare.

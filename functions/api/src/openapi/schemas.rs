@@ -41,7 +41,7 @@ fn has_any_fields(object: &Object) -> bool {
         SchemaType::AnyValue => false,
     };
     match object.additional_properties.as_deref() {
-        None => is_object && object.properties.is_empty(),
+        None | Some(AdditionalProperties::FreeForm(false)) => is_object && object.properties.is_empty(),
         Some(AdditionalProperties::RefOr(RefOr::T(Schema::Object(of)))) => of.schema_type == SchemaType::AnyValue,
         Some(_) => false,
     }

@@ -17,6 +17,7 @@ use sluice::domain::time::Millis;
 #[serde(rename_all = "camelCase")]
 #[schema(as = PipelineSchedule)]
 pub(crate) struct ScheduleView {
+    #[schema(pattern = "^sch_[0-9a-f]{32}$")]
     id: String,
     #[serde(flatten)]
     schedule: Schedule,

@@ -34,7 +34,7 @@ pub(crate) struct SyncEvent {
     #[serde(default)]
     mode: Mode,
     /// The most records. If the source has more, the cursor does not move.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1_000_000_000_000_u64)]
     max_entities: Option<u64>,
     /// Records of a batch: 1 to 10,000; default: as the instance says.
     #[schema(minimum = 1, maximum = 10_000)]

@@ -26,7 +26,7 @@ pub(crate) struct ListParams {
     /// Only in this state.
     status: Option<Status>,
     /// From 1.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 10_000)]
     page: Option<u32>,
     /// 1 to 100, default 25.
     #[param(minimum = 1, maximum = 100)]

@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::run::Stage;
 use crate::time::Millis;
 
-/// The most of a payload that is kept.
-pub const MAX_PAYLOAD_BYTES: usize = 256 * 1024;
-
 /// Why a record failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -61,10 +58,8 @@ pub struct DeadLetter {
     pub value: Option<String>,
     /// Why, in words.
     pub error: String,
-    /// The record as the source gave it; shortened, and then no JSON, if `whole` is false.
-    pub payload: String,
-    /// Whether the payload is the whole record.
-    pub whole: bool,
+    /// Whether the record as the source gave it is kept: it may be too large.
+    pub kept: bool,
     /// What became of it.
     #[serde(default)]
     pub status: LetterStatus,

@@ -59,11 +59,12 @@ pub enum Method {
 
 /// How the next page is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(tag = "type", rename_all = "camelCase", deny_unknown_fields)]
 pub enum Pagination {
     /// The `Link` header names it, with `rel="next"`.
     Link {},
     /// Pages are numbered from 1.
+    #[serde(rename_all = "camelCase")]
     Page {
         /// The parameter with the number.
         parameter: String,
@@ -75,6 +76,7 @@ pub enum Pagination {
         size: Option<u32>,
     },
     /// A page begins after a number of records.
+    #[serde(rename_all = "camelCase")]
     Offset {
         /// The parameter with the number.
         parameter: String,
@@ -86,6 +88,7 @@ pub enum Pagination {
         size: Option<u32>,
     },
     /// A response names the next page.
+    #[serde(rename_all = "camelCase")]
     Cursor {
         /// Where: a path in the response.
         path: String,

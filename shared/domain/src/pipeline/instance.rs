@@ -16,6 +16,12 @@ pub const BATCH: u32 = 1_000;
 /// An instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({
+    "name": "orders to the ERP", "sourceProfileId": "prf_0199c2f1e0a17c3f8b1d2e3f4a5b6c7d",
+    "targetProfileId": "prf_0199c2f1e0a17c3f8b1d2e3f4a5b6c7e", "active": true,
+    "mappings": [{"mappingConfigurationId": "map_0199c2f1e0a17c3f8b1d2e3f4a5b6c7d",
+        "load": {"system": "genericApi", "mode": "upsert", "path": "/orders/{key}"}}],
+}))]
 pub struct Instance {
     /// A name for people: 1 to 200 bytes.
     #[schema(min_length = 1, max_length = 200)]
@@ -36,6 +42,7 @@ pub struct Instance {
     pub batch_size: u32,
     /// A run fails once more records than this have failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
     pub max_errors: Option<u64>,
     /// A run fails once more than this share of its records has failed, in percent; looked at from 100 records on.
     #[serde(default, skip_serializing_if = "Option::is_none")]

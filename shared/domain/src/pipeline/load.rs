@@ -34,6 +34,7 @@ pub enum LoadOptions {
 #[serde(tag = "entity", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum ShopifyLoad {
     /// Products, created or updated by `productSet`. A record is its input.
+    #[serde(rename_all = "camelCase")]
     Product {
         /// What a record's key is.
         #[serde(default)]
@@ -54,6 +55,7 @@ pub enum ProductIdentifier {
     /// Its id.
     Id,
     /// The value of a metafield, whose definition makes it unique.
+    #[serde(rename_all = "camelCase")]
     CustomId {
         /// The metafield's namespace.
         namespace: String,

@@ -13,7 +13,11 @@ pub const MAX_CONCURRENT: u32 = 100;
 /// A connection profile. `S` is a secret, as it is written, stored, shown or used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = WrittenProfile)]
+#[schema(as = WrittenProfile, example = json!({
+    "name": "shop",
+    "connection": {"system": "genericApi", "baseUrl": "https://api.example.com", "auth": {"type": "bearer", "token": "secret"}},
+    "maxConcurrent": 5,
+}))]
 pub struct Profile<S> {
     /// A name for people: 1 to 200 bytes.
     #[schema(min_length = 1, max_length = 200)]

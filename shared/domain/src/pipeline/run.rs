@@ -146,12 +146,16 @@ pub enum Letters {
 #[schema(as = SyncCounts)]
 pub struct Counts {
     /// Read.
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_u64)]
     pub total: u64,
     /// At the target.
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_u64)]
     pub success: u64,
     /// Dead letters.
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_u64)]
     pub failed: u64,
     /// Left out: unchanged at the target, or older than what is there.
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_u64)]
     pub skipped: u64,
 }
 

@@ -10,6 +10,9 @@ use crate::time::Millis;
 /// A schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({
+    "instanceId": "ins_0199c2f1e0a17c3f8b1d2e3f4a5b6c7d", "entityType": "order", "cron": "*/5 * * * *", "timeZone": "Europe/Berlin",
+}))]
 pub struct Schedule {
     /// The instance.
     pub instance_id: String,

@@ -113,6 +113,9 @@ impl Letters {
         if letter.status != LetterStatus::Pending {
             return Err(ReplayError::Over(letter.status));
         }
+        if !letter.kept && payload.is_none() {
+            return Err(ReplayError::NotKept);
+        }
         let letters = run::Letters::One { id: id.to_owned(), payload };
         let run = replay(pipelines, (&letter.instance, &letter.entity_type), letters, 1);
         // The run first: it takes the letter by itself if this process dies, and does nothing if another has it.

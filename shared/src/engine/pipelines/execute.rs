@@ -9,11 +9,12 @@ use super::plan::Plan;
 use super::runner::Runner;
 use crate::connectors::{Batch, ConnectorError, Record, Target, Written};
 use crate::domain::pipeline::batch::{Mapped, Ready, Unfit};
-use crate::domain::pipeline::dead_letter::{Category, DeadLetter, LetterStatus, MAX_PAYLOAD_BYTES};
+use crate::domain::pipeline::dead_letter::{Category, DeadLetter, LetterStatus};
 use crate::domain::pipeline::run::{Counts, Job, MAX_SAMPLES, RecordError, Run, Stage};
 use crate::domain::scope::Scope;
 use crate::domain::value::Value;
 use crate::engine::EngineError;
+use crate::store::pipelines::MAX_PAYLOAD_BYTES;
 
 /// How often a record is offered to a target that may take it later.
 const TRIES: u32 = 4;
@@ -26,8 +27,15 @@ const MAX_WAIT: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct Results {
     pub(super) counts: Counts,
-    pub(super) letters: Vec<DeadLetter>,
+    pub(super) letters: Vec<Buried>,
     pub(super) samples: Vec<String>,
+}
+
+/// A dead letter and its record.
+#[derive(Debug)]
+pub(super) struct Buried {
+    letter: DeadLetter,
+    record: String,
 }
 
 /// Why a record is a dead letter.
@@ -119,13 +127,11 @@ impl Runner {
     }
 
     /// A dead letter. Its id follows from the run and the record, so a repetition makes the same.
-    fn letter(&self, run: &Run, source_id: Option<String>, source: &Value, cause: Cause) -> DeadLetter {
-        let json = source.to_json();
-        let digest = Sha256::new().chain_update(&run.id).chain_update([0]).chain_update(&json).finalize();
-        let whole = json.len() <= MAX_PAYLOAD_BYTES;
-        let payload = if whole { json } else { json.chars().take(1_000).collect() };
+    fn letter(&self, run: &Run, source_id: Option<String>, source: &Value, cause: Cause) -> Buried {
+        let record = source.to_json();
+        let digest = Sha256::new().chain_update(&run.id).chain_update([0]).chain_update(&record).finalize();
         let now = self.ports.now();
-        DeadLetter {
+        let letter = DeadLetter {
             id: format!("dlq_{:012x}{}", run.created_at.0, hex::encode(&digest[..10])),
             instance: run.instance.clone(),
             entity_type: run.entity_type.clone(),
@@ -136,19 +142,22 @@ impl Runner {
             field: cause.field.filter(|field| !field.is_empty()),
             value: cause.value,
             error: cause.error,
-            payload,
-            whole,
+            kept: record.len() <= MAX_PAYLOAD_BYTES,
             status: LetterStatus::Pending,
             replayed_by: None,
             created_at: now,
             updated_at: now,
             revision: 0,
-        }
+        };
+        Buried { letter, record }
     }
 
     /// Keeps dead letters, and notes them on the run.
-    pub(super) async fn bury(&self, scope: &Scope, run: &mut Run, letters: Vec<DeadLetter>) -> Result<(), EngineError> {
-        for letter in letters {
+    pub(super) async fn bury(&self, scope: &Scope, run: &mut Run, letters: Vec<Buried>) -> Result<(), EngineError> {
+        for Buried { letter, record } in letters {
+            if letter.kept {
+                self.stores.payloads.keep(scope, &letter.id, record.as_bytes()).await?;
+            }
             self.stores.letters.add(scope, &letter).await?;
             run.note(RecordError {
                 source_id: letter.source_id,

@@ -66,7 +66,7 @@ impl Pipelines {
         if known.is_some() {
             return Ok((run.id, false));
         }
-        self.stores.runs.keep(scope, &run.id, inbound.body).await.map_err(EngineError::from)?;
+        self.stores.payloads.keep(scope, &run.id, inbound.body).await.map_err(EngineError::from)?;
         let new = self.start(scope, &run).await?;
         Ok((run.id, new))
     }

@@ -116,7 +116,7 @@ impl Runner {
 
     /// What set off an inbound run: a record, or a list of records.
     pub(super) async fn inbound(&self, scope: &Scope, run: &Run) -> Result<Batch, Stopped> {
-        let payload = self.stores.runs.kept(scope, &run.id).await?;
+        let payload = self.stores.payloads.get(scope, &run.id).await?;
         let value = payload.as_deref().map(Value::parse).and_then(Result::ok);
         let value = value.ok_or_else(|| Stopped::Failed("What the webhook sent is not there any more.".to_owned()))?;
         let records = if let Value::Array(records) = value { records } else { vec![value] };
@@ -133,11 +133,14 @@ impl Runner {
         let mut batch = Batch { whole: true, ..Batch::default() };
         for id in &ids {
             match self.stores.letters.settle(scope, id, LetterStatus::Replayed, Some(&run.id)).await {
-                Ok(letter) => {
-                    let payload = edited.as_ref().unwrap_or(&letter.payload);
-                    batch.records.extend(Value::parse(payload.as_bytes()).ok());
+                Ok(_) => {
+                    let payload = match &edited {
+                        Some(edited) => Some(edited.clone().into_bytes()),
+                        None => self.stores.payloads.get(scope, id).await?,
+                    };
+                    batch.records.extend(payload.and_then(|payload| Value::parse(&payload).ok()));
                 }
-                Err(ReplayError::Over(_) | ReplayError::NotFound) => {}
+                Err(ReplayError::Over(_) | ReplayError::NotFound | ReplayError::NotKept) => {}
                 Err(ReplayError::Store(error)) => return Err(error.into()),
             }
         }

@@ -1,25 +1,26 @@
 //! Dead letters of pipelines.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{KEPT, Listed, listed};
 use crate::domain::partition::ScopeFamily;
 use crate::domain::pipeline::dead_letter::{DeadLetter, LetterFacts, LetterFilter, LetterStatus};
 use crate::domain::scope::Scope;
-use crate::domain::sealed::Sealed;
-use crate::secrets::Keyring;
 use crate::store::{Db, Key, StoreError};
 
 /// The longest id that is looked up.
 const MAX_ID_BYTES: usize = 100;
 
-/// A dead letter with its payload sealed: it is a customer's record.
-#[derive(Serialize, Deserialize)]
-struct Record {
+/// A dead letter; its record is among the payloads.
+#[derive(Serialize)]
+struct Record<'a> {
     #[serde(flatten)]
-    letter: DeadLetter,
-    sealed: Sealed,
+    letter: &'a DeadLetter,
     expires_at: i64,
+}
+
+fn record(letter: &DeadLetter) -> Record<'_> {
+    Record { letter, expires_at: letter.updated_at.plus(KEPT).as_secs() }
 }
 
 /// Why a dead letter was not taken.
@@ -31,16 +32,18 @@ pub enum ReplayError {
     /// It is not pending any more.
     #[error("the dead letter is not pending")]
     Over(LetterStatus),
+    /// Its record was too large to be kept.
+    #[error("the record was too large to be kept")]
+    NotKept,
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// The dead letters of every scope.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct DeadLetters {
     db: Db,
-    keys: Keyring,
 }
 
 fn key(scope: &Scope, id: &str) -> Key {
@@ -50,22 +53,8 @@ fn key(scope: &Scope, id: &str) -> Key {
 impl DeadLetters {
     /// Over the activity table.
     #[must_use]
-    pub fn new(db: Db, keys: Keyring) -> Self {
-        Self { db, keys }
-    }
-
-    fn record(&self, scope: &Scope, letter: &DeadLetter) -> Result<Record, StoreError> {
-        let sealed = self.keys.seal(scope, letter.payload.clone().into_bytes(), &self.db.ports);
-        let sealed = sealed.map_err(|error| StoreError::Malformed(error.to_string()))?;
-        let letter = DeadLetter { payload: String::new(), ..letter.clone() };
-        let expires_at = letter.updated_at.plus(KEPT).as_secs();
-        Ok(Record { letter, sealed, expires_at })
-    }
-
-    fn open(&self, scope: &Scope, record: Record) -> Result<DeadLetter, StoreError> {
-        let plain = self.keys.open_bytes(scope, &record.sealed);
-        let plain = plain.map_err(|error| StoreError::Malformed(error.to_string()))?;
-        Ok(DeadLetter { payload: String::from_utf8_lossy(&plain).into_owned(), ..record.letter })
+    pub fn new(db: Db) -> Self {
+        Self { db }
     }
 
     /// Adds one, unless it is there: a batch that is repeated writes the same.
@@ -73,8 +62,7 @@ impl DeadLetters {
     /// # Errors
     /// [`StoreError`].
     pub async fn add(&self, scope: &Scope, letter: &DeadLetter) -> Result<(), StoreError> {
-        let record = self.record(scope, letter)?;
-        match self.db.create(&self.db.tables.activity, &key(scope, &letter.id), &record).await {
+        match self.db.create(&self.db.tables.activity, &key(scope, &letter.id), &record(letter)).await {
             Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
@@ -88,8 +76,7 @@ impl DeadLetters {
         if !(1..=MAX_ID_BYTES).contains(&id.len()) {
             return Ok(None);
         }
-        let record: Option<Record> = self.db.get(&self.db.tables.activity, &key(scope, id)).await?;
-        record.map(|record| self.open(scope, record)).transpose()
+        self.db.get(&self.db.tables.activity, &key(scope, id)).await
     }
 
     /// Those that are asked for, the newest first: up to [`listed::MAX_LISTED`] are looked at.
@@ -115,10 +102,7 @@ impl DeadLetters {
         let found = self.facts(scope, filter).await?;
         let total = found.len();
         let ids = found.into_iter().map(|facts| facts.id).skip(page.saturating_mul(size)).take(size);
-        let records: Vec<Record> = listed::page(&self.db, scope, ScopeFamily::SyncLetters, ids).await?;
-        let items: Result<Vec<DeadLetter>, StoreError> =
-            records.into_iter().map(|record| self.open(scope, record)).collect();
-        Ok(Listed { items: items?, total })
+        Ok(Listed { items: listed::page(&self.db, scope, ScopeFamily::SyncLetters, ids).await?, total })
     }
 
     /// Settles a pending one, and gives it. A second caller is refused, except of the same run.
@@ -145,8 +129,7 @@ impl DeadLetters {
             letter.replayed_by = run.map(ToOwned::to_owned);
             letter.revision += 1;
             letter.updated_at = self.db.ports.now();
-            let record = self.record(scope, &letter)?;
-            match self.db.replace(&self.db.tables.activity, &key(scope, id), &record, read).await {
+            match self.db.replace(&self.db.tables.activity, &key(scope, id), &record(&letter), read).await {
                 Ok(()) => return Ok(letter),
                 // Somebody else was faster: they are looked at.
                 Err(StoreError::Conflict) => {}
@@ -168,8 +151,7 @@ impl DeadLetters {
         letter.status = LetterStatus::Pending;
         letter.replayed_by = None;
         letter.revision += 1;
-        let record = self.record(scope, &letter)?;
-        self.db.replace(&self.db.tables.activity, &key(scope, id), &record, read).await
+        self.db.replace(&self.db.tables.activity, &key(scope, id), &record(&letter), read).await
     }
 
     /// Forgets those of a scope that is given up.

@@ -7,6 +7,7 @@ mod due;
 mod kept;
 mod letters;
 mod listed;
+mod payloads;
 mod runs;
 mod slots;
 mod times;
@@ -28,6 +29,7 @@ pub use directory::Directory;
 pub use due::Dues;
 pub use letters::{DeadLetters, ReplayError};
 pub use listed::{Listed, MAX_LISTED};
+pub use payloads::{MAX_PAYLOAD_BYTES, Payloads};
 pub use runs::{RunFilter, SyncRuns};
 pub use slots::Slots;
 pub use times::Times;
@@ -56,6 +58,8 @@ pub struct PipelineStores {
     pub cursors: Cursors,
     /// Dead letters.
     pub letters: DeadLetters,
+    /// What runs were given, and the records of dead letters.
+    pub payloads: Payloads,
     /// Calls that are under way.
     pub slots: Slots,
     /// When what was written happened.
@@ -73,9 +77,10 @@ impl PipelineStores {
             schedules: Configs::new(db.clone(), keys.clone()),
             directory: Directory::new(db.clone()),
             dues: Dues::new(db.clone()),
-            runs: SyncRuns::new(db.clone(), keys.clone()),
+            runs: SyncRuns::new(db.clone()),
             cursors: Cursors::new(db.clone()),
-            letters: DeadLetters::new(db.clone(), keys.clone()),
+            letters: DeadLetters::new(db.clone()),
+            payloads: Payloads::new(db.clone(), keys.clone()),
             slots: Slots::new(db.clone()),
             times: Times::new(db.clone()),
         }
@@ -98,6 +103,7 @@ impl PipelineStores {
         self.profiles.clear(scope).await?;
         self.cursors.clear(scope).await?;
         self.runs.clear(scope).await?;
-        self.letters.clear(scope).await
+        self.letters.clear(scope).await?;
+        self.payloads.clear(scope).await
     }
 }

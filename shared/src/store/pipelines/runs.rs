@@ -1,33 +1,20 @@
-//! Runs of pipelines, and what they were given to work on.
+//! Runs of pipelines.
 
 use serde::{Deserialize, Serialize};
 
 use super::{KEPT, Listed, listed};
-use crate::domain::chunk::{self, Effort, MAX_RAW_BYTES};
 use crate::domain::partition::ScopeFamily;
 use crate::domain::pipeline::run::{Run, Status};
 use crate::domain::scope::Scope;
-use crate::domain::sealed::Sealed;
-use crate::secrets::Keyring;
 use crate::store::{Db, Key, StoreError};
 
 /// The longest id that is looked up.
 const MAX_ID_BYTES: usize = 100;
-/// The most bytes of one item of what a run was given.
-const PIECE: usize = 300 * 1024;
 
 #[derive(Serialize)]
 struct Record<'a> {
     #[serde(flatten)]
     run: &'a Run,
-    expires_at: i64,
-}
-
-/// A part of what a run was given: an item has 400 KB at most.
-#[derive(Serialize, Deserialize)]
-struct Piece {
-    piece: String,
-    count: usize,
     expires_at: i64,
 }
 
@@ -51,34 +38,20 @@ pub struct RunFilter {
 }
 
 /// The runs of every scope.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct SyncRuns {
     db: Db,
-    keys: Keyring,
 }
 
 fn key(scope: &Scope, id: &str) -> Key {
     Key::new(&scope.partition(ScopeFamily::SyncRuns), id)
 }
 
-fn piece_key(scope: &Scope, id: &str, place: usize) -> Key {
-    Key::new(&scope.partition(ScopeFamily::SyncPayloads), format!("{id}#{place:03}"))
-}
-
-/// A piece of an ASCII text.
-fn text(piece: &[u8]) -> String {
-    String::from_utf8_lossy(piece).into_owned()
-}
-
-fn malformed(error: &dyn std::fmt::Display) -> StoreError {
-    StoreError::Malformed(error.to_string())
-}
-
 impl SyncRuns {
     /// Over the activity table.
     #[must_use]
-    pub fn new(db: Db, keys: Keyring) -> Self {
-        Self { db, keys }
+    pub fn new(db: Db) -> Self {
+        Self { db }
     }
 
     /// Adds a run.
@@ -137,51 +110,12 @@ impl SyncRuns {
         Ok(Listed { items: listed::page(&self.db, scope, ScopeFamily::SyncRuns, ids).await?, total })
     }
 
-    /// Keeps what a run is given to work on, in as many items as it takes.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn keep(&self, scope: &Scope, id: &str, payload: &[u8]) -> Result<(), StoreError> {
-        let compressed = chunk::compress(payload, Effort::Log).map_err(|error| malformed(&error))?;
-        let sealed = self.keys.seal(scope, compressed, &self.db.ports).map_err(|error| malformed(&error))?;
-        let expires_at = self.db.ports.now().plus(KEPT).as_secs();
-        let pieces: Vec<String> = sealed.text().as_bytes().chunks(PIECE).map(text).collect();
-        let count = pieces.len();
-        for (place, piece) in pieces.into_iter().enumerate() {
-            let piece = Piece { piece, count, expires_at };
-            self.db.put(&self.db.tables.activity, &piece_key(scope, id, place), &piece).await?;
-        }
-        Ok(())
-    }
-
-    /// What a run was given to work on.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn kept(&self, scope: &Scope, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let (mut sealed, mut place) = (String::new(), 0);
-        loop {
-            let piece: Option<Piece> = self.db.get(&self.db.tables.activity, &piece_key(scope, id, place)).await?;
-            let Some(piece) = piece else { return Ok(None) };
-            sealed.push_str(&piece.piece);
-            place += 1;
-            if place >= piece.count {
-                break;
-            }
-        }
-        let compressed = self.keys.open_bytes(scope, &Sealed::new(sealed)).map_err(|error| malformed(&error))?;
-        chunk::decompress(&compressed, MAX_RAW_BYTES).map(Some).map_err(|error| malformed(&error))
-    }
-
     /// Forgets the runs of a scope that is given up.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn clear(&self, scope: &Scope) -> Result<(), StoreError> {
-        for family in [ScopeFamily::SyncRuns, ScopeFamily::SyncPayloads] {
-            self.db.clear(&self.db.tables.activity, &scope.partition(family)).await?;
-        }
-        Ok(())
+        self.db.clear(&self.db.tables.activity, &scope.partition(ScopeFamily::SyncRuns)).await
     }
 }
 

@@ -175,7 +175,7 @@ async fn what_came_in_survives_a_target_that_is_gone() -> Result<()> {
     // It was tried for long already.
     run.progress.failures = 7;
     let records = json!([order(1), order(2)]).to_string();
-    world.system.app.stores.pipelines.runs.keep(&scope, &run.id, records.as_bytes()).await?;
+    world.system.app.stores.pipelines.payloads.keep(&scope, &run.id, records.as_bytes()).await?;
     engine.start(&scope, &run).await?;
     let run = finished(api, &run.id).await?;
     ensure!(run["status"] == "failed" && run["counts"]["failed"] == 2, "{run}");

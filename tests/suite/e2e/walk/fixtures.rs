@@ -102,7 +102,8 @@ impl Fixtures {
                 pipelines::make(&owner.api, "/v1/schedules", &schedule).await?
             }
             "/v1/sync-events/{correlationId}" | "/v1/sync-logs/{id}" => {
-                pipelines::start(&owner.api, &self.instance(owner).await?, json!({})).await?
+                let run = pipelines::sync(&owner.api, &self.instance(owner).await?, json!({})).await?;
+                text(&run["correlationId"])?
             }
             "/v1/dlq/{id}" => {
                 let instance = self.instance(owner).await?;
@@ -168,8 +169,21 @@ pub(super) fn body(operation: &str) -> Value {
         // A token as it should be, of nobody.
         "consumers.ack" => json!({"ack": "Y3NtXzEvMDAwMDAwMDAwMDAwMDAwMDAwMDAuMDAwMA"}),
         "tenants.update" => json!({"name": "walk"}),
+        "connection_profiles.update" => pipelines::profile("http://127.0.0.1:9"),
+        "mapping_configurations.update" => pipelines::mapping(),
+        "mapping_configurations.preview" => json!({"sample": {}}),
+        "instances.update" => json!({
+            "name": "walk", "sourceProfileId": "p", "targetProfileId": "p",
+            "mappings": [{"mappingConfigurationId": "m", "load": pipelines::load()}],
+        }),
+        "schedules.update" => json!({"instanceId": "i", "entityType": "order", "cron": "0 0 1 1 *"}),
         _ => json!({}),
     }
+}
+
+/// What a good call of an operation asks for in its query.
+pub(super) fn query(operation: &str) -> &'static str {
+    if operation == "schedules.preview" { "?cron=0%200%201%201%20*" } else { "" }
 }
 
 pub(super) fn with_json(request: reqwest::RequestBuilder, body: &Value) -> reqwest::RequestBuilder {

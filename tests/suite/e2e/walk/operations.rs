@@ -41,7 +41,7 @@ impl Operation {
 
     /// Whether it makes what its path names, if that is not there.
     pub(super) fn makes_its_name(&self) -> bool {
-        self.method == Method::PUT || self.id == "consumers.events"
+        matches!(self.id.as_str(), "callbacks.put" | "event_types.put" | "consumers.events")
     }
 
     pub(super) fn is_open(&self) -> bool {

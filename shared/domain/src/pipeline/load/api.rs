@@ -22,6 +22,7 @@ const MAX_PATH_TEXT: usize = 256;
 pub enum ApiLoad {
     /// One by one, reconciled by key: a record that exists is updated, else it is created. Without `find`, the update
     /// is tried first, and a 404 says that the record does not exist. Without `update`, what exists stays as it is.
+    #[serde(rename_all = "camelCase")]
     Reconcile {
         /// Asks whether a record exists.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,6 +34,7 @@ pub enum ApiLoad {
         update: Option<Call>,
     },
     /// One by one, by a request that creates or updates.
+    #[serde(rename_all = "camelCase")]
     Upsert {
         /// The method.
         #[serde(default = "put")]
@@ -82,6 +84,7 @@ pub struct Find {
     /// The id of a record, for `{id}`: a path in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "$.id")]
+    #[schema(max_length = 256)]
     pub id: Option<String>,
 }
 

@@ -61,6 +61,7 @@ pub enum Auth<S> {
     /// Not at all.
     None {},
     /// By a key in a header or in the query: exactly one of the two.
+    #[serde(rename_all = "camelCase")]
     ApiKey {
         /// The header's name.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,12 +74,14 @@ pub enum Auth<S> {
         key: S,
     },
     /// By a bearer token.
+    #[serde(rename_all = "camelCase")]
     Bearer {
         /// The token. Secret.
         #[schema(value_type = String)]
         token: S,
     },
     /// By HTTP Basic authentication.
+    #[serde(rename_all = "camelCase")]
     Basic {
         /// The user's name, without a colon.
         username: String,
@@ -88,6 +91,7 @@ pub enum Auth<S> {
     },
     /// By access tokens, fetched with the client credentials grant of OAuth 2.0.
     #[serde(rename = "oauth2")]
+    #[serde(rename_all = "camelCase")]
     OAuth2 {
         /// The token endpoint.
         token_url: String,
