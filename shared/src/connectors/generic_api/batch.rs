@@ -5,8 +5,9 @@ use futures::future::BoxFuture;
 use futures::{StreamExt as _, stream};
 use url::Url;
 
-use super::requests::{Halt, ask, method};
+use super::requests::{ask, method};
 use super::results::Results;
+use crate::connectors::halt::Halt;
 use crate::connectors::http::{HttpApi, Reply};
 use crate::connectors::paged::read_content;
 use crate::connectors::{Batch, ConnectorError, Record, Target, Written};
