@@ -96,6 +96,10 @@ impl HttpApi {
     ) -> Result<(), ConnectorError> {
         for (name, value) in headers {
             let name = HeaderName::try_from(name).map_err(|_| unusable("a header"))?;
+            // What authenticates stays.
+            if self.headers.get(&name).is_some_and(HeaderValue::is_sensitive) {
+                continue;
+            }
             self.headers.insert(name, HeaderValue::try_from(value).map_err(|_| unusable("a header"))?);
         }
         Ok(())

@@ -15,6 +15,7 @@ mod registry;
 mod shopify;
 mod since;
 mod trail;
+mod woo_commerce;
 
 use std::time::Duration;
 

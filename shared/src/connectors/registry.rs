@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use tokio::time::{Instant, timeout};
 
-use super::{ConnectorError, Events, Source, Target, event_stream, flat_file, generic_api, shopify};
+use super::{ConnectorError, Events, Source, Target, event_stream, flat_file, generic_api, shopify, woo_commerce};
 use crate::domain::pipeline::extraction::Extraction;
 use crate::domain::pipeline::load::LoadOptions;
 use crate::domain::pipeline::system::{OpenSystem, StoredSystem, System};
@@ -118,9 +118,9 @@ impl Connectors {
         match &self.open(spec.scope, system)? {
             System::GenericApi(api) => generic_api::source(&self.parts, api, spec),
             System::Shopify(shop) => shopify::source(&self.parts, shop, spec),
+            System::WooCommerce(shop) => woo_commerce::source(&self.parts, shop, spec),
             System::EventStream(_) => event_stream::source(&self.parts, spec),
             System::FlatFile(file) => flat_file::source(&self.parts, file, spec),
-            other => Err(ConnectorError::Permanent(format!("{} is no source", other.kind().name()))),
         }
     }
 
@@ -164,9 +164,9 @@ impl Connectors {
         match &self.open(scope, system)? {
             System::GenericApi(api) => generic_api::test(&self.parts, api).await,
             System::Shopify(shop) => shopify::test(&self.parts, shop).await,
+            System::WooCommerce(shop) => woo_commerce::test(&self.parts, shop).await,
             System::EventStream(_) => event_stream::test(&self.parts, scope).await,
             System::FlatFile(file) => flat_file::test(&self.parts, file).await,
-            other => Ok(format!("{} cannot be tested", other.kind().name())),
         }
     }
 }
