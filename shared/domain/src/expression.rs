@@ -1,11 +1,18 @@
-//! Payload filters: CEL expressions over an event, compiled once, bounded in what they may cost.
+//! CEL expressions, compiled once, bounded in what they may cost.
 //!
-//! An expression is refused when it is registered if its cost could be more than linear in the payload's size
-//! ([`cost`]). At run time it can only match or not: an error in it (a field that is missing, a text compared with a
-//! number) is no match, and so is a payload that nests deeper than 127 levels or has a number beyond a double.
+//! An expression is refused when it is registered if its cost could be more than linear in the size of what it looks
+//! at ([`cost`]). There are two kinds:
+//!
+//! - An [`Expression`] filters events by their payload. At run time it can only match or not: an error in it (a field
+//!   that is missing, a text compared with a number) is no match, and so is a payload that nests deeper than 127 levels
+//!   or has a number beyond a double.
+//! - A [`Condition`] of a mapping is about a record, or about each of its items. An error in it is an error.
 
+mod condition;
 mod cost;
+mod data;
 mod facts;
+mod members;
 mod pattern;
 #[cfg(test)]
 mod tests;
@@ -17,9 +24,14 @@ use std::sync::{Arc, LazyLock};
 use cel::common::ast::IdedExpr;
 use cel::common::types::{CelBool, CelString, Kind};
 use cel::common::value::Val;
-use cel::{Context, Env, Value};
+use cel::context::VariableResolver;
+use cel::{Context, Env, ExecutionError, Value};
 
+pub(crate) use condition::{Condition, Place, Variables};
+use cost::{Accepted, Scope};
+pub(crate) use data::Data;
 pub use facts::Facts;
+pub(crate) use members::Members;
 
 /// The most bytes of an expression.
 pub const MAX_EXPRESSION_BYTES: usize = 2_048;
@@ -28,12 +40,23 @@ const MAX_OUTER_TEXT: usize = 1_024;
 /// The functions and types that expressions may name. `?` and `{}` are left out.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib().with_optional_support(false)));
 
+/// What expressions about events may name.
+const EVENT: Scope = Scope { variables: &facts::VARIABLES, each: None, max_pattern: None };
+
 /// A compiled expression.
 pub struct Expression {
     body: IdedExpr,
     /// Paths of the event that loops use: each is looked up once, and stands in the body as the variable
     /// [`outer_name`].
     outer: Vec<IdedExpr>,
+    work: u32,
+}
+
+/// Why an expression gives neither true nor false.
+enum NoAnswer {
+    Failed(ExecutionError),
+    /// The result is of another type.
+    NotBool(String),
 }
 
 /// Why an expression was refused, and where: both count from 1, columns in characters.
@@ -73,11 +96,15 @@ impl Expression {
     /// # Errors
     /// Where it is no CEL, names what is not there, or may cost too much.
     pub fn compile(source: &str) -> Result<Self, ExpressionError> {
+        Self::compile_in(source, EVENT)
+    }
+
+    fn compile_in(source: &str, scope: Scope) -> Result<Self, ExpressionError> {
         if source.len() > MAX_EXPRESSION_BYTES {
             return Err(ExpressionError::at_start(format!("at most {MAX_EXPRESSION_BYTES} bytes")));
         }
         // The parser is not known to panic; if it ever does, this text is one that cannot be parsed.
-        catch_unwind(|| compile(source)).unwrap_or_else(|_| Err(ExpressionError::at_start("cannot be parsed")))
+        catch_unwind(|| compile(source, scope)).unwrap_or_else(|_| Err(ExpressionError::at_start("cannot be parsed")))
     }
 
     /// Whether the event is one that the expression asks for. It recurses: to be called on a thread with a large stack.
@@ -88,8 +115,12 @@ impl Expression {
     }
 
     fn evaluate(&self, facts: &Facts<'_>) -> bool {
+        self.answer(facts).unwrap_or(false)
+    }
+
+    fn answer(&self, variables: &dyn VariableResolver) -> Result<bool, NoAnswer> {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        context.set_variable_resolver(facts);
+        context.set_variable_resolver(variables);
         for (index, path) in self.outer.iter().enumerate() {
             // What is not there stays unknown: its use is the error.
             let value = Value::resolve_val(path, &context).ok().filter(|value| is_small(value.as_ref()));
@@ -98,8 +129,9 @@ impl Expression {
                 context.add_variable_as_val(outer_name(index), value);
             }
         }
-        let result = Value::resolve_val(&self.body, &context);
-        result.is_ok_and(|value| value.downcast_ref::<CelBool>().is_some_and(|answer| *answer.inner()))
+        let result = Value::resolve_val(&self.body, &context).map_err(NoAnswer::Failed)?;
+        let answer = result.downcast_ref::<CelBool>().map(|answer| *answer.inner());
+        answer.ok_or_else(|| NoAnswer::NotBool(result.get_type().name().to_owned()))
     }
 }
 
@@ -109,11 +141,11 @@ impl fmt::Debug for Expression {
     }
 }
 
-fn compile(source: &str) -> Result<Expression, ExpressionError> {
+fn compile(source: &str, scope: Scope) -> Result<Expression, ExpressionError> {
     let parsed = ENVIRONMENT.parser().parse_with_source_info(source);
     let (mut body, places) = parsed.map_err(|errors| syntax_error(&errors))?;
-    match cost::check(&mut body) {
-        Ok(outer) => Ok(Expression { body, outer }),
+    match cost::check(&mut body, scope) {
+        Ok(Accepted { outer, work }) => Ok(Expression { body, outer, work }),
         Err(refusal) => {
             let offset = places.offset_for(refusal.node).map_or(0, |(start, _)| start as usize);
             Err(ExpressionError::at(source, offset, refusal.reason))

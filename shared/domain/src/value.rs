@@ -170,6 +170,12 @@ impl From<&serde_json::Value> for Value {
 }
 
 impl Object {
+    /// An object without members, with room for so many.
+    #[must_use]
+    pub fn with_capacity(members: usize) -> Self {
+        Self(Vec::with_capacity(members))
+    }
+
     /// The member of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {

@@ -13,7 +13,6 @@ mod tests;
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 
-use super::facts::VARIABLES;
 use super::outer_name;
 use super::pattern::check_pattern;
 
@@ -104,29 +103,51 @@ impl Part {
     }
 }
 
+/// What an expression may name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope {
+    /// The variables.
+    pub(super) variables: &'static [&'static str],
+    /// The variable of the loop that the whole expression stands in: it is evaluated once for each item.
+    pub(super) each: Option<&'static str>,
+    /// The most bytes of a compiled regular expression, if there is a limit.
+    pub(super) max_pattern: Option<usize>,
+}
+
+/// What is known about an accepted expression.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    /// The paths that its loops use, which now stand in it as variables.
+    pub(super) outer: Vec<IdedExpr>,
+    /// Its work, in passes over what it looks at.
+    pub(super) work: u32,
+}
+
 struct Checker {
+    scope: Scope,
     /// The variables of the loops around, innermost last.
     loops: Vec<String>,
     outer: Vec<IdedExpr>,
     depth: u32,
 }
 
-/// Checks an expression; gives the paths that its loops use, which now stand in it as variables.
-pub(super) fn check(expr: &mut IdedExpr) -> Checked<Vec<IdedExpr>> {
+/// Checks an expression.
+pub(super) fn check(expr: &mut IdedExpr, scope: Scope) -> Checked<Accepted> {
     let root = expr.id;
     if never_bool(&expr.expr) {
         return refuse(root, "the expression must be true or false");
     }
-    let (whole, outer) = measure(expr)?;
+    let (whole, outer) = measure(expr, scope)?;
     let work = whole.work.saturating_add(whole.nodes / NODES_PER_PASS);
     if work > MAX_WORK {
         return refuse(root, format!("costs too much: {work} of at most {MAX_WORK} passes over the payload"));
     }
-    Ok(outer)
+    Ok(Accepted { outer, work })
 }
 
-fn measure(expr: &mut IdedExpr) -> Checked<(Part, Vec<IdedExpr>)> {
-    let mut checker = Checker { loops: Vec::new(), outer: Vec::new(), depth: 0 };
+fn measure(expr: &mut IdedExpr, scope: Scope) -> Checked<(Part, Vec<IdedExpr>)> {
+    let loops = scope.each.map(str::to_owned).into_iter().collect();
+    let mut checker = Checker { scope, loops, outer: Vec::new(), depth: 0 };
     let whole = checker.part(expr)?;
     Ok((whole, checker.outer))
 }
@@ -177,7 +198,7 @@ impl Checker {
     /// A path of the event, used in a loop.
     fn is_from_before(&self, expr: &Expr) -> bool {
         let root = if self.loops.is_empty() { None } else { path_root(expr) };
-        root.is_some_and(|root| VARIABLES.contains(&root) && !self.loops.iter().any(|name| name == root))
+        root.is_some_and(|root| self.scope.variables.contains(&root) && !self.loops.iter().any(|name| name == root))
     }
 
     fn look_up_before(&mut self, expr: &mut IdedExpr) -> Part {
@@ -209,7 +230,7 @@ impl Checker {
                 Ok(Part { work: all.work + all.size, ..all })
             }
             Expr::Comprehension(comprehension) => self.looped(id, comprehension),
-            Expr::Map(_) | Expr::Struct(_) => refuse(id, "a filter cannot create maps or structures"),
+            Expr::Map(_) | Expr::Struct(_) => refuse(id, "an expression cannot create maps or structures"),
             Expr::Unspecified => refuse(id, "cannot be parsed"),
         }
     }
@@ -218,14 +239,14 @@ impl Checker {
         if let Some(place) = self.loops.iter().rposition(|variable| variable == name) {
             return Ok(Part { source: Source::Level(place + 1), size: 1, work: 0, nodes: 1 });
         }
-        if VARIABLES.contains(&name) {
+        if self.scope.variables.contains(&name) {
             return Ok(Part { source: Source::Level(0), size: 1, work: 0, nodes: 1 });
         }
         if TYPES.contains(&name) {
             return Ok(Part::small(1));
         }
         let shown: String = name.chars().take(40).collect();
-        refuse(id, format!("there is no variable {shown}: there are {}", VARIABLES.join(", ")))
+        refuse(id, format!("there is no variable {shown}: there are {}", self.scope.variables.join(", ")))
     }
 
     /// A part that is read in full: in a loop it must not come from outside.
@@ -324,7 +345,7 @@ impl Checker {
         if exists {
             refuse(id, format!("{shown} does not take these arguments"))
         } else {
-            refuse(id, format!("there is no function {shown} in a filter"))
+            refuse(id, format!("there is no function {shown} in an expression"))
         }
     }
 
@@ -347,7 +368,7 @@ impl Checker {
         if !self.loops.is_empty() {
             return refuse(id, "matches cannot be used in a loop");
         }
-        if let Err(reason) = check_pattern(literal.inner()) {
+        if let Err(reason) = check_pattern(literal.inner(), self.scope.max_pattern) {
             return refuse(pattern.id, reason);
         }
         let part = Part::reading(&[text], 2);

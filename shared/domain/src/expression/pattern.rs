@@ -10,8 +10,8 @@ const MAX_PATTERN_BYTES: usize = 128;
 /// The most that the counts of its repetitions may multiply to, as each copies what it repeats.
 const MAX_REPETITIONS: u32 = 64;
 
-/// Whether a regular expression is one, and cheap to compile.
-pub(super) fn check_pattern(pattern: &str) -> Result<(), String> {
+/// Whether a regular expression is one, and cheap to compile: where there is a limit, to no more than so many bytes.
+pub(super) fn check_pattern(pattern: &str, max_compiled: Option<usize>) -> Result<(), String> {
     if pattern.len() > MAX_PATTERN_BYTES {
         return Err(format!("a pattern may take {MAX_PATTERN_BYTES} bytes"));
     }
@@ -20,6 +20,11 @@ pub(super) fn check_pattern(pattern: &str) -> Result<(), String> {
     let product = counts.filter_map(largest).fold(1, |product: u32, n| product.saturating_mul(n.max(1)));
     if product > MAX_REPETITIONS {
         return Err(format!("the pattern repeats too much: its counts may multiply to {MAX_REPETITIONS}"));
+    }
+    if let Some(limit) = max_compiled
+        && let Err(regex::Error::CompiledTooBig(_)) = regex::RegexBuilder::new(pattern).size_limit(limit).build()
+    {
+        return Err("the pattern is too large".to_owned());
     }
     let text = |text: &str| IdedExpr { id: 0, expr: Expr::Literal(LiteralValue::String(text.to_owned().into())) };
     let call =

@@ -155,7 +155,7 @@ fn refusals_say_where() {
     assert_eq!(at("'\u{fc}\u{1f600}' == order"), (1, 9));
     assert_eq!(at("payload.x.matches('[')"), (1, 19));
     assert_eq!(refused("order == 1").reason.split(':').next(), Some("there is no variable order"));
-    assert_eq!(refused("payload.x.upper()").reason, "there is no function upper in a filter");
+    assert_eq!(refused("payload.x.upper()").reason, "there is no function upper in an expression");
     assert_eq!(refused("size(payload, 1) == 1").reason, "size does not take these arguments");
 }
 

@@ -137,7 +137,7 @@ impl Write<'_> {
         let reply = self.api.success(reply).map_err(ConnectorError::written)?;
         let content = read_content(self.api, &reply).map_err(ConnectorError::written)?;
         let mut records = match &search.records {
-            Some(path) => path.take(content),
+            Some(path) => path.take(content).map_err(Written::Refused)?,
             None => vec![content],
         };
         if let Some(path) = &search.key {

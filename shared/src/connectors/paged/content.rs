@@ -49,7 +49,7 @@ pub(super) fn take_records(
 ) -> Result<Vec<Value>, ConnectorError> {
     let is_error = is_error(&content);
     let records = match (path, content) {
-        (Some(path), content) => items_of(path.take(content)),
+        (Some(path), content) => items_of(path.take(content).map_err(|why| api.unusable(reply, &why))?),
         (None, Value::Array(items)) => items,
         (None, object @ Value::Object(_)) => vec![object],
         (None, Value::Null) => Vec::new(),

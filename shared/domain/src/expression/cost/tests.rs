@@ -1,6 +1,6 @@
 //! The cost of each kind of node, and the limits at their edges.
 
-use super::super::ENVIRONMENT;
+use super::super::{ENVIRONMENT, EVENT};
 use super::*;
 
 fn parsed(source: &str) -> IdedExpr {
@@ -9,14 +9,14 @@ fn parsed(source: &str) -> IdedExpr {
 
 /// Source, size, work, nodes, and the number of outer paths.
 fn measured(source: &str) -> (Source, [u32; 3], usize) {
-    let measured = measure(&mut parsed(source));
+    let measured = measure(&mut parsed(source), EVENT);
     let (Part { source, size, work, nodes }, outer) =
         measured.unwrap_or_else(|refusal| panic!("{source}: {refusal:?}"));
     (source, [size, work, nodes], outer.len())
 }
 
 fn refusal(source: &str) -> Refusal {
-    check(&mut parsed(source)).expect_err(source)
+    check(&mut parsed(source), EVENT).expect_err(source)
 }
 
 #[test]
@@ -138,17 +138,17 @@ fn a_loop_reads_nothing_from_outside_in_full() {
 fn the_most_work_is_accepted_and_no_more() {
     let of = |number: usize| vec!["payload.b.startsWith('x')"; number].join(" || ");
     assert_eq!(measured(&of(49)).1, [0, 49, 244]);
-    assert!(check(&mut parsed(&of(49))).is_ok());
+    assert!(check(&mut parsed(&of(49)), EVENT).is_ok());
     assert_eq!(refusal(&of(50)).reason, "costs too much: 65 of at most 64 passes over the payload");
 }
 
 #[test]
 fn depth_counts_levels_and_not_nodes() {
     let items = vec!["1"; 100].join(", ");
-    assert!(check(&mut parsed(&format!("1 in [{items}]"))).is_ok());
+    assert!(check(&mut parsed(&format!("1 in [{items}]")), EVENT).is_ok());
     let nested = |levels: usize| format!("{}payload.a == 1{}", "!(".repeat(levels), ")".repeat(levels));
-    assert!(check(&mut parsed("payload.a == 1")).is_ok());
-    let deepest = (0..60).find(|levels| check(&mut parsed(&nested(*levels))).is_err()).expect("one is refused");
+    assert!(check(&mut parsed("payload.a == 1"), EVENT).is_ok());
+    let deepest = (0..60).find(|levels| check(&mut parsed(&nested(*levels)), EVENT).is_err()).expect("one is refused");
     assert_eq!(refusal(&nested(deepest)).reason, "nested deeper than 48 levels");
 }
 
@@ -162,6 +162,6 @@ fn known_functions_are_told_from_unknown_ones() {
         let reason = refusal(source).reason;
         assert!(reason.ends_with(" does not take these arguments"), "{source}: {reason}");
     }
-    assert_eq!(refusal("upper(payload.a)").reason, "there is no function upper in a filter");
-    assert_eq!(refusal("payload.a.upper() == 'X'").reason, "there is no function upper in a filter");
+    assert_eq!(refusal("upper(payload.a)").reason, "there is no function upper in an expression");
+    assert_eq!(refusal("payload.a.upper() == 'X'").reason, "there is no function upper in an expression");
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{event, on_own_stack};
-use crate::expression::{Facts, MAX_EXPRESSION_BYTES, compile};
+use crate::expression::{EVENT, Facts, MAX_EXPRESSION_BYTES, compile};
 
 /// Expressions by the grammar, good and bad.
 fn grammar() -> impl Strategy<Value = String> {
@@ -119,7 +119,7 @@ proptest! {
         let mutated: String = chars[..at].iter().copied().chain(noise.chars()).chain(chars.iter().skip(at + drop).copied()).collect();
         // The parser itself must not panic either.
         if mutated.len() <= MAX_EXPRESSION_BYTES {
-            on_own_stack(move || compile(&mutated).is_ok());
+            on_own_stack(move || compile(&mutated, EVENT).is_ok());
         }
     }
 }
