@@ -177,7 +177,9 @@ mod tests {
     #[test]
     fn other_paths_are_read_too() {
         let response = value(r#"{"a":[{"id":1},{"id":2,"x":true}]}"#);
-        for (path, expected) in [("$.a[?@.x]", r#"[{"id":2,"x":true}]"#), ("$.a[-1].id", "[2]"), ("$.a[0:1]", r#"[{"id":1}]"#)] {
+        for (path, expected) in
+            [("$.a[?@.x]", r#"[{"id":2,"x":true}]"#), ("$.a[-1].id", "[2]"), ("$.a[0:1]", r#"[{"id":1}]"#)]
+        {
             let path = Path::parse(path).expect("a path");
             assert_eq!(path.take(response.clone()).map(Value::Array), Ok(value(expected)));
             assert_eq!(path.one(&response), value(expected).as_array().and_then(<[_]>::first));

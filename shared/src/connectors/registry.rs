@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use tokio::time::{Instant, timeout};
 
 use super::{ConnectorError, Events, Source, Target, event_stream, flat_file, generic_api, shopify, woo_commerce};
+use crate::domain::mapping::Mapping;
 use crate::domain::pipeline::extraction::Extraction;
 use crate::domain::pipeline::load::LoadOptions;
 use crate::domain::pipeline::system::{OpenSystem, StoredSystem, System};
@@ -58,6 +59,14 @@ pub struct SourceSpec<'a> {
     pub entity_type: &'a str,
     /// How the mapping reads them.
     pub extraction: &'a Extraction,
+}
+
+impl<'a> SourceSpec<'a> {
+    /// What a mapping reads.
+    #[must_use]
+    pub fn of(scope: &'a Scope, mapping: &'a Mapping) -> Self {
+        Self { scope, entity_type: mapping.entity_type(), extraction: mapping.extraction() }
+    }
 }
 
 /// How records are written to a system.
