@@ -194,7 +194,8 @@ async fn circles_and_endless_pages_are_errors() -> Result<()> {
             let answer = json(StatusCode::OK, &json!({"orders": page(0), "next": "again"}));
             with(answer, header::LINK, "</v2/orders?from=0>; rel=next")
         });
-        let source = api.await?.source(extraction(pagination.clone())).await?;
+        let api = api.await?;
+        let source = api.source(extraction(pagination.clone())).await?;
         let error = read_from(source.as_ref(), None).await.err().context("an error")?;
         let text = error.to_string();
         ensure!(text.contains("circle") || text.contains("same content"), "{pagination}: {text}");

@@ -221,7 +221,8 @@ impl Destination for Products {
 }
 
 async fn first_page(shop: Shop, extraction: Json) -> Result<Result<Vec<Value>, ConnectorError>> {
-    let source = source_as(&GraphQl(shop), TargetPolicy::AllowLoopback, "order", extraction).await?;
+    let shop = GraphQl(shop);
+    let source = source_as(&shop, TargetPolicy::AllowLoopback, "order", extraction).await?;
     Ok(source.read(&Ask { page_size: PAGE, ..Ask::default() }).await.map(|page| page.records))
 }
 

@@ -17,6 +17,8 @@ use crate::outbound::{S3Failure, is_forbidden};
 /// The bytes of a file that are read at once.
 pub(super) const PART: u64 = 4 * 1024 * 1024;
 
+const CHANGED: &str = "the file changed while it was read";
+
 /// A bucket, and how the keys of its files begin.
 pub(super) struct Bucket {
     client: Client,
@@ -29,7 +31,7 @@ pub(super) struct Bucket {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct File {
     pub(super) key: String,
-    /// What its content is known by.
+    /// What its content is known by; empty before the file was read, for not every service lists it.
     pub(super) etag: String,
     pub(super) size: u64,
 }
@@ -59,24 +61,34 @@ impl Bucket {
         Ok(files)
     }
 
-    /// The bytes of a file from `offset` on, at most [`PART`].
-    pub(super) async fn read(&self, file: &File, offset: u64) -> Result<Bytes, ConnectorError> {
+    /// The bytes of a file from `offset` on, at most [`PART`]. From then on the file must stay what it is.
+    pub(super) async fn read(&self, file: &mut File, offset: u64) -> Result<Bytes, ConnectorError> {
         let last = (offset + PART).min(file.size).saturating_sub(1);
         let get = self.client.get_object().bucket(&self.bucket).key(&file.key).range(format!("bytes={offset}-{last}"));
-        let etag = Some(file.etag.clone()).filter(|etag| !etag.is_empty());
-        let get = get.set_if_match(etag).customize().config_override(once());
+        let known = Some(file.etag.clone()).filter(|etag| !etag.is_empty());
+        let get = get.set_if_match(known).customize().config_override(once());
         let read = async {
             let answer = get.send().await?;
+            let etag = answer.e_tag.unwrap_or_default();
+            let total = answer.content_range.as_deref().and_then(|range| range.rsplit('/').next()?.parse().ok());
+            // Not every service knows conditions.
+            let is_other = !etag.is_empty() && !file.etag.is_empty() && file.etag != etag;
+            if is_other || total.is_some_and(|total: u64| total != file.size) {
+                return Err(S3Failure::new(CHANGED));
+            }
             // A service that knows no ranges would send a file of any size.
             let wanted = last + 1 - offset;
             if answer.content_length.and_then(|length| u64::try_from(length).ok()) != Some(wanted) {
                 return Err(S3Failure::new("the endpoint gave another part of the file than was asked for"));
             }
             let body = answer.body.collect().await.map_err(|_| S3Failure::new("connection closed"))?;
-            Ok(body.into_bytes())
+            Ok((body.into_bytes(), etag))
         };
-        let bytes = self.within(&format!("reading {}", file.key), read).await?;
+        let (bytes, etag) = self.within(&format!("reading {}", file.key), read).await?;
         if bytes.len() as u64 == last + 1 - offset {
+            if file.etag.is_empty() {
+                file.etag = etag;
+            }
             return Ok(bytes);
         }
         Err(ConnectorError::transient(format!("reading {} failed: connection closed", file.key)))
@@ -114,10 +126,10 @@ fn of_failure(what: &str, failure: S3Failure) -> ConnectorError {
     match status {
         // S3 says `SlowDown` so.
         Some(429 | 503) => ConnectorError::throttled(reason, retry_after),
-        Some(412) => ConnectorError::Permanent(format!("{what} failed: the file changed while it was read")),
+        Some(412) => ConnectorError::Permanent(format!("{what} failed: {CHANGED}")),
         Some(408 | 500..=599) => ConnectorError::transient(reason),
         Some(_) => ConnectorError::Permanent(reason),
-        None if is_forbidden(failure.reason()) => ConnectorError::Permanent(reason),
+        None if is_forbidden(failure.reason()) || failure.reason() == CHANGED => ConnectorError::Permanent(reason),
         None => ConnectorError::transient(reason),
     }
 }

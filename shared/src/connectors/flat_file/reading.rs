@@ -102,11 +102,12 @@ impl Reading {
 
     /// Reads on; `false` at the end of the file.
     async fn more(&mut self, bucket: &Bucket) -> Result<bool, ConnectorError> {
-        let fault = |fault: FileFault| ConnectorError::Permanent(format!("the file {}: {fault}", self.file.key));
+        let key = self.file.key.clone();
+        let fault = |fault: FileFault| ConnectorError::Permanent(format!("the file {key}: {fault}"));
         let Some(reader) = &mut self.reader else { return Ok(false) };
         let before = reader.checkpoint().clone();
         if self.offset < self.file.size {
-            let bytes = bucket.read(&self.file, self.offset).await?;
+            let bytes = bucket.read(&mut self.file, self.offset).await?;
             self.found = reader.feed(&bytes).map_err(fault)?.into();
             self.offset += bytes.len() as u64;
         } else if let Some(reader) = self.reader.take() {
