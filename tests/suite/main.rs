@@ -2,6 +2,7 @@
 
 mod chaos;
 mod conformance;
+mod connectors;
 mod deploy;
 mod e2e;
 mod fuzz;

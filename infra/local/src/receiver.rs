@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -17,6 +17,8 @@ use tokio::task::JoinHandle;
 /// A request that came in.
 #[derive(Clone, Debug)]
 pub struct Received {
+    /// The method.
+    pub method: Method,
     /// The path, with the query.
     pub path: String,
     /// Its headers.
@@ -107,6 +109,7 @@ where
 {
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return Ok(status(StatusCode::BAD_REQUEST)) };
-    let received = Received { path: parts.uri.to_string(), headers: parts.headers, body: body.to_bytes() };
+    let received =
+        Received { method: parts.method, path: parts.uri.to_string(), headers: parts.headers, body: body.to_bytes() };
     Ok(handle(received).await)
 }

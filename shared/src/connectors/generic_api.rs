@@ -33,7 +33,7 @@ pub(super) fn source(
     spec: &SourceSpec<'_>,
 ) -> Result<Box<dyn Source>, ConnectorError> {
     let headers = spec.extraction.request.as_ref().map(|request| &request.headers);
-    Ok(Box::new(Paged::new(api(parts, system, headers)?, plan(spec.extraction)?)))
+    Ok(Box::new(Paged::new(api(parts, system, headers)?, plan_of(spec.extraction)?)))
 }
 
 pub(super) fn target(
@@ -91,9 +91,8 @@ fn api(
         }
     };
     let mut headers = vec![("accept".to_owned(), "application/json, application/x-ndjson".to_owned())];
-    let further = system.headers.iter().chain(further.into_iter().flatten());
-    let further = further.filter(|(name, _)| !is_reserved_header(name));
-    headers.extend(further.map(|(name, value)| (name.clone(), value.clone())));
+    headers.extend(further_headers(Some(&system.headers)));
+    headers.extend(further_headers(further));
     let mut api = HttpApi::new(parts.client.clone(), parts.timeout, &system.base_url, headers, credentials)?;
     if let Some(secret) = hidden {
         api.hide(secret);
@@ -101,8 +100,14 @@ fn api(
     Ok(api)
 }
 
+/// The headers of a request that are free to be set.
+pub(super) fn further_headers(headers: Option<&BTreeMap<String, String>>) -> Vec<(String, String)> {
+    let free = headers.into_iter().flatten().filter(|(name, _)| !is_reserved_header(name));
+    free.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 /// What an extraction asks for.
-fn plan(extraction: &Extraction) -> Result<Plan, ConnectorError> {
+pub(super) fn plan_of(extraction: &Extraction) -> Result<Plan, ConnectorError> {
     let missing = || ConnectorError::Permanent("the mapping's extraction has no request".to_owned());
     let request = extraction.request.as_ref().ok_or_else(missing)?;
     let (paging, size) = paging(extraction.pagination.as_ref())?;

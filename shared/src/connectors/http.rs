@@ -84,12 +84,25 @@ impl HttpApi {
             tokens: None,
             secrets: Secrets::default(),
         };
-        for (name, value) in headers {
-            let name = HeaderName::try_from(name).map_err(|_| unusable("a header"))?;
-            api.headers.insert(name, HeaderValue::try_from(value).map_err(|_| unusable("a header"))?);
-        }
+        api.add_headers(headers)?;
         api.authenticate(credentials)?;
         Ok(api)
+    }
+
+    /// Adds headers to each request.
+    pub(super) fn add_headers(
+        &mut self,
+        headers: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(), ConnectorError> {
+        for (name, value) in headers {
+            let name = HeaderName::try_from(name).map_err(|_| unusable("a header"))?;
+            // What authenticates stays.
+            if self.headers.get(&name).is_some_and(HeaderValue::is_sensitive) {
+                continue;
+            }
+            self.headers.insert(name, HeaderValue::try_from(value).map_err(|_| unusable("a header"))?);
+        }
+        Ok(())
     }
 
     fn authenticate(&mut self, credentials: Credentials) -> Result<(), ConnectorError> {

@@ -3,13 +3,19 @@
 //! [`Connectors`] makes a [`Source`] or a [`Target`] of a stored system. What they share is here: requests with
 //! credentials ([`http`]), paths into JSON ([`path`]), pages that follow each other ([`paged`], [`trail`]).
 
+mod event_stream;
+mod flat_file;
 mod generic_api;
+mod halt;
 mod http;
+mod key;
 mod paged;
 mod path;
 mod registry;
+mod shopify;
 mod since;
 mod trail;
+mod woo_commerce;
 
 use std::time::Duration;
 
@@ -17,7 +23,8 @@ use futures::future::BoxFuture;
 
 use crate::domain::value::Value;
 
-pub use registry::{ConnectorParts, Connectors, SourceSpec, TargetSpec, TestReport};
+pub use event_stream::Events;
+pub use registry::{ConnectorSettings, Connectors, SourceSpec, TargetSpec, TestReport};
 
 /// A system whose records can be read.
 pub trait Source: Send + Sync {

@@ -1,10 +1,21 @@
-//! Paths into JSON. The plain ones, by names and all items of a list, are taken out of a response without a copy.
+//! Paths into JSON. What a plain one leads to, by names and all items of a list, is taken out of a response without a
+//! copy.
 
+use crate::domain::mapping::path::Path as FullPath;
 use crate::domain::value::Value;
 
-/// A path of names, indexes and `[*]`, such as `$.orders[*]`.
+/// A path, such as `$.orders[*]`.
 #[derive(Clone, Debug)]
-pub(super) struct Path(Vec<Step>);
+pub(super) enum Path {
+    /// Of names, indexes and `[*]`.
+    Plain(Steps),
+    /// Any other.
+    Full(FullPath),
+}
+
+/// The steps of a plain path.
+#[derive(Clone, Debug)]
+pub(super) struct Steps(Vec<Step>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
@@ -16,19 +27,52 @@ enum Step {
 impl Path {
     /// Reads a path. The error says what is wrong with it.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let unreadable = || format!("the path {text} cannot be read");
-        let mut rest = text.strip_prefix('$').ok_or_else(unreadable)?;
+        // Its bounds are those of every path.
+        let full = FullPath::parse(text).map_err(|error| format!("the path {text} cannot be read: {error}"))?;
+        Ok(Steps::parse(text).map_or(Self::Full(full), Self::Plain))
+    }
+
+    /// The first that it leads to.
+    pub(super) fn one<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+        match self {
+            Self::Plain(steps) => steps.nodes(value).into_iter().next(),
+            Self::Full(path) => path.nodes(value).ok()?.into_iter().next(),
+        }
+    }
+
+    /// The text or the number that it leads to.
+    pub(super) fn text(&self, value: &Value) -> Option<String> {
+        self.one(value).and_then(text_of)
+    }
+
+    /// Takes out what it leads to.
+    ///
+    /// # Errors
+    /// There is too much of it.
+    pub(super) fn take(&self, value: Value) -> Result<Vec<Value>, String> {
+        match self {
+            Self::Plain(steps) => Ok(steps.take(value)),
+            Self::Full(path) => match path.nodes(&value) {
+                Ok(nodes) => Ok(nodes.into_iter().cloned().collect()),
+                Err(error) => Err(format!("the path {}: {error}", path.as_str())),
+            },
+        }
+    }
+}
+
+impl Steps {
+    fn parse(text: &str) -> Option<Self> {
+        let mut rest = text.strip_prefix('$')?;
         let mut steps = Vec::new();
         while !rest.is_empty() {
-            let (step, tail) = step(rest).ok_or_else(unreadable)?;
+            let (step, tail) = step(rest)?;
             steps.push(step);
             rest = tail;
         }
-        Ok(Self(steps))
+        Some(Self(steps))
     }
 
-    /// What it leads to.
-    pub(super) fn nodes<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
+    fn nodes<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
         let mut nodes = vec![value];
         for step in &self.0 {
             nodes = match step {
@@ -40,18 +84,7 @@ impl Path {
         nodes
     }
 
-    /// The first that it leads to.
-    pub(super) fn one<'v>(&self, value: &'v Value) -> Option<&'v Value> {
-        self.nodes(value).into_iter().next()
-    }
-
-    /// The text or the number that it leads to.
-    pub(super) fn text(&self, value: &Value) -> Option<String> {
-        self.one(value).and_then(text_of)
-    }
-
-    /// Takes out what it leads to.
-    pub(super) fn take(&self, mut value: Value) -> Vec<Value> {
+    fn take(&self, mut value: Value) -> Vec<Value> {
         let names = match self.0.split_last() {
             Some((Step::All, names)) if !names.contains(&Step::All) => names,
             _ => return self.nodes(&value).into_iter().cloned().collect(),
@@ -135,15 +168,23 @@ mod tests {
             ("$.data[*][*]", r#"[{"id":1},{"id":2}]"#),
         ] {
             let path = Path::parse(path).expect("a path");
-            let nodes = path.nodes(&response).into_iter().cloned().collect();
-            assert_eq!(Value::Array(nodes), value(expected));
-            assert_eq!(Value::Array(path.take(response.clone())), value(expected));
+            assert!(matches!(path, Path::Plain(_)));
+            assert_eq!(path.take(response.clone()).map(Value::Array), Ok(value(expected)));
+            assert_eq!(path.one(&response), value(expected).as_array().and_then(<[_]>::first));
         }
     }
 
     #[test]
-    fn other_paths_are_refused() {
-        for bad in ["", "a", "$.", "$[", "$['a", "$[?@.a]", "$..a", "$[-1]", "$[1:2]", "$.a b"] {
+    fn other_paths_are_read_too() {
+        let response = value(r#"{"a":[{"id":1},{"id":2,"x":true}]}"#);
+        for (path, expected) in
+            [("$.a[?@.x]", r#"[{"id":2,"x":true}]"#), ("$.a[-1].id", "[2]"), ("$.a[0:1]", r#"[{"id":1}]"#)]
+        {
+            let path = Path::parse(path).expect("a path");
+            assert_eq!(path.take(response.clone()).map(Value::Array), Ok(value(expected)));
+            assert_eq!(path.one(&response), value(expected).as_array().and_then(<[_]>::first));
+        }
+        for bad in ["", "a", "$.", "$[", "$['a", "$.a b"] {
             assert!(Path::parse(bad).is_err(), "{bad}");
         }
     }

@@ -1,15 +1,18 @@
 //! Makes sources and targets of stored systems, and tests whether a system can be reached.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use tokio::time::{Instant, timeout};
 
-use super::{ConnectorError, Source, Target, generic_api};
+use super::{ConnectorError, Events, Source, Target, event_stream, flat_file, generic_api, shopify, woo_commerce};
+use crate::domain::mapping::Mapping;
 use crate::domain::pipeline::extraction::Extraction;
 use crate::domain::pipeline::load::LoadOptions;
-use crate::domain::pipeline::system::{OpenSystem, System};
+use crate::domain::pipeline::system::{OpenSystem, StoredSystem, System};
 use crate::domain::scope::Scope;
-use crate::outbound::{ClientOptions, TargetPolicy, WebhookClient};
+use crate::outbound::{ClientOptions, S3Clients, TargetPolicy, Vault, WebhookClient};
 use crate::ports::Ports;
 
 /// The longest that a test of a connection takes.
@@ -17,17 +20,34 @@ const TEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What connectors are made of.
 #[derive(Clone)]
-pub struct ConnectorParts {
+pub struct ConnectorSettings {
+    /// Opens the secrets of systems.
+    pub vault: Vault,
+    /// Which addresses may be reached.
+    pub policy: TargetPolicy,
+    /// A request's time, from the name lookup to the last byte of its response.
+    pub timeout: Duration,
+    /// The tenants' own events.
+    pub events: Events,
+    /// Sees every AWS call, to count it.
+    pub observer: Option<SharedInterceptor>,
+}
+
+/// The parts of every connector.
+#[derive(Clone)]
+pub(super) struct ConnectorParts {
     pub(super) client: WebhookClient,
     pub(super) ports: Ports,
-    /// A request's time, from the name lookup to the last byte of its response.
     pub(super) timeout: Duration,
+    pub(super) events: Events,
+    pub(super) s3: S3Clients,
 }
 
 /// Every system that pipelines connect. Cheap to clone.
 #[derive(Clone)]
 pub struct Connectors {
-    parts: ConnectorParts,
+    vault: Vault,
+    parts: Arc<ConnectorParts>,
 }
 
 /// What is read of a system.
@@ -39,6 +59,14 @@ pub struct SourceSpec<'a> {
     pub entity_type: &'a str,
     /// How the mapping reads them.
     pub extraction: &'a Extraction,
+}
+
+impl<'a> SourceSpec<'a> {
+    /// What a mapping reads.
+    #[must_use]
+    pub fn of(scope: &'a Scope, mapping: &'a Mapping) -> Self {
+        Self { scope, entity_type: mapping.entity_type(), extraction: mapping.extraction() }
+    }
 }
 
 /// How records are written to a system.
@@ -71,23 +99,37 @@ pub struct TestReport {
 }
 
 impl Connectors {
-    /// Connectors that reach what `policy` permits; a request has `timeout` to be answered.
+    /// Connectors under these settings.
     ///
     /// # Errors
     /// The HTTP client cannot be built.
-    pub fn new(policy: TargetPolicy, timeout: Duration, ports: Ports) -> Result<Self, reqwest::Error> {
+    pub fn new(settings: ConnectorSettings) -> Result<Self, reqwest::Error> {
+        let ConnectorSettings { vault, policy, timeout, events, observer } = settings;
         let client = WebhookClient::new(policy, ClientOptions::default())?;
-        Ok(Self { parts: ConnectorParts { client, ports, timeout } })
+        let (ports, s3) = (vault.ports().clone(), S3Clients::new(policy, observer));
+        Ok(Self { vault, parts: Arc::new(ConnectorParts { client, ports, timeout, events, s3 }) })
+    }
+
+    /// A stored system with its secrets.
+    ///
+    /// # Errors
+    /// [`ConnectorError`] if they cannot be opened.
+    pub fn open(&self, scope: &Scope, system: &StoredSystem) -> Result<OpenSystem, ConnectorError> {
+        let opened = system.clone().map_secrets(|_, sealed| self.vault.open(scope, &sealed));
+        opened.map_err(|error| ConnectorError::transient(error.to_string()))
     }
 
     /// The source of a pipeline.
     ///
     /// # Errors
     /// [`ConnectorError::Permanent`] if the mapping does not fit the system.
-    pub fn source(&self, system: &OpenSystem, spec: &SourceSpec<'_>) -> Result<Box<dyn Source>, ConnectorError> {
-        match system {
+    pub fn source(&self, system: &StoredSystem, spec: &SourceSpec<'_>) -> Result<Box<dyn Source>, ConnectorError> {
+        match &self.open(spec.scope, system)? {
             System::GenericApi(api) => generic_api::source(&self.parts, api, spec),
-            other => Err(ConnectorError::Permanent(format!("{} is no source", other.kind().name()))),
+            System::Shopify(shop) => shopify::source(&self.parts, shop, spec),
+            System::WooCommerce(shop) => woo_commerce::source(&self.parts, shop, spec),
+            System::EventStream(_) => event_stream::source(&self.parts, spec),
+            System::FlatFile(file) => flat_file::source(&self.parts, file, spec),
         }
     }
 
@@ -95,10 +137,17 @@ impl Connectors {
     ///
     /// # Errors
     /// [`ConnectorError::Permanent`] if the options do not fit the system.
-    pub fn target(&self, system: &OpenSystem, spec: &TargetSpec<'_>) -> Result<Box<dyn Target>, ConnectorError> {
-        match (system, spec.load) {
+    pub fn target(&self, system: &StoredSystem, spec: &TargetSpec<'_>) -> Result<Box<dyn Target>, ConnectorError> {
+        match (&self.open(spec.scope, system)?, spec.load) {
             (System::GenericApi(api), LoadOptions::GenericApi(load)) => {
                 generic_api::target(&self.parts, api, load, spec)
+            }
+            (System::Shopify(shop), LoadOptions::Shopify(load)) => shopify::target(&self.parts, shop, load, spec),
+            (System::EventStream(_), LoadOptions::EventStream(load)) => {
+                Ok(event_stream::target(&self.parts, load, spec))
+            }
+            (System::FlatFile(file), LoadOptions::FlatFile(load)) => {
+                Ok(flat_file::target(&self.parts, file, load, spec))
             }
             (system, load) => Err(ConnectorError::Permanent(format!(
                 "options for {} do not fit a profile of {}",
@@ -109,9 +158,9 @@ impl Connectors {
     }
 
     /// Whether a system can be reached: by a real request that changes nothing, within 10 s.
-    pub async fn test(&self, _scope: &Scope, system: &OpenSystem) -> TestReport {
+    pub async fn test(&self, scope: &Scope, system: &StoredSystem) -> TestReport {
         let started = Instant::now();
-        let tested = timeout(TEST_TIMEOUT, self.try_out(system)).await;
+        let tested = timeout(TEST_TIMEOUT, self.try_out(scope, system)).await;
         let (ok, message) = match tested {
             Ok(Ok(message)) => (true, message),
             Ok(Err(error)) => (false, error.to_string()),
@@ -120,10 +169,13 @@ impl Connectors {
         TestReport { ok, message, latency_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX) }
     }
 
-    async fn try_out(&self, system: &OpenSystem) -> Result<String, ConnectorError> {
-        match system {
+    async fn try_out(&self, scope: &Scope, system: &StoredSystem) -> Result<String, ConnectorError> {
+        match &self.open(scope, system)? {
             System::GenericApi(api) => generic_api::test(&self.parts, api).await,
-            other => Ok(format!("{} cannot be tested", other.kind().name())),
+            System::Shopify(shop) => shopify::test(&self.parts, shop).await,
+            System::WooCommerce(shop) => woo_commerce::test(&self.parts, shop).await,
+            System::EventStream(_) => event_stream::test(&self.parts, scope).await,
+            System::FlatFile(file) => flat_file::test(&self.parts, file).await,
         }
     }
 }

@@ -101,6 +101,12 @@ impl LogPoller {
         Self { log, ports, grace, closing: CancellationToken::new() }
     }
 
+    /// Until when the log has settled: no event appears before it any more.
+    #[must_use]
+    pub fn settled(&self) -> Millis {
+        self.ports.now().minus(self.grace)
+    }
+
     /// Ends every wait at once, for the process is about to stop.
     pub fn close(&self) {
         self.closing.cancel();
@@ -134,7 +140,7 @@ impl LogPoller {
     /// Reads what there is now.
     async fn look(&self, scope: &Scope, poll: &Poll<'_>) -> Result<(Page, Reach), StoreError> {
         let now = self.ports.now();
-        let settled = now.minus(self.grace);
+        let settled = self.settled();
         let from = poll.from.max(Position::at(now.minus(self.log.retention())));
         let end = settled.min(poll.to).min(from.chunk.at().plus(MAX_SPAN));
         let reach = if end == settled { Reach::Settled } else { Reach::Limit };

@@ -27,6 +27,7 @@ pub use registry::{Destinations, Made};
 pub use resolver::{ResolveError, SafeResolver};
 pub(crate) use retry_after::of_headers as retry_after_of;
 pub use s3::S3;
+pub(crate) use s3::{Failure as S3Failure, S3Clients};
 pub use vault::{Secret, Vault};
 pub(crate) use webhook::{AccessToken, AccessTokens, TOO_LARGE, TokenFailure, access_tokens, clean, read_whole};
 

@@ -116,7 +116,7 @@ impl LoadOptions {
         }
     }
 
-    /// What is wrong with them; whether their paths can be read, is not known here.
+    /// What is wrong with them.
     #[must_use]
     pub fn problems(&self) -> Problems {
         match self {
@@ -140,12 +140,6 @@ impl LoadOptions {
             Self::EventStream(load) => load.ordered,
             Self::FlatFile(_) => false,
         }
-    }
-
-    /// The paths among them, each with its JSON Pointer.
-    #[must_use]
-    pub fn paths(&self) -> Vec<(&'static str, &str)> {
-        if let Self::GenericApi(load) = self { load.paths() } else { Vec::new() }
     }
 }
 

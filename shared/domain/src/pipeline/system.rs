@@ -4,7 +4,6 @@
 
 mod api;
 mod file;
-mod format;
 mod shopify;
 #[cfg(test)]
 mod tests;
@@ -25,7 +24,6 @@ use crate::sealed::{MASK, Sealed};
 
 pub use api::{Auth, GenericApi};
 pub use file::FlatFile;
-pub use format::FileFormat;
 pub use shopify::{DEFAULT_API_VERSION, Shopify, ShopifyApi};
 pub use woo::{WooAuth, WooCommerce};
 

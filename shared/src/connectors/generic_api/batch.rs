@@ -5,8 +5,9 @@ use futures::future::BoxFuture;
 use futures::{StreamExt as _, stream};
 use url::Url;
 
-use super::requests::{Halt, ask, method};
+use super::requests::{ask, method};
 use super::results::Results;
+use crate::connectors::halt::Halt;
 use crate::connectors::http::{HttpApi, Reply};
 use crate::connectors::paged::read_content;
 use crate::connectors::{Batch, ConnectorError, Record, Target, Written};
@@ -104,6 +105,7 @@ impl Batches {
     fn judge(&self, reply: &Reply, records: &[Record]) -> Result<Option<Vec<Written>>, ConnectorError> {
         let Some(results) = &self.results else { return Ok(None) };
         let found = results.list.take(read_content(&self.api, reply)?);
+        let found = found.map_err(|why| self.api.unusable(reply, &why))?;
         // An error without results is about all records together.
         if found.is_empty() && !reply.status.is_success() {
             return Ok(None);

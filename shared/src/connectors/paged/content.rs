@@ -49,7 +49,7 @@ pub(super) fn take_records(
 ) -> Result<Vec<Value>, ConnectorError> {
     let is_error = is_error(&content);
     let records = match (path, content) {
-        (Some(path), content) => path.take(content),
+        (Some(path), content) => items_of(path.take(content).map_err(|why| api.unusable(reply, &why))?),
         (None, Value::Array(items)) => items,
         (None, object @ Value::Object(_)) => vec![object],
         (None, Value::Null) => Vec::new(),
@@ -63,6 +63,18 @@ pub(super) fn take_records(
         );
     }
     Ok(records)
+}
+
+/// A path to one list leads to its items; what is `null` is none.
+fn items_of(mut nodes: Vec<Value>) -> Vec<Value> {
+    match (nodes.pop(), nodes.is_empty()) {
+        (Some(Value::Array(items)), true) => items,
+        (Some(Value::Null), true) => Vec::new(),
+        (last, _) => {
+            nodes.extend(last);
+            nodes
+        }
+    }
 }
 
 /// Whether an object says that it is an error.

@@ -17,29 +17,30 @@ const REJECTIONS: [&str; 3] = ["EntityTooLarge", "KeyTooLongError", "MetadataToo
 
 /// One refusal, without any secret or internal address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure {
-    status: Option<u16>,
+pub(crate) struct Failure {
+    /// The status of the response, if there is one.
+    pub(crate) status: Option<u16>,
     reason: String,
     rejected: bool,
-    retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Failure {
     /// A failure that has nothing but its reason.
-    pub(super) fn new(reason: &str) -> Self {
+    pub(crate) fn new(reason: &str) -> Self {
         Self { status: None, reason: reason.to_owned(), rejected: false, retry_after: None }
     }
 
     /// A response that no S3 gives.
-    pub(super) fn not_s3() -> Self {
+    pub(crate) fn not_s3() -> Self {
         Self::new("the endpoint did not respond like S3")
     }
 
-    pub(super) fn timeout() -> Self {
+    pub(crate) fn timeout() -> Self {
         Self::new(TIMEOUT)
     }
 
-    pub(super) fn reason(&self) -> &str {
+    pub(crate) fn reason(&self) -> &str {
         &self.reason
     }
 

@@ -18,6 +18,7 @@ use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
+use url::Url;
 
 use super::address::TargetPolicy;
 use super::kind::{Accepted, FileWriter, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
@@ -25,7 +26,7 @@ use super::vault::Vault;
 use super::written::parse;
 use crate::domain::attempt::Attempt;
 use crate::domain::scope::Scope;
-use failure::Failure;
+pub(crate) use failure::Failure;
 use parameters::{Parameters, Written};
 use writer::Writer;
 
@@ -33,9 +34,43 @@ use writer::Writer;
 pub struct S3 {
     vault: Vault,
     policy: TargetPolicy,
-    http: SharedHttpClient,
+    clients: S3Clients,
     timeout: Duration,
+}
+
+/// Clients for customers' buckets. Cheap to clone: they share their connections.
+#[derive(Clone)]
+pub(crate) struct S3Clients {
+    http: SharedHttpClient,
     observer: Option<SharedInterceptor>,
+}
+
+impl S3Clients {
+    /// Clients that reach what `policy` permits; `observer` sees every call.
+    pub(crate) fn new(policy: TargetPolicy, observer: Option<SharedInterceptor>) -> Self {
+        Self { http: client::s3_http_client(policy), observer }
+    }
+
+    /// A client of a region or of an endpoint. Without credentials, an id and a key, it reaches what is public.
+    pub(crate) fn client(&self, region: &str, endpoint: Option<&str>, credentials: Option<(&str, &str)>) -> Client {
+        let mut config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(self.http.clone())
+            .region(Region::new(region.to_owned()))
+            // Services that imitate S3 often know neither trailing checksums nor virtual-hosted names.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+        config = match credentials {
+            Some((id, key)) => config.credentials_provider(Credentials::new(id, key, None, None, "customer")),
+            None => config.allow_no_auth(),
+        };
+        if let Some(endpoint) = endpoint {
+            config = config.endpoint_url(endpoint).force_path_style(true);
+        }
+        if let Some(observer) = &self.observer {
+            config.push_interceptor(observer.clone());
+        }
+        Client::from_conf(config.build())
+    }
 }
 
 impl S3 {
@@ -43,7 +78,7 @@ impl S3 {
     #[must_use]
     pub fn new(settings: &KindSettings) -> Self {
         let KindSettings { vault, policy, timeout, observer } = settings.clone();
-        Self { vault, policy, http: client::s3_http_client(policy), timeout, observer }
+        Self { vault, policy, clients: S3Clients::new(policy, observer), timeout }
     }
 }
 
@@ -69,25 +104,14 @@ impl Kind for S3 {
     fn prepare(&self, scope: &Scope, parameters: &Parameters) -> Result<Arc<dyn Target>, PrepareError> {
         let id = self.vault.open(scope, &parameters.aws_access_key_id)?;
         let secret = self.vault.open(scope, &parameters.aws_secret_access_key)?;
-        let mut config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(self.http.clone())
-            .region(Region::new(parameters.aws_region.clone()))
-            .credentials_provider(Credentials::new(id.as_str(), secret.as_str(), None, None, "customer"))
-            // Services that imitate S3 often know neither trailing checksums nor virtual-hosted names.
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
-        if let Some(endpoint) = &parameters.endpoint_url {
-            config = config.endpoint_url(endpoint.as_str()).force_path_style(true);
-        }
-        if let Some(observer) = &self.observer {
-            config.push_interceptor(observer.clone());
-        }
+        let (endpoint, credentials) = (parameters.endpoint_url.as_ref(), Some((id.as_str(), secret.as_str())));
+        let client = self.clients.client(&parameters.aws_region, endpoint.map(Url::as_str), credentials);
         let prefix = match parameters.key_prefix.trim_matches('/') {
             "" => String::new(),
             prefix => format!("{prefix}/"),
         };
         Ok(Arc::new(Bucket {
-            client: Client::from_conf(config.build()),
+            client,
             label: format!("s3://{}/{prefix}", parameters.bucket),
             bucket: parameters.bucket.clone(),
             prefix,

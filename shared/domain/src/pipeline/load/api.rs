@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::mapping::path::Path;
 use crate::pipeline::system::is_path;
 use crate::problems::Problems;
 
@@ -14,7 +15,6 @@ pub const ID: &str = "{id}";
 /// The most records of a batch.
 pub const MAX_BATCH: u32 = 1_000;
 const MAX_QUERY: usize = 20;
-const MAX_PATH_TEXT: usize = 256;
 
 /// How records are written to an HTTP API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -168,7 +168,9 @@ impl ApiLoad {
             Self::Batch(batch) => batch.check(&mut problems),
         }
         for (pointer, path) in self.paths() {
-            problems.text(pointer, path, MAX_PATH_TEXT);
+            if let Err(error) = Path::parse(path) {
+                problems.add(pointer, format!("is no path: {error}"));
+            }
         }
         problems
     }
@@ -181,7 +183,7 @@ impl ApiLoad {
         }
     }
 
-    pub(super) fn paths(&self) -> Vec<(&'static str, &str)> {
+    fn paths(&self) -> Vec<(&'static str, &str)> {
         let all = match self {
             Self::Reconcile { find: Some(find), .. } => {
                 vec![("/find/records", &find.records), ("/find/key", &find.key), ("/find/id", &find.id)]

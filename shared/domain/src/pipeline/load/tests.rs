@@ -41,6 +41,10 @@ fn bad_options_are_pointed_at() {
             r#"{"system":"genericApi","mode":"batch","path":"/o/{key}","size":0,"key":"$.k"}"#,
             &["/path", "/size", "/key"],
         ),
+        (
+            r#"{"system":"genericApi","mode":"batch","path":"/o","results":"results","error":"$.e["}"#,
+            &["/results", "/error"],
+        ),
         (r#"{"system":"eventStream","name":"a b"}"#, &["/name"]),
         (r#"{"system":"eventStream","name":"sla.violated"}"#, &["/name"]),
         (r#"{"system":"flatFile","recordsPerFile":0}"#, &["/recordsPerFile"]),

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::format::FileFormat;
 use super::urls::check_base;
 use super::{check_secret, urls};
+use crate::flat_file::FileFormat;
 use crate::problems::Problems;
 
 const KEY_ID: &str = "/accessKeyId";
@@ -84,7 +84,6 @@ impl FlatFile<String> {
         for (pointer, text) in self.secrets() {
             check_secret(&mut problems, pointer, text);
         }
-        problems.within("/format", self.format.problems());
         problems
     }
 }
