@@ -5,7 +5,6 @@ mod resources;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::connectors::Connectors;
 use crate::engine::{Engine, Tools};
 use crate::outbound::Destinations;
 use crate::ports::Ports;
@@ -69,11 +68,11 @@ impl App {
         let tools = Tools {
             queues: Queues::new(clients.sqs.clone(), resources.queues),
             destinations: destinations.clone(),
-            connectors: Connectors::new(settings.target_policy, settings.request_timeout, ports.clone())?,
+            observer: clients.observer.clone(),
             settings: settings.clone(),
             ports: ports.clone(),
         };
-        let engine = Engine::new(&tools, &stores);
+        let engine = Engine::new(&tools, &stores)?;
         Ok(Self(Arc::new(Parts { ports, settings, keys, destinations, stores, engine })))
     }
 }

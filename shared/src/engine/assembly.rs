@@ -27,7 +27,9 @@ use super::ways::Ways;
 use super::ways::export::{Closing, Export};
 use super::ways::live::{Live, Replay};
 use super::ways::ordered::{Ordered, OrderedWaker};
-use crate::connectors::Connectors;
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
+
+use crate::connectors::{ConnectorSettings, Connectors, Events};
 use crate::outbound::Destinations;
 use crate::ports::Ports;
 use crate::queue::Queues;
@@ -41,8 +43,8 @@ pub struct Tools {
     pub queues: Queues,
     /// The kinds of destination.
     pub destinations: Destinations,
-    /// The systems that pipelines connect.
-    pub connectors: Connectors,
+    /// Sees every AWS call, to count it.
+    pub observer: Option<SharedInterceptor>,
     /// The operator's settings.
     pub settings: Settings,
     /// Time and randomness.
@@ -106,9 +108,11 @@ struct Shared {
 
 impl Engine {
     /// The engine over these tools and records.
-    #[must_use]
-    pub fn new(tools: &Tools, stores: &Stores) -> Self {
-        let Tools { queues, destinations, connectors, settings, ports } = tools;
+    ///
+    /// # Errors
+    /// If the HTTP client of the connectors cannot be made.
+    pub fn new(tools: &Tools, stores: &Stores) -> Result<Self, reqwest::Error> {
+        let Tools { queues, destinations, settings, ports, observer } = tools;
         let shared = Shared::new(tools, stores);
         let ways = ways(tools, stores, &shared);
         let Shared { courier, transitions, health, finder, announcer, .. } = shared;
@@ -127,10 +131,22 @@ impl Engine {
             finder: finder.clone(),
             queues: queues.clone(),
         };
-        Self {
+        let poller = LogPoller::new(log.clone(), ports.clone(), grace);
+        let connectors = Connectors::new(ConnectorSettings {
+            vault: destinations.vault().clone(),
+            policy: settings.target_policy,
+            timeout: settings.request_timeout,
+            events: Events {
+                poller: poller.clone(),
+                publisher: announcer.publisher.clone(),
+                types: stores.event_types.clone(),
+            },
+            observer: observer.clone(),
+        })?;
+        Ok(Self {
             publisher: announcer.publisher,
             finder,
-            poller: LogPoller::new(log.clone(), ports.clone(), grace),
+            poller,
             send_now: SendNow { courier, health },
             automations: Automations {
                 runs: stores.runs.clone(),
@@ -193,13 +209,12 @@ impl Engine {
                 scheduler: scheduler.clone(),
                 stores: stores.pipelines.clone(),
                 connectors: connectors.clone(),
-                vault: destinations.vault().clone(),
                 ports: ports.clone(),
             },
             pipelines,
             scheduler,
             lifecycle,
-        }
+        })
     }
 }
 

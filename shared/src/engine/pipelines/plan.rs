@@ -10,9 +10,7 @@ use crate::domain::pipeline::instance::{Entity, Instance};
 use crate::domain::pipeline::profile::StoredProfile;
 use crate::domain::pipeline::run::{Job, Run};
 use crate::domain::pipeline::specification::MappingConfiguration;
-use crate::domain::pipeline::system::StoredSystem;
 use crate::domain::scope::Scope;
-use crate::outbound::Vault;
 use crate::store::pipelines::{Compiled, PipelineStores};
 
 /// Calls that a run makes at once, at most.
@@ -98,7 +96,7 @@ impl Parts {
 
     pub(super) fn plan(
         self,
-        (connectors, vault): (&Connectors, &Vault),
+        connectors: &Connectors,
         scope: &Scope,
         run: &Run,
         parallel: u32,
@@ -108,11 +106,10 @@ impl Parts {
             return Err(Obstacle::Configuration("The mapping cannot be compiled any more.".to_owned()));
         };
         let refused = |error: ConnectorError| Obstacle::Configuration(error.to_string());
-        let open = |system: StoredSystem| system.map_secrets(|_, sealed| vault.open(scope, &sealed));
         let source = match run.job {
             Job::Sync { .. } => {
-                let spec = SourceSpec { scope, entity_type: mapping.entity_type(), extraction: mapping.extraction() };
-                Some(connectors.source(&open(source.body.connection)?, &spec).map_err(refused)?)
+                let spec = SourceSpec::of(scope, &mapping);
+                Some(connectors.source(&source.body.connection, &spec).map_err(refused)?)
             }
             Job::Inbound { .. } | Job::Replay { .. } => None,
         };
@@ -127,7 +124,7 @@ impl Parts {
                 load: &entity.load,
                 concurrency: parallel as usize,
             };
-            Some(connectors.target(&open(target.body.connection)?, &spec).map_err(refused)?)
+            Some(connectors.target(&target.body.connection, &spec).map_err(refused)?)
         };
         let batch_size = run.batch_size.unwrap_or(instance.batch_size) as usize;
         Ok(Plan { instance, mapping, source, target, batch_size })

@@ -195,8 +195,7 @@ impl Registry {
     /// # Errors
     /// [`EngineError`].
     pub async fn test(&self, scope: &Scope, profile: &StoredProfile) -> Result<TestReport, EngineError> {
-        let open = profile.connection.clone().map_secrets(|_, sealed| self.vault.open(scope, &sealed))?;
-        Ok(self.connectors.test(scope, &open).await)
+        Ok(self.connectors.test(scope, &profile.connection).await)
     }
 
     /// What the stages make of a sample: of the first records in it, or of the whole. `None`: there is no such

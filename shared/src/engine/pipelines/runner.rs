@@ -16,7 +16,6 @@ use crate::domain::pipeline::run::{Job, Mode, Run, Stage, Status};
 use crate::domain::scope::Scope;
 use crate::engine::EngineError;
 use crate::engine::each::each;
-use crate::outbound::Vault;
 use crate::ports::Ports;
 use crate::store::StoreError;
 use crate::store::pipelines::PipelineStores;
@@ -39,7 +38,6 @@ pub struct Runner {
     pub(crate) scheduler: Scheduler,
     pub(crate) stores: PipelineStores,
     pub(crate) connectors: Connectors,
-    pub(crate) vault: Vault,
     pub(crate) ports: Ports,
 }
 
@@ -115,7 +113,7 @@ impl Runner {
     }
 
     async fn batches(&self, scope: &Scope, run: &mut Run, parts: Parts, parallel: u32) -> Result<(), Stopped> {
-        let plan = parts.plan((&self.connectors, &self.vault), scope, run, parallel).map_err(Stopped::Obstacle)?;
+        let plan = parts.plan(&self.connectors, scope, run, parallel).map_err(Stopped::Obstacle)?;
         let begun = Instant::now();
         self.begin(scope, run, &plan).await?;
         let mut ahead = None;

@@ -71,7 +71,9 @@ async fn lists_have_pages_and_totals() -> Result<()> {
     ensure!(seen == made, "{seen:?}");
     let beyond = api.get("/v1/connection-profiles?page=10000&pageSize=100").await?.json(200)?;
     ensure!(beyond["items"] == json!([]), "{beyond}");
-    for (query, pointer) in [("page=0", "?page"), ("page=10001", "?page"), ("pageSize=0", "?pageSize"), ("pageSize=101", "?pageSize")] {
+    for (query, pointer) in
+        [("page=0", "?page"), ("page=10001", "?page"), ("pageSize=0", "?pageSize"), ("pageSize=101", "?pageSize")]
+    {
         ensure!(api.get(&format!("/v1/connection-profiles?{query}")).await?.pointers()? == [pointer]);
     }
     Ok(())
