@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
+
 use super::announcer::Announcer;
 use super::automation::Automations;
 use super::concurrency::ConcurrencySlots;
@@ -27,8 +29,6 @@ use super::ways::Ways;
 use super::ways::export::{Closing, Export};
 use super::ways::live::{Live, Replay};
 use super::ways::ordered::{Ordered, OrderedWaker};
-use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
-
 use crate::connectors::{ConnectorSettings, Connectors, Events};
 use crate::outbound::Destinations;
 use crate::ports::Ports;

@@ -31,7 +31,7 @@ pub(crate) async fn deactivate(
     PathParams(id): PathParams<String>,
     EmptyBody: EmptyBody,
 ) -> Result<Tagged<InstanceView>, Problem> {
-    let set = |instance: &mut Instance| std::mem::replace(&mut instance.active, false) != false;
+    let set = |instance: &mut Instance| std::mem::replace(&mut instance.active, false);
     let config = configs.change(&caller.scope, &id, set).await?.ok_or_else(Problem::not_found)?;
     shown(Tagged::of(config), &pipelines, &caller.scope).await
 }
