@@ -7,6 +7,7 @@ mod events;
 mod isolation;
 mod load;
 mod measure;
+mod pipelines;
 mod report;
 mod rig;
 mod sink;
@@ -33,6 +34,10 @@ enum Command {
     Isolation(isolation::Options),
     /// The first page of transactions among a million, by any of their facts.
     Transactions(transactions::Options),
+    /// Orders from an API through a mapping, to files and to another API; beside the Python library dlt.
+    Pipelines(pipelines::Options),
+    /// Serves the orders of that benchmark.
+    Orders(pipelines::orders::Options),
 }
 
 #[tokio::main]
@@ -41,6 +46,8 @@ async fn main() -> ExitCode {
         Command::Throughput(options) => throughput::run(&options).await,
         Command::Isolation(options) => isolation::run(&options).await,
         Command::Transactions(options) => transactions::run(&options).await,
+        Command::Pipelines(options) => pipelines::run(&options).await,
+        Command::Orders(options) => pipelines::orders::run(&options).await,
     };
     match met {
         Ok(true) => ExitCode::SUCCESS,

@@ -90,6 +90,17 @@ impl Rig {
         serde_json::from_slice(&answer).with_context(|| format!("the answer of {path}"))
     }
 
+    /// The answer of a POST.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        post(self.address, &self.authorization, path, body).await
+    }
+
+    /// Makes something; gives its id.
+    pub(crate) async fn make(&self, path: &str, body: &Value) -> Result<String> {
+        let made = self.post(path, body).await?;
+        Ok(made["id"].as_str().with_context(|| format!("{made} has no id"))?.to_owned())
+    }
+
     /// A publisher's connection.
     pub(crate) async fn connect(&self) -> Result<Connection> {
         Connection::open(self.address, &self.authorization).await
