@@ -2,6 +2,7 @@
 
 mod journey;
 mod permissions;
+mod pipelining;
 mod queues;
 mod resources;
 mod routes;

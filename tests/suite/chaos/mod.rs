@@ -2,5 +2,6 @@
 
 mod automation;
 mod kill;
+mod pipeline;
 mod secrets;
 mod start;

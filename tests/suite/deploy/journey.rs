@@ -16,9 +16,11 @@ use sluice_workers::BOOTSTRAP;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use super::pipelining::pipelining;
 use super::stack::{Answer, Request, Stack, stack};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A schedule is due within a minute.
+const PATIENCE: Duration = Duration::from_secs(90);
 const TENANT: &str = "acme";
 const LONG_AGO: &str = "2026-01-01T00:00:00.000Z";
 
@@ -74,7 +76,7 @@ async fn take(
 }
 
 /// The gateway, with a tenant's access token.
-struct Session {
+pub(super) struct Session {
     stack: &'static Stack,
     authorization: String,
 }
@@ -92,15 +94,15 @@ impl Session {
         Self { stack, authorization }
     }
 
-    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+    pub(super) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         self.stack.call(&Request { method, path, authorization: Some(&self.authorization), body }).await
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub(super) async fn get(&self, path: &str) -> Value {
         expect(self.call("GET", path, None).await, 200)
     }
 
-    async fn post(&self, path: &str, body: Value, status: u64) -> Value {
+    pub(super) async fn post(&self, path: &str, body: Value, status: u64) -> Value {
         expect(self.call("POST", path, Some(body)).await, status)
     }
 
@@ -109,8 +111,13 @@ impl Session {
         answer["events"][0]["id"].as_str().expect("an id").to_owned()
     }
 
+    /// What happens every minute.
+    pub(super) async fn tick(&self) {
+        self.stack.invoke("tick", &json!({})).await;
+    }
+
     /// Looks until there is something at a path.
-    async fn eventually(&self, path: &str, found: impl Fn(&Value) -> bool) -> Value {
+    pub(super) async fn eventually(&self, path: &str, found: impl Fn(&Value) -> bool) -> Value {
         let look = async {
             loop {
                 let answer = self.get(path).await;
@@ -124,7 +131,7 @@ impl Session {
     }
 }
 
-fn expect(answer: Answer, status: u64) -> Value {
+pub(super) fn expect(answer: Answer, status: u64) -> Value {
     assert_eq!(answer.status, status, "{answer:?}");
     answer.body
 }
@@ -164,6 +171,7 @@ async fn an_event_finds_its_way_through_the_deployed_functions() {
     exporting(&session).await;
     trading(&session).await;
     subscribing(&session).await;
+    pipelining(&session).await;
     administering(&session).await;
 
     for id in ["hook", "window", "files"] {
@@ -236,7 +244,7 @@ async fn a_window_of_the_past(session: &Session) {
     assert_eq!(target.next().await, "order.created");
     let ended = async {
         while session.get("/v1/integrations/window").await["status"] != "stopped" {
-            session.stack.invoke("tick", &json!({})).await;
+            session.tick().await;
         }
     };
     tokio::time::timeout(PATIENCE, ended).await.expect("it ends in time");

@@ -69,6 +69,8 @@ impl Stack {
         let (path, query) = request.path.split_once('?').unwrap_or((request.path, ""));
         let (handler, route, parameters) = self.route(request.method, path);
         let mut headers = json!({ "host": "api.example.com" });
+        // What is changed is changed whatever it is.
+        headers["if-match"] = "*".into();
         if let Some(authorization) = request.authorization {
             headers["authorization"] = authorization.into();
         }

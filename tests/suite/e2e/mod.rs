@@ -35,7 +35,7 @@ mod pace;
 mod partner_certificates;
 mod partner_promotion;
 mod partners;
-mod pipelines;
+pub(crate) mod pipelines;
 mod poll;
 mod publish;
 mod publish_ids;

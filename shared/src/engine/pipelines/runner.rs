@@ -22,8 +22,8 @@ use crate::store::pipelines::PipelineStores;
 
 /// How long one worker call works; the rest is left to the next.
 const BUDGET: Duration = Duration::from_secs(40);
-/// A worker that has written nothing for so long has lost its run.
-const LEASE: Duration = Duration::from_secs(60);
+/// A worker that has written nothing for so long has lost its run. If it goes on, a batch is written twice.
+const LEASE: Duration = Duration::from_secs(20);
 /// Waits up to this long are waited for in the call.
 const SHORT: Duration = Duration::from_secs(5);
 /// How long a run waits for a slot.
