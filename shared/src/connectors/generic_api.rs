@@ -128,6 +128,7 @@ pub(super) fn plan_of(extraction: &Extraction) -> Result<Plan, ConnectorError> {
         paging,
         size,
         cursor: extraction.cursor.clone(),
+        until: None,
         ids: None,
         check: None,
     })

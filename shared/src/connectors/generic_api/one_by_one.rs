@@ -1,11 +1,11 @@
 //! Records written one by one: created or updated, by their key.
 
 use futures::future::BoxFuture;
-use futures::{StreamExt as _, stream};
 use http::{Method, StatusCode};
 
 use super::read_path;
 use super::requests::{ask, body_of, method, search_url, url_of};
+use crate::connectors::each::each;
 use crate::connectors::halt::Halt;
 use crate::connectors::http::{HttpApi, Reply};
 use crate::connectors::key::key_of;
@@ -53,7 +53,7 @@ impl OneByOne {
             ApiLoad::Upsert { method, path } => Way::Upsert(Call { method, path }),
             ApiLoad::Batch(_) => return Err(ConnectorError::Permanent("these are options for batches".to_owned())),
         };
-        Ok(Self { api, way, concurrency: concurrency.max(1) })
+        Ok(Self { api, way, concurrency })
     }
 
     async fn one(&self, record: &Record, halt: &Halt) -> Written {
@@ -164,8 +164,7 @@ impl Target for OneByOne {
     fn write<'a>(&'a self, batch: &'a Batch<'a>) -> BoxFuture<'a, Result<Vec<Written>, ConnectorError>> {
         Box::pin(async move {
             let halt = Halt::default();
-            let writes: Vec<_> = batch.records.iter().map(|record| self.one(record, &halt)).collect();
-            let written = stream::iter(writes).buffered(self.concurrency).collect().await;
+            let written = each(batch.records, self.concurrency, |record| self.one(record, &halt)).await;
             halt.finish(written)
         })
     }
