@@ -33,7 +33,7 @@ pub(super) enum Credentials {
     Header(HeaderName, Zeroizing<String>),
     Query(Vec<(String, Zeroizing<String>)>),
     Basic(String, Zeroizing<String>),
-    Tokens(AccessTokens),
+    Tokens(Box<AccessTokens>),
 }
 
 /// The HTTP API of a system.
@@ -125,7 +125,7 @@ impl HttpApi {
                 self.secrets.add(&pair);
                 self.secrets.add(&password);
             }
-            Credentials::Tokens(tokens) => self.tokens = Some(tokens),
+            Credentials::Tokens(tokens) => self.tokens = Some(*tokens),
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ pub(super) struct OneByOne {
 }
 
 enum Way {
-    Reconcile { search: Option<Search>, create: Call, update: Option<Call> },
+    Reconcile { search: Option<Box<Search>>, create: Call, update: Option<Call> },
     Upsert(Call),
 }
 
@@ -48,7 +48,7 @@ impl OneByOne {
     pub(super) fn new(api: HttpApi, load: &ApiLoad, concurrency: usize) -> Result<Self, ConnectorError> {
         let way = match load.clone() {
             ApiLoad::Reconcile { find, create, update } => {
-                Way::Reconcile { search: find.map(Search::new).transpose()?, create, update }
+                Way::Reconcile { search: find.map(Search::new).transpose()?.map(Box::new), create, update }
             }
             ApiLoad::Upsert { method, path } => Way::Upsert(Call { method, path }),
             ApiLoad::Batch(_) => return Err(ConnectorError::Permanent("these are options for batches".to_owned())),
@@ -100,7 +100,7 @@ impl Write<'_> {
     }
 
     async fn update_or_create(&self, create: &Call, update: &Call) -> Result<Written, Written> {
-        let reply = self.call(update, &*key_of(self.record)?, None).await?;
+        let reply = self.call(update, &key_of(self.record)?, None).await?;
         match reply.status {
             StatusCode::NOT_FOUND => self.create(create).await,
             _ => self.done(reply),
@@ -108,7 +108,7 @@ impl Write<'_> {
     }
 
     async fn create(&self, create: &Call) -> Result<Written, Written> {
-        let reply = self.call(create, &*key_of(self.record)?, None).await?;
+        let reply = self.call(create, &key_of(self.record)?, None).await?;
         if reply.status == StatusCode::CONFLICT {
             // It came into being meanwhile: the next attempt finds it.
             return Err(Written::Failed(self.api.failure(&reply).to_string()));
