@@ -87,7 +87,7 @@ fn api(
             let client = (client_id.as_str(), client_secret.as_str());
             hidden = Some(client_secret);
             let (http, ports) = (parts.client.clone(), parts.ports.clone());
-            Credentials::Tokens(access_tokens(http, ports, url, client, scope.as_deref()))
+            Credentials::Tokens(Box::new(access_tokens(http, ports, url, client, scope.as_deref())))
         }
     };
     let mut headers = vec![("accept".to_owned(), "application/json, application/x-ndjson".to_owned())];
@@ -128,6 +128,7 @@ pub(super) fn plan_of(extraction: &Extraction) -> Result<Plan, ConnectorError> {
         paging,
         size,
         cursor: extraction.cursor.clone(),
+        until: None,
         ids: None,
         check: None,
     })

@@ -15,6 +15,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::ConnectorError;
+use crate::domain::pipeline::system::is_path;
 use crate::outbound::{
     AccessToken, AccessTokens, TOO_LARGE, TokenFailure, WebhookClient, clean, is_forbidden, of_status, read_whole,
     retry_after_of,
@@ -32,7 +33,7 @@ pub(super) enum Credentials {
     Header(HeaderName, Zeroizing<String>),
     Query(Vec<(String, Zeroizing<String>)>),
     Basic(String, Zeroizing<String>),
-    Tokens(AccessTokens),
+    Tokens(Box<AccessTokens>),
 }
 
 /// The HTTP API of a system.
@@ -124,7 +125,7 @@ impl HttpApi {
                 self.secrets.add(&pair);
                 self.secrets.add(&password);
             }
-            Credentials::Tokens(tokens) => self.tokens = Some(tokens),
+            Credentials::Tokens(tokens) => self.tokens = Some(*tokens),
         }
         Ok(())
     }
@@ -150,9 +151,8 @@ impl HttpApi {
         let base = self.base.as_str().trim_end_matches('/');
         let unreadable = || ConnectorError::Permanent(format!("{path} is no path"));
         let mut url = Url::parse(&format!("{base}{path}")).map_err(|_| unreadable())?;
-        let below =
-            url.origin() == self.base.origin() && url.path().starts_with(self.base.path().trim_end_matches('/'));
-        if !below {
+        let is_below = path.is_empty() || is_path(path);
+        if !is_below || url.origin() != self.base.origin() {
             return Err(unreadable());
         }
         for (name, value) in query {

@@ -3,6 +3,7 @@
 //! [`Connectors`] makes a [`Source`] or a [`Target`] of a stored system. What they share is here: requests with
 //! credentials ([`http`]), paths into JSON ([`path`]), pages that follow each other ([`paged`], [`trail`]).
 
+mod each;
 mod event_stream;
 mod flat_file;
 mod generic_api;

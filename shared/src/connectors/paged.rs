@@ -18,6 +18,9 @@ use crate::domain::value::Value;
 pub(super) use content::read_content;
 use link::next_link;
 
+/// The most ids that a URL names.
+const MAX_IDS: usize = 50;
+
 /// What is asked for.
 pub(super) struct Plan {
     pub(super) method: Method,
@@ -33,6 +36,8 @@ pub(super) struct Plan {
     pub(super) size: Option<(String, usize)>,
     /// How changes are asked for.
     pub(super) cursor: Option<Cursor>,
+    /// The parameter for the time before which records changed.
+    pub(super) until: Option<&'static str>,
     /// The parameter for the ids of records, separated by commas.
     pub(super) ids: Option<&'static str>,
     /// What else a response must be like. The error says what is wrong.
@@ -98,7 +103,7 @@ impl Paged {
         };
         let at = if matches!(self.plan.paging, Paging::Link) { url.as_str() } else { place.at };
         self.trail.note(Place { at, ..place }, &reply.body, next.as_deref())?;
-        if self.plan.ids.is_none() && !ask.source_ids.is_empty() {
+        if !ask.source_ids.is_empty() {
             records.retain(|record| self.plan.source_id.text(record).is_some_and(|id| ask.source_ids.contains(&id)));
         }
         Ok(Page { records, next: next.map(|next| place.next(&next)) })
@@ -106,7 +111,7 @@ impl Paged {
 
     /// The URL of a page.
     fn url(&self, place: Place<'_>, ask: &Ask<'_>) -> Result<Url, ConnectorError> {
-        let Plan { path, query, paging, size, cursor, ids, .. } = &self.plan;
+        let Plan { path, query, paging, size, cursor, until, ids, .. } = &self.plan;
         if place.page > 1 && matches!(paging, Paging::Link) {
             let first = self.api.url(path, [])?;
             return self.api.follow(&first, place.at);
@@ -117,7 +122,8 @@ impl Paged {
         let asked = cursor.as_ref().zip(ask.from);
         let from = asked.and_then(|(cursor, from)| Some((cursor.parameter.as_deref()?, since(cursor, from))));
         all.extend(from.iter().map(|(name, from)| (*name, from.as_str())));
-        let wanted = ask.source_ids.join(",");
+        all.extend(until.zip(ask.to));
+        let wanted = listed(ask.source_ids);
         if let Some(ids) = ids.filter(|_| !wanted.is_empty()) {
             all.push((ids, &wanted));
         }
@@ -141,6 +147,11 @@ impl Paged {
             _ => Ok(None),
         }
     }
+}
+
+/// Ids for a URL; none if they are too many for one, and then they are picked out of everything.
+pub(super) fn listed(ids: &[String]) -> String {
+    if ids.len() > MAX_IDS { String::new() } else { ids.join(",") }
 }
 
 /// How the first page is called.

@@ -106,4 +106,19 @@ mod tests {
         assert_eq!(Place::read(Some(&next)).ok(), Some(Place { page: 2, at: "https://a.example/?b c" }));
         assert!(Place::read(Some("x")).is_err() && Place::read(Some("x y")).is_err());
     }
+
+    mod fuzz {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn any_position_is_read_or_refused(text in "\\PC{0,40}", page in 1_u32..1_000) {
+                let _ = Place::read(Some(&text));
+                let next = Place { page, at: "" }.next(&text);
+                prop_assert_eq!(Place::read(Some(&next)).ok(), Some(Place { page: page + 1, at: &text }));
+            }
+        }
+    }
 }

@@ -8,7 +8,6 @@ use zeroize::Zeroizing;
 
 use super::generic_api::further_headers;
 use super::http::{Credentials, HttpApi};
-use super::path::Path;
 use super::registry::{ConnectorParts, SourceSpec};
 use super::{ConnectorError, Source};
 use crate::domain::pipeline::system::{WooAuth, WooCommerce};
@@ -31,14 +30,12 @@ pub(super) fn source(
             "WooCommerce has orders and products; {entity} needs a request in the mapping"
         ))
     })?;
-    let overlap = spec.extraction.cursor.as_ref().map_or(0, |cursor| cursor.overlap_seconds);
     Ok(Box::new(Changes::new(
         api(parts, system, request.map(|request| &request.headers))?,
         path,
         request.map(|request| request.query.clone()).unwrap_or_default(),
-        Path::parse(&spec.extraction.source_id).map_err(ConnectorError::Permanent)?,
-        overlap,
-    )))
+        spec.extraction,
+    )?))
 }
 
 /// Asks for one order.

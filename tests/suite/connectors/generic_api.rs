@@ -291,6 +291,18 @@ async fn a_refused_access_token_is_fetched_anew_once() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_path_stays_below_the_base_url() -> Result<()> {
+    let api = Api::answering(|_| json(StatusCode::OK, &json!([]))).await?;
+    for path in ["/../admin", "/%2e%2e/admin", "//evil.example/x", "@evil.example/x", "orders", "/a b"] {
+        let read = json!({"request": {"path": path}, "sourceId": "$.id"});
+        let error = api.read(read).await?.err().context(path)?;
+        ensure!(matches!(error, ConnectorError::Permanent(_)), "{path}: {error:?}");
+    }
+    ensure!(api.server.requests().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_response_beyond_all_measure_is_refused() -> Result<()> {
     let large = Arc::new(format!("{{\"orders\": [\"{}\"]}}", "x".repeat(33 * 1024 * 1024)));
     let api = Api::answering(move |_| text(StatusCode::OK, "application/json", &large)).await?;

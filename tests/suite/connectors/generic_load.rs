@@ -270,6 +270,18 @@ async fn a_throttled_target_keeps_what_it_took() -> Result<()> {
 }
 
 #[tokio::test]
+async fn records_of_one_key_are_written_one_after_the_other() -> Result<()> {
+    for load in [search(), Update::load(), Upsert::load(), batches()] {
+        let orders = Orders::start(Manner::Serve).await?;
+        let records: Vec<Record> = (0..8).map(|n| record(&format!("A-{}", n % 2), &format!("text {n}"))).collect();
+        let written = write_as(&orders, load.clone(), &records).await??;
+        ensure!(written == vec![Written::Done; 8], "{load}: {written:?}");
+        ensure!(orders.texts() == ["text 6", "text 7"], "{load}: {:?}", orders.texts());
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn keys_stay_in_their_place() -> Result<()> {
     let orders = Orders::start(Manner::Serve).await?;
     let upsert = json!({"system": "genericApi", "mode": "upsert", "path": "/orders/{key}/x"});

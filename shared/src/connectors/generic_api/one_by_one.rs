@@ -1,11 +1,11 @@
 //! Records written one by one: created or updated, by their key.
 
 use futures::future::BoxFuture;
-use futures::{StreamExt as _, stream};
 use http::{Method, StatusCode};
 
 use super::read_path;
 use super::requests::{ask, body_of, method, search_url, url_of};
+use crate::connectors::each::each;
 use crate::connectors::halt::Halt;
 use crate::connectors::http::{HttpApi, Reply};
 use crate::connectors::key::key_of;
@@ -26,7 +26,7 @@ pub(super) struct OneByOne {
 }
 
 enum Way {
-    Reconcile { search: Option<Search>, create: Call, update: Option<Call> },
+    Reconcile { search: Option<Box<Search>>, create: Call, update: Option<Call> },
     Upsert(Call),
 }
 
@@ -48,12 +48,12 @@ impl OneByOne {
     pub(super) fn new(api: HttpApi, load: &ApiLoad, concurrency: usize) -> Result<Self, ConnectorError> {
         let way = match load.clone() {
             ApiLoad::Reconcile { find, create, update } => {
-                Way::Reconcile { search: find.map(Search::new).transpose()?, create, update }
+                Way::Reconcile { search: find.map(Search::new).transpose()?.map(Box::new), create, update }
             }
             ApiLoad::Upsert { method, path } => Way::Upsert(Call { method, path }),
             ApiLoad::Batch(_) => return Err(ConnectorError::Permanent("these are options for batches".to_owned())),
         };
-        Ok(Self { api, way, concurrency: concurrency.max(1) })
+        Ok(Self { api, way, concurrency })
     }
 
     async fn one(&self, record: &Record, halt: &Halt) -> Written {
@@ -100,7 +100,7 @@ impl Write<'_> {
     }
 
     async fn update_or_create(&self, create: &Call, update: &Call) -> Result<Written, Written> {
-        let reply = self.call(update, &*key_of(self.record)?, None).await?;
+        let reply = self.call(update, &key_of(self.record)?, None).await?;
         match reply.status {
             StatusCode::NOT_FOUND => self.create(create).await,
             _ => self.done(reply),
@@ -108,7 +108,7 @@ impl Write<'_> {
     }
 
     async fn create(&self, create: &Call) -> Result<Written, Written> {
-        let reply = self.call(create, &*key_of(self.record)?, None).await?;
+        let reply = self.call(create, &key_of(self.record)?, None).await?;
         if reply.status == StatusCode::CONFLICT {
             // It came into being meanwhile: the next attempt finds it.
             return Err(Written::Failed(self.api.failure(&reply).to_string()));
@@ -164,8 +164,7 @@ impl Target for OneByOne {
     fn write<'a>(&'a self, batch: &'a Batch<'a>) -> BoxFuture<'a, Result<Vec<Written>, ConnectorError>> {
         Box::pin(async move {
             let halt = Halt::default();
-            let writes: Vec<_> = batch.records.iter().map(|record| self.one(record, &halt)).collect();
-            let written = stream::iter(writes).buffered(self.concurrency).collect().await;
+            let written = each(batch.records, self.concurrency, |record| self.one(record, &halt)).await;
             halt.finish(written)
         })
     }

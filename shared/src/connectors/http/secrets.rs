@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
 use super::escape;
@@ -13,7 +14,7 @@ const MIN_LENGTH: usize = 4;
 /// How many access tokens are remembered: they come and go.
 const MAX_TOKENS: usize = 4;
 
-/// Secrets, as they are and as a URL writes them.
+/// Secrets, as they are and as URLs, forms and JSON write them.
 #[derive(Default)]
 pub(super) struct Secrets {
     fixed: Vec<Zeroizing<String>>,
@@ -23,9 +24,15 @@ pub(super) struct Secrets {
 impl Secrets {
     /// Adds a secret.
     pub(super) fn add(&mut self, secret: &str) {
-        if secret.len() >= MIN_LENGTH {
-            self.fixed.push(Zeroizing::new(secret.to_owned()));
-            self.fixed.push(Zeroizing::new(escape(secret)));
+        if secret.len() < MIN_LENGTH {
+            return;
+        }
+        let quoted = serde_json::Value::from(secret).to_string();
+        let forms = [secret.to_owned(), escape(secret), byte_serialize(secret.as_bytes()).collect(), quoted];
+        for form in forms.map(|form| Zeroizing::new(form.trim_matches('"').to_owned())) {
+            if !self.fixed.contains(&form) {
+                self.fixed.push(form);
+            }
         }
     }
 
@@ -55,9 +62,11 @@ mod tests {
     #[test]
     fn secrets_are_hidden_in_every_form() {
         let mut secrets = Secrets::default();
-        secrets.add("se/cret");
+        secrets.add("se/cr\\et x");
         secrets.add("a");
         (0..100).for_each(|n| secrets.add_token(&format!("token-{n}")));
-        assert_eq!(secrets.hide("a: se/cret, se%2Fcret, token-99"), format!("a: {MASK}, {MASK}, {MASK}"));
+        for form in ["se/cr\\et x", "se%2Fcr%5Cet%20x", "se%2Fcr%5Cet+x", "se/cr\\\\et x", "token-99"] {
+            assert_eq!(secrets.hide(&format!("a: {form}.")), format!("a: {MASK}."), "{form}");
+        }
     }
 }

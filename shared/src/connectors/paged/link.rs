@@ -66,4 +66,24 @@ mod tests {
             assert_eq!(next(none), None, "{none:?}");
         }
     }
+
+    mod fuzz {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn any_header_is_read(text in "[ -~]{0,80}", target in "[!-;=?-~]{1,40}", title in "[ -!#-\\[\\]-~]{0,20}") {
+                let read = |value: &str| {
+                    let mut headers = HeaderMap::new();
+                    headers.append(LINK, value.parse().expect("a header"));
+                    next_link(&headers)
+                };
+                let _ = read(&text);
+                let link = format!("<{target}>; title=\"{title}\"; rel=\"next\"");
+                prop_assert_eq!(read(&link), Some(target));
+            }
+        }
+    }
 }

@@ -45,7 +45,8 @@ pub(super) fn source(
         plan.records = list.transpose().map_err(ConnectorError::Permanent)?;
     }
     plan.paging = Paging::Link;
-    plan.ids = entity.map(|_| "ids");
+    plan.until = entity.map(|_| "updated_at_max");
+    plan.ids = entity.filter(|_| spec.extraction.source_id == "$.id").map(|_| "ids");
     plan.check = Some(version_check(&system.api_version));
     Ok(Box::new(Paged::new(api, plan)))
 }

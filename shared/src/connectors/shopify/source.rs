@@ -16,6 +16,8 @@ use crate::domain::value::{Object, Value};
 
 /// The most records of a page, as long as a page of so many does not cost too much.
 const MAX_PAGE: usize = 50;
+/// The most ids that a search names.
+const MAX_IDS: usize = 50;
 /// The most pages of one record's list.
 const MAX_LIST_PAGES: usize = 100;
 
@@ -24,6 +26,8 @@ pub(super) struct Records {
     graphql: GraphQl,
     entity: Entity,
     source_id: Path,
+    /// Whether that is Shopify's own id.
+    by_id: bool,
     cursor: Option<Cursor>,
     trail: Trail,
     /// The size that a page may have.
@@ -39,7 +43,8 @@ impl Source for Records {
 impl Records {
     pub(super) fn new(graphql: GraphQl, entity: Entity, source_id: Path, spec: &SourceSpec<'_>) -> Self {
         let (cursor, size) = (spec.extraction.cursor.clone(), AtomicUsize::new(MAX_PAGE));
-        Self { graphql, entity, source_id, cursor, trail: Trail::default(), size }
+        let by_id = ["$.id", "$.legacyResourceId"].contains(&spec.extraction.source_id.as_str());
+        Self { graphql, entity, source_id, by_id, cursor, trail: Trail::default(), size }
     }
 
     async fn page(&self, ask: &Ask<'_>) -> Result<Page, ConnectorError> {
@@ -84,7 +89,7 @@ impl Records {
         if let Some(to) = ask.to {
             terms.push(format!("updated_at:<'{}'", quoted(to)));
         }
-        if !ask.source_ids.is_empty() {
+        if self.by_id && (1..=MAX_IDS).contains(&ask.source_ids.len()) {
             let ids: Vec<String> = ask.source_ids.iter().map(|id| format!("id:{}", digits(number_of(id)))).collect();
             terms.push(format!("({})", ids.join(" OR ")));
         }

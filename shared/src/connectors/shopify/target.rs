@@ -1,11 +1,11 @@
 //! Products and orders that are written: by mutations which can be repeated.
 
 use futures::future::BoxFuture;
-use futures::{StreamExt as _, stream};
 
 use super::global_id;
 use super::graphql::{Fault, GraphQl};
 use super::queries::{ORDER_UPDATE, PRODUCT_SET};
+use crate::connectors::each::each;
 use crate::connectors::halt::Halt;
 use crate::connectors::key::key_of;
 use crate::connectors::{Batch, ConnectorError, Record, Target, Written};
@@ -27,7 +27,7 @@ pub(super) struct Mutations {
 
 impl Mutations {
     pub(super) fn new(graphql: GraphQl, load: ShopifyLoad, concurrency: usize) -> Self {
-        Self { graphql, load, concurrency: concurrency.max(1) }
+        Self { graphql, load, concurrency }
     }
 
     async fn one(&self, record: &Record, halt: &Halt) -> Written {
@@ -104,8 +104,7 @@ impl Target for Mutations {
     fn write<'a>(&'a self, batch: &'a Batch<'a>) -> BoxFuture<'a, Result<Vec<Written>, ConnectorError>> {
         Box::pin(async move {
             let halt = Halt::default();
-            let writes: Vec<_> = batch.records.iter().map(|record| self.one(record, &halt)).collect();
-            let written = stream::iter(writes).buffered(self.concurrency).collect().await;
+            let written = each(batch.records, self.concurrency, |record| self.one(record, &halt)).await;
             halt.finish(written)
         })
     }

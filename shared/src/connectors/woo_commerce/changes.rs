@@ -15,11 +15,12 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::connectors::http::{HttpApi, Reply};
-use crate::connectors::paged::read_content;
+use crate::connectors::paged::{listed, read_content};
 use crate::connectors::path::Path;
 use crate::connectors::since::{before, time};
 use crate::connectors::trail::{Place, Trail};
 use crate::connectors::{Ask, ConnectorError, Page, Source};
+use crate::domain::pipeline::extraction::Extraction;
 use crate::domain::value::Value;
 
 /// The most records of a page.
@@ -39,6 +40,8 @@ pub(super) struct Changes {
     path: String,
     query: BTreeMap<String, String>,
     source_id: Path,
+    /// Whether that is the shop's own id.
+    by_id: bool,
     overlap: Duration,
     trail: Trail,
 }
@@ -68,11 +71,13 @@ impl Changes {
         api: HttpApi,
         path: &str,
         query: BTreeMap<String, String>,
-        source_id: Path,
-        overlap_seconds: u32,
-    ) -> Self {
+        extraction: &Extraction,
+    ) -> Result<Self, ConnectorError> {
+        let source_id = Path::parse(&extraction.source_id).map_err(ConnectorError::Permanent)?;
+        let by_id = extraction.source_id == "$.id";
+        let overlap_seconds = extraction.cursor.as_ref().map_or(0, |cursor| cursor.overlap_seconds);
         let overlap = Duration::from_secs(overlap_seconds.into()).max(OVERLAP);
-        Self { api, path: path.to_owned(), query, source_id, overlap, trail: Trail::default() }
+        Ok(Self { api, path: path.to_owned(), query, source_id, by_id, overlap, trail: Trail::default() })
     }
 
     async fn page(&self, ask: &Ask<'_>) -> Result<Page, ConnectorError> {
@@ -104,7 +109,7 @@ impl Changes {
     }
 
     fn url(&self, start: &Start, size: usize, ask: &Ask<'_>) -> Result<Url, ConnectorError> {
-        let (size, page, ids) = (size.to_string(), start.page.to_string(), ask.source_ids.join(","));
+        let (size, page, ids) = (size.to_string(), start.page.to_string(), self.ids(ask));
         let after = start.after.map(without_zone);
         let to = ask.to.and_then(time).map(without_zone);
         let own = [
@@ -121,6 +126,11 @@ impl Changes {
         let further = further.filter(|(name, _)| own.iter().all(|(known, _)| known != name));
         let own = own.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
         self.api.url(&self.path, further.chain(own))
+    }
+
+    /// The ids to ask for, if the shop knows them.
+    fn ids(&self, ask: &Ask<'_>) -> String {
+        if self.by_id { listed(ask.source_ids) } else { String::new() }
     }
 
     fn records(&self, reply: &Reply) -> Result<Vec<Value>, ConnectorError> {

@@ -14,6 +14,8 @@ pub(super) const EXCERPT_LIMIT: usize = 4096;
 /// The status already decided the outcome; the body is worth no more than this.
 const READ_LIMIT: Duration = Duration::from_secs(2);
 
+/// The most memory that is taken before anything has come.
+const MAX_ANNOUNCED: usize = 1024 * 1024;
 /// Why a body was not read to its end.
 pub(crate) const TOO_LARGE: &str = "response too large";
 
@@ -44,7 +46,9 @@ pub(crate) async fn read_whole(
     limit: usize,
     deadline: Instant,
 ) -> Result<Vec<u8>, &'static str> {
-    let mut body = Vec::new();
+    // What is announced need not come.
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let mut body = Vec::with_capacity(announced.min(limit).min(MAX_ANNOUNCED));
     loop {
         match timeout_at(deadline, response.chunk()).await {
             Err(_elapsed) => return Err(TIMEOUT),

@@ -29,7 +29,9 @@ pub(super) fn check(problems: &mut Problems, pointer: &str, url: &str) {
 /// Whether a text is a path below a base URL: it begins with `/`, and stays below.
 #[must_use]
 pub fn is_path(text: &str) -> bool {
-    let climbs = text.split(['/', '?']).any(|part| part == "." || part == "..");
+    // To a URL's parser an escaped dot is one, too.
+    let dots = |part: &str| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    let climbs = text.split(['/', '?']).any(dots);
     let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\' && b != b'#');
     text.starts_with('/') && !text.starts_with("//") && text.len() <= MAX_URL && plain && !climbs
 }
@@ -57,7 +59,8 @@ mod tests {
         for good in ["/", "/orders.json", "/a/b?c=d", "/a/{key}", "/a..b/..."] {
             assert!(is_path(good), "{good}");
         }
-        for bad in ["", "a", "//host/a", "/a/../b", "/..", "/a b", "/a\\b", "/a#b", "/./a", "/é"] {
+        for bad in ["", "a", "//host/a", "/a/../b", "/..", "/a b", "/a\\b", "/a#b", "/a/%2E./b", "/%2e", "/./a", "/é"]
+        {
             assert!(!is_path(bad), "{bad}");
         }
     }
