@@ -105,6 +105,18 @@ impl Value {
         }
     }
 
+    /// About how many bytes of memory it takes.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        const OWN: usize = size_of::<Value>();
+        OWN + match self {
+            Self::Null | Self::Bool(_) => 0,
+            Self::Number(text) | Self::String(text) => text.len(),
+            Self::Array(items) => items.iter().map(Self::weight).sum(),
+            Self::Object(object) => object.iter().map(|(name, value)| OWN + name.len() + value.weight()).sum(),
+        }
+    }
+
     /// Appends its JSON text, without white space.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {

@@ -203,9 +203,14 @@ async fn offer(target: &dyn Target, number: u64, records: &[Record]) -> Result<V
         let Some(longest) = waiting.iter().map(|(_, wait)| *wait).max() else { break };
         tokio::time::sleep(longest).await;
         let again: Vec<Record> = waiting.iter().map(|(place, _)| records[*place].clone()).collect();
-        let answers = target.write(&Batch { number, records: &again }).await?;
-        for ((place, _), answer) in waiting.into_iter().zip(answers) {
-            written[place] = answer;
+        match target.write(&Batch { number, records: &again }).await {
+            Ok(answers) => {
+                for ((place, _), answer) in waiting.into_iter().zip(answers) {
+                    written[place] = answer;
+                }
+            }
+            // What was written before stays written.
+            Err(error) => waiting.iter().for_each(|(place, _)| written[*place] = error.clone().written()),
         }
     }
     Ok(written)

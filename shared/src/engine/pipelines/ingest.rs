@@ -12,6 +12,8 @@ use crate::engine::EngineError;
 use crate::store::StoreError;
 use crate::store::pipelines::ReplayError;
 
+/// A batch of this weight is full, whatever it has: about as many bytes of memory.
+const MAX_WEIGHT: usize = 32 * 1024 * 1024;
 /// Dead letters that are sent again in one batch.
 const LETTERS: usize = 100;
 
@@ -68,6 +70,7 @@ impl Reading {
 /// Reads pages until a batch is full.
 pub(super) async fn read(source: &dyn Source, reading: &Reading) -> Result<Batch, Stopped> {
     let mut batch = Batch { next: reading.position.clone(), ..Batch::default() };
+    let mut weight = 0;
     loop {
         let ask = Ask {
             position: batch.next.as_deref(),
@@ -82,6 +85,7 @@ pub(super) async fn read(source: &dyn Source, reading: &Reading) -> Result<Batch
             Err(_) if !batch.records.is_empty() => return Ok(batch),
             Err(error) => return Err(after(error, reading.failures)),
         };
+        weight += page.records.iter().map(Value::weight).sum::<usize>();
         if batch.records.is_empty() {
             batch.records = page.records;
         } else {
@@ -95,7 +99,7 @@ pub(super) async fn read(source: &dyn Source, reading: &Reading) -> Result<Batch
             batch.whole &= !cut;
             batch.next = None;
         }
-        if batch.next.is_none() || batch.records.len() >= reading.batch_size {
+        if batch.next.is_none() || batch.records.len() >= reading.batch_size || weight >= MAX_WEIGHT {
             return Ok(batch);
         }
     }

@@ -6,7 +6,7 @@ use super::EngineError;
 use crate::connectors::{ConnectorError, Connectors, Source, SourceSpec, Target, TargetSpec};
 use crate::domain::mapping::Mapping;
 use crate::domain::pipeline::config::Config;
-use crate::domain::pipeline::instance::{Entity, Instance};
+use crate::domain::pipeline::instance::{Entity, Instance, MAX_BATCH};
 use crate::domain::pipeline::profile::StoredProfile;
 use crate::domain::pipeline::run::{Job, Run};
 use crate::domain::pipeline::specification::MappingConfiguration;
@@ -118,7 +118,7 @@ impl Parts {
         } else {
             let spec = TargetSpec {
                 scope,
-                pipeline: &run.instance,
+                pipeline: &format!("{}/{}", run.instance, run.entity_type),
                 run: &run.id,
                 columns: &mapping.columns(),
                 load: &entity.load,
@@ -126,7 +126,8 @@ impl Parts {
             };
             Some(connectors.target(&target.body.connection, &spec).map_err(refused)?)
         };
-        let batch_size = run.batch_size.unwrap_or(instance.batch_size) as usize;
+        let own = target.as_ref().map_or(0, |target| target.batch_size()).min(MAX_BATCH as usize);
+        let batch_size = run.batch_size.map_or(own.max(instance.batch_size as usize), |size| size as usize);
         Ok(Plan { instance, mapping, source, target, batch_size })
     }
 }

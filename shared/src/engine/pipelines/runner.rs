@@ -12,8 +12,10 @@ use super::{Pipelines, SyncMessage};
 use crate::connectors::Connectors;
 use crate::deep;
 use crate::domain::pipeline::batch;
+use crate::domain::pipeline::extraction::CursorType;
 use crate::domain::pipeline::run::{Job, Mode, Run, Stage, Status};
 use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
 use crate::engine::EngineError;
 use crate::engine::each::each;
 use crate::ports::Ports;
@@ -135,7 +137,7 @@ impl Runner {
                 Err(stopped) => return Err(stopped),
             }
         }
-        self.finalize(scope, run).await
+        self.finalize(scope, run, &plan).await
     }
 
     /// Says where a run begins to read.
@@ -220,9 +222,10 @@ impl Runner {
     }
 
     /// Moves the cursor and ends the run.
-    async fn finalize(&self, scope: &Scope, run: &mut Run) -> Result<(), Stopped> {
+    async fn finalize(&self, scope: &Scope, run: &mut Run, plan: &Plan) -> Result<(), Stopped> {
         run.stage = Stage::Finalize;
         if let Some(newest) = run.progress.newest.clone().filter(|_| run.moves_cursor()) {
+            let newest = settled(newest, plan, run.started_at);
             let subject = (run.instance.as_str(), run.entity_type.as_str());
             self.stores.cursors.set(scope, subject, &newest, &run.id).await?;
         }
@@ -268,5 +271,14 @@ impl Runner {
             Err(StoreError::Conflict) => Err(Stopped::Lost),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// The value that the cursor moves to: no later than the run began, for a record that was read may have changed since.
+fn settled(newest: String, plan: &Plan, began: Option<Millis>) -> String {
+    let is_time = plan.mapping.extraction().cursor.as_ref().is_some_and(|cursor| cursor.kind == CursorType::Datetime);
+    match began.filter(|_| is_time).map(|began| began.to_string()) {
+        Some(began) if began < newest => began,
+        _ => newest,
     }
 }
