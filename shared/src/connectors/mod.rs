@@ -41,6 +41,11 @@ pub trait Target: Send + Sync {
 
     /// How many records a batch had best have. More are written too.
     fn batch_size(&self) -> usize;
+
+    /// Whether the records of a batch may be written in parts.
+    fn divides(&self) -> bool {
+        true
+    }
 }
 
 /// Records that are written together.

@@ -204,9 +204,15 @@ pub struct Progress {
     /// The greatest cursor value that was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest: Option<String>,
-    /// Batches that were written.
+    /// Batches, or parts of them, that were written.
     #[serde(default)]
     pub batches: u64,
+    /// The marks of the records of the next batch that are done already: it was left in the middle.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub done: String,
+    /// Records that are written before progress is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<u32>,
     /// Failures of the stage it is at, in a row.
     #[serde(default)]
     pub failures: u32,

@@ -57,4 +57,8 @@ impl Target for NewFiles {
     fn batch_size(&self) -> usize {
         self.batch_size
     }
+
+    fn divides(&self) -> bool {
+        false
+    }
 }

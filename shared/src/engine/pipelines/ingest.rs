@@ -1,5 +1,9 @@
 //! Ingest: the records of the next batch.
 
+use std::collections::HashSet;
+
+use sha2::{Digest as _, Sha256};
+
 use super::attempt::{Stopped, after};
 use super::plan::Plan;
 use super::runner::Runner;
@@ -12,6 +16,8 @@ use crate::engine::EngineError;
 use crate::store::StoreError;
 use crate::store::pipelines::ReplayError;
 
+/// Digits of a mark.
+const MARK: usize = 16;
 /// A batch of this weight is full, whatever it has: about as many bytes of memory.
 const MAX_WEIGHT: usize = 32 * 1024 * 1024;
 /// Dead letters that are sent again in one batch.
@@ -38,6 +44,8 @@ pub(super) struct Reading {
     pub(super) room: usize,
     pub(super) batch_size: usize,
     pub(super) failures: u32,
+    /// Records of the batch that were written already, by their marks.
+    pub(super) done: HashSet<String>,
 }
 
 impl Reading {
@@ -57,14 +65,26 @@ impl Reading {
             room: usize::try_from(room).unwrap_or(usize::MAX),
             batch_size: plan.batch_size,
             failures: run.progress.failures,
+            done: marks(run),
         }
     }
 
-    /// The batch after one of so many records.
-    pub(super) fn after(&self, batch: &Batch, count: usize) -> Self {
-        let room = self.room.saturating_sub(count);
-        Self { position: batch.next.clone(), room, failures: 0, ..self.clone() }
+    /// The batch after one that was read.
+    pub(super) fn after(&self, batch: &Batch) -> Self {
+        let room = self.room.saturating_sub(batch.records.len());
+        Self { position: batch.next.clone(), room, failures: 0, done: HashSet::new(), ..self.clone() }
     }
+}
+
+/// What a record is known by among those of its batch: another content has another mark.
+pub(super) fn mark(record: &Value) -> String {
+    let digest = Sha256::digest(record.to_json());
+    hex::encode(&digest[..MARK / 2])
+}
+
+fn marks(run: &Run) -> HashSet<String> {
+    let done = run.progress.done.as_bytes().chunks(MARK);
+    done.map(|mark| String::from_utf8_lossy(mark).into_owned()).collect()
 }
 
 /// Reads pages until a batch is full.
@@ -79,12 +99,13 @@ pub(super) async fn read(source: &dyn Source, reading: &Reading) -> Result<Batch
             source_ids: &reading.source_ids,
             page_size: reading.batch_size,
         };
-        let page = match source.read(&ask).await {
+        let mut page = match source.read(&ask).await {
             Ok(page) => page,
             // What was read is not lost: the next batch begins where this one ends.
             Err(_) if !batch.records.is_empty() => return Ok(batch),
             Err(error) => return Err(after(error, reading.failures)),
         };
+        page.records.retain(|record| reading.done.is_empty() || !reading.done.contains(&mark(record)));
         weight += page.records.iter().map(Value::weight).sum::<usize>();
         if batch.records.is_empty() {
             batch.records = page.records;
@@ -123,7 +144,9 @@ impl Runner {
         let payload = self.stores.payloads.get(scope, &run.id).await?;
         let value = payload.as_deref().map(Value::parse).and_then(Result::ok);
         let value = value.ok_or_else(|| Stopped::Failed("What the webhook sent is not there any more.".to_owned()))?;
-        let records = if let Value::Array(records) = value { records } else { vec![value] };
+        let mut records = if let Value::Array(records) = value { records } else { vec![value] };
+        let done = marks(run);
+        records.retain(|record| done.is_empty() || !done.contains(&mark(record)));
         Ok(Batch { records, next: None, whole: true })
     }
 
@@ -148,6 +171,8 @@ impl Runner {
                 Err(ReplayError::Store(error)) => return Err(error.into()),
             }
         }
+        let done = marks(run);
+        batch.records.retain(|record| done.is_empty() || !done.contains(&mark(record)));
         // There may be more.
         batch.next = (matches!(letters, Letters::Some(_)) && ids.len() == LETTERS).then(String::new);
         Ok(batch)

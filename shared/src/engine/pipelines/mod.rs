@@ -8,6 +8,7 @@ mod dead_letters;
 mod execute;
 mod inbound;
 mod ingest;
+mod pace;
 mod plan;
 mod registry;
 mod runner;

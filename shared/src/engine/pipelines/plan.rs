@@ -1,6 +1,7 @@
 //! What a run needs: its instance, its mapping, its source and its target.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::EngineError;
 use crate::connectors::{ConnectorError, Connectors, Source, SourceSpec, Target, TargetSpec};
@@ -25,6 +26,10 @@ pub(super) struct Plan {
     /// Only for runs that write to one.
     pub(super) target: Option<Box<dyn Target>>,
     pub(super) batch_size: usize,
+    /// The fewest records that are written before progress is recorded.
+    pub(super) least: usize,
+    /// When this call began.
+    pub(super) begun: Instant,
 }
 
 /// The parts of a plan that are stored.
@@ -128,6 +133,9 @@ impl Parts {
         };
         let own = target.as_ref().map_or(0, |target| target.batch_size()).min(MAX_BATCH as usize);
         let batch_size = run.batch_size.map_or(own.max(instance.batch_size as usize), |size| size as usize);
-        Ok(Plan { instance, mapping, source, target, batch_size })
+        // A file is written whole.
+        let divides = target.as_ref().is_none_or(|target| target.divides());
+        let least = if divides { 2 * parallel as usize } else { usize::MAX };
+        Ok(Plan { instance, mapping, source, target, batch_size, least, begun: Instant::now() })
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::attempt::Stopped;
 use super::execute::Results;
 use super::ingest::{self, Batch, Reading};
+use super::pace::Pace;
 use super::plan::{Obstacle, Parts, Plan};
 use super::scheduler::Scheduler;
 use super::{Pipelines, SyncMessage};
@@ -16,6 +17,7 @@ use crate::domain::pipeline::extraction::CursorType;
 use crate::domain::pipeline::run::{Job, Mode, Run, Stage, Status};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
+use crate::domain::value::Value;
 use crate::engine::EngineError;
 use crate::engine::each::each;
 use crate::ports::Ports;
@@ -116,11 +118,10 @@ impl Runner {
 
     async fn batches(&self, scope: &Scope, run: &mut Run, parts: Parts, parallel: u32) -> Result<(), Stopped> {
         let plan = parts.plan(&self.connectors, scope, run, parallel).map_err(Stopped::Obstacle)?;
-        let begun = Instant::now();
         self.begin(scope, run, &plan).await?;
         let mut ahead = None;
         while !run.progress.read {
-            if begun.elapsed() > BUDGET {
+            if plan.begun.elapsed() > BUDGET {
                 return Err(Stopped::Later(Duration::ZERO, "its time is over".to_owned()));
             }
             match self.batch(scope, run, &plan, ahead.take()).await {
@@ -128,7 +129,7 @@ impl Runner {
                 Err(Stopped::Later(delay, reason)) => {
                     run.progress.failures += 1;
                     self.save(scope, run).await?;
-                    if delay > SHORT || begun.elapsed() + delay > BUDGET {
+                    if delay > SHORT || plan.begun.elapsed() + delay > BUDGET {
                         return Err(Stopped::Later(delay, reason));
                     }
                     tracing::info!(run = run.id, reason, "a stage is tried again");
@@ -175,13 +176,7 @@ impl Runner {
             Some(batch) => batch,
             None => self.read(scope, run, plan).await?,
         };
-        let (mapping, records) = (Arc::clone(&plan.mapping), std::mem::take(&mut batch.records));
-        let count = records.len();
-        let mapped = deep::run(move || batch::map(&mapping, records)).await;
-        let mut mapped = mapped.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        run.stage = Stage::Execute;
-        let newest = mapped.newest.take();
-        let reading = Reading::of(run, plan).after(&batch, count);
+        let reading = Reading::of(run, plan).after(&batch);
         let next = async {
             match (&plan.source, &batch.next) {
                 // An error is met again when the batch is read in its turn.
@@ -189,18 +184,54 @@ impl Runner {
                 _ => None,
             }
         };
-        let (results, next) = tokio::join!(self.execute(scope, run, plan, mapped), next);
-        self.count(scope, run, plan, (batch, newest), results?).await?;
+        let records = std::mem::take(&mut batch.records);
+        let (written, next) = tokio::join!(self.parts(scope, run, plan, records), next);
+        written?;
+        let progress = &mut run.progress;
+        progress.read = batch.next.is_none();
+        progress.whole = batch.whole;
+        progress.position = batch.next;
+        progress.done.clear();
+        self.save(scope, run).await?;
         Ok(next)
     }
 
-    /// Records what became of a batch.
+    /// Takes the records of a batch through the stages, in parts. What was done is recorded after each but the last.
+    async fn parts(&self, scope: &Scope, run: &mut Run, plan: &Plan, records: Vec<Value>) -> Result<(), Stopped> {
+        let mut pace = Pace::new(run.progress.pace, plan.least, plan.batch_size.max(records.len()));
+        let mut left = records.into_iter();
+        loop {
+            let part: Vec<Value> = left.by_ref().take(pace.size()).collect();
+            let is_last = left.len() == 0;
+            let marks = if is_last { String::new() } else { part.iter().map(ingest::mark).collect() };
+            let begun = Instant::now();
+            let mapping = Arc::clone(&plan.mapping);
+            let mapped = deep::run(move || batch::map(&mapping, part)).await;
+            let mut mapped = mapped.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            run.stage = Stage::Execute;
+            let newest = mapped.newest.take();
+            let results = self.execute(scope, run, plan, mapped).await?;
+            pace.took(begun.elapsed());
+            run.progress.pace = u32::try_from(pace.size()).ok();
+            self.count(scope, run, plan, newest, results).await?;
+            if is_last {
+                return Ok(());
+            }
+            run.progress.done.push_str(&marks);
+            self.save(scope, run).await?;
+            if plan.begun.elapsed() > BUDGET {
+                return Err(Stopped::Later(Duration::ZERO, "its time is over".to_owned()));
+            }
+        }
+    }
+
+    /// Counts what became of records.
     async fn count(
         &self,
         scope: &Scope,
         run: &mut Run,
         plan: &Plan,
-        (batch, newest): (Batch, Option<String>),
+        newest: Option<String>,
         results: Results,
     ) -> Result<(), Stopped> {
         self.bury(scope, run, results.letters).await?;
@@ -208,13 +239,10 @@ impl Runner {
         run.samples.extend(results.samples);
         let progress = &mut run.progress;
         progress.newest = batch::newer(&plan.mapping, progress.newest.take(), newest);
-        progress.read = batch.next.is_none();
-        progress.whole = batch.whole;
-        progress.position = batch.next;
         progress.batches += 1;
         progress.failures = 0;
-        self.save(scope, run).await?;
-        if plan.instance.gives_up(run.counts.failed, run.counts.total) {
+        let gives_up = plan.instance.gives_up(run.counts.failed, run.counts.total);
+        if gives_up && matches!(run.job, Job::Sync { .. }) {
             let reason = format!("{} of {} records failed: too many.", run.counts.failed, run.counts.total);
             return Err(Stopped::Failed(reason));
         }
@@ -236,7 +264,7 @@ impl Runner {
 
     /// Ends a run that cannot go on. Records that no later run would read become dead letters.
     async fn fail(&self, scope: &Scope, run: &mut Run, reason: String) -> Result<(), EngineError> {
-        if matches!(run.job, Job::Inbound { .. }) && run.progress.batches == 0 {
+        if matches!(run.job, Job::Inbound { .. }) && !run.progress.read {
             let records = self.inbound(scope, run).await.map(|batch| batch.records).unwrap_or_default();
             self.bury_rest(scope, run, records, &reason).await?;
         }

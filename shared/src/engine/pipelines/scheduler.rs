@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Pipelines, SyncMessage};
 use crate::domain::pipeline::config::Config;
 use crate::domain::pipeline::cron::Cron;
+use crate::domain::pipeline::instance::EffectiveStatus;
 use crate::domain::pipeline::run::{Job, Run, Status, Trigger};
 use crate::domain::pipeline::schedule::{Due, Schedule};
 use crate::domain::pipeline::zone::ZoneName;
@@ -77,7 +78,10 @@ impl Scheduler {
         };
         let now = self.pipelines.ports.now();
         let mut run = run(scope, &schedule, at, now);
-        if self.is_busy(scope, &due).await? {
+        if !self.is_wanted(scope, &schedule).await? {
+            // It would only fail, each time.
+            run.end(Status::Skipped, None, now);
+        } else if self.is_busy(scope, &due).await? {
             run.end(Status::Skipped, Some("The run before was still under way.".to_owned()), now);
             match stores.runs.create(scope, &run).await {
                 Ok(()) | Err(StoreError::Conflict) => {}
@@ -96,6 +100,14 @@ impl Scheduler {
             Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether the schedule's instance runs.
+    async fn is_wanted(&self, scope: &Scope, schedule: &Config<Schedule>) -> Result<bool, EngineError> {
+        let Some(instance) = self.pipelines.instance(scope, &schedule.body.instance_id).await? else {
+            return Ok(false);
+        };
+        Ok(self.pipelines.effective(scope, &instance.body).await? == EffectiveStatus::Active)
     }
 
     /// Whether the schedule's last run is still under way.

@@ -106,7 +106,8 @@ fn mapping() -> Value {
 
 /// Has all orders brought to a target.
 async fn sync(rig: &Rig, api: &Orders, count: u64, target: Value, load: Value) -> Result<Measure> {
-    let source = json!({"name": "source", "connection": {"system": "genericApi", "baseUrl": api.url, "auth": {"type": "none"}}});
+    let source =
+        json!({"name": "source", "connection": {"system": "genericApi", "baseUrl": api.url, "auth": {"type": "none"}}});
     let source = rig.make("/v1/connection-profiles", &source).await?;
     let target = rig.make("/v1/connection-profiles", &json!({"name": "target", "connection": target})).await?;
     let mapping = rig.make("/v1/mapping-configurations", &mapping()).await?;
