@@ -89,7 +89,7 @@ async fn any_2xx_is_taken_for_delivered() -> Result<()> {
 
 #[tokio::test]
 async fn real_events_of_many_shapes_arrive_byte_for_byte() -> Result<()> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/github-events.ndjson");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/github-events.ndjson");
     let Ok(text) = std::fs::read_to_string(path) else {
         println!("skipped: shared/data/github-events.ndjson is not here");
         return Ok(());

@@ -3,6 +3,7 @@
 mod configuration;
 mod dead_letters;
 mod inbound;
+mod real;
 mod runs;
 mod schedules;
 
