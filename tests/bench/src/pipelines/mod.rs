@@ -4,10 +4,11 @@ mod dlt;
 pub(crate) mod orders;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use sluice::domain::time::Millis;
 
 use crate::measure::{cpu_time, peak_mb, reset_peak};
 use crate::rig::Rig;
@@ -117,7 +118,7 @@ async fn sync(rig: &Rig, api: &Orders, count: u64, target: Value, load: Value) -
     });
     let instance = rig.make("/v1/instances", &instance).await?;
     reset_peak();
-    let (begun, cpu) = (Instant::now(), cpu_time()?);
+    let cpu = cpu_time()?;
     let started = rig.post("/v1/sync-events", &json!({"instanceId": instance, "entityType": "order"})).await?;
     let path = format!("/v1/sync-events/{}", started["correlationId"].as_str().context("a run")?);
     let run = loop {
@@ -127,8 +128,8 @@ async fn sync(rig: &Rig, api: &Orders, count: u64, target: Value, load: Value) -
             break run;
         }
     };
-    // A run begins a second after it was asked for.
-    let elapsed = begun.elapsed().saturating_sub(Duration::from_secs(1));
+    let time = |name: &str| -> Result<Millis> { Ok(run[name].as_str().context("a time")?.parse()?) };
+    let elapsed = time("endedAt")?.since(time("startedAt")?);
     ensure!(run["status"] == "succeeded" && run["counts"]["success"] == count, "{run}");
     Ok(Measure { elapsed, cpu: cpu_time()?.saturating_sub(cpu), peak_mb: peak_mb()? })
 }
