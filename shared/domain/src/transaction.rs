@@ -3,6 +3,7 @@
 //! A transaction's id says where its records are: it holds the time at which the event was logged, the route and the
 //! event.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -183,6 +184,25 @@ impl Outcome {
     }
 }
 
+/// What of an outcome decides whether it is asked for, as it stands in its JSON text.
+#[derive(Debug, Deserialize)]
+pub struct OutcomeFacts<'a> {
+    #[serde(borrow)]
+    route: RouteFacts<'a>,
+    logged_at: Millis,
+    #[serde(borrow, default)]
+    partner_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    document_type: Option<Cow<'a, str>>,
+    status: TransactionStatus,
+}
+
+#[derive(Debug, Deserialize)]
+struct RouteFacts<'a> {
+    #[serde(borrow)]
+    uid: Cow<'a, str>,
+}
+
 /// The id of a transaction: `txn_`, the time in 12 hexadecimal digits, the route in 32, `_`, the event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransactionId {
@@ -257,12 +277,24 @@ impl TransactionFilter {
     /// Whether a transaction is one that is asked for.
     #[must_use]
     pub fn matches(&self, outcome: &Outcome) -> bool {
-        (self.statuses.is_empty() || self.statuses.contains(&outcome.status))
-            && self.route.as_ref().is_none_or(|route| outcome.route.uid == *route)
-            && self.partner_id.as_ref().is_none_or(|partner| outcome.partner_id.as_ref() == Some(partner))
-            && self.document_type.as_ref().is_none_or(|document| outcome.document_type.as_ref() == Some(document))
-            && self.from.is_none_or(|from| outcome.logged_at >= from)
-            && self.to.is_none_or(|to| outcome.logged_at < to)
+        self.asks_for(&OutcomeFacts {
+            route: RouteFacts { uid: Cow::Borrowed(&outcome.route.uid) },
+            logged_at: outcome.logged_at,
+            partner_id: outcome.partner_id.as_deref().map(Cow::Borrowed),
+            document_type: outcome.document_type.as_deref().map(Cow::Borrowed),
+            status: outcome.status,
+        })
+    }
+
+    /// Whether a transaction of these facts is one that is asked for.
+    #[must_use]
+    pub fn asks_for(&self, facts: &OutcomeFacts<'_>) -> bool {
+        (self.statuses.is_empty() || self.statuses.contains(&facts.status))
+            && self.route.as_deref().is_none_or(|route| facts.route.uid == route)
+            && self.partner_id.as_deref().is_none_or(|partner| facts.partner_id.as_deref() == Some(partner))
+            && self.document_type.as_deref().is_none_or(|document| facts.document_type.as_deref() == Some(document))
+            && self.from.is_none_or(|from| facts.logged_at >= from)
+            && self.to.is_none_or(|to| facts.logged_at < to)
     }
 
     /// The index that has what is asked for, and the value of its fact; none if everything is asked for.

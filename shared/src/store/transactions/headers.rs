@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use futures::future::try_join_all;
 
 use super::query::Stream;
-use super::{KEYS, MOVED, OLDEST, Transactions, body_key, outcomes_of};
+use super::{KEYS, MOVED, OLDEST, Placed, Transactions, body_key, outcomes_of};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::domain::transaction::{Outcome, TransactionFilter};
@@ -47,16 +47,21 @@ fn numbers(bytes: &[u8]) -> Vec<u32> {
 
 impl Transactions {
     /// The outcomes under a header that are still its own.
-    pub(super) async fn load(&self, scope: &Scope, header: &Header) -> Result<Vec<Outcome>, StoreError> {
+    pub(super) async fn load(
+        &self,
+        scope: &Scope,
+        header: &Header,
+        filter: &TransactionFilter,
+    ) -> Result<Placed, StoreError> {
         let outcomes = if header.item.contains_key(super::BODY) {
-            outcomes_of(&header.item)?
+            outcomes_of(&header.item, filter)?
         } else {
             // It may have outlived its retention.
             let item = self.db.item(self.table(), &body_key(scope, &header.at)).await?;
-            item.as_ref().map(outcomes_of).transpose()?.unwrap_or_default()
+            item.as_ref().map(|item| outcomes_of(item, filter)).transpose()?.unwrap_or_default()
         };
         let moved = header.moved();
-        let own = |outcome: &Outcome| moved.is_empty() || !moved.contains(&outcome.id().to_string());
+        let own = |(_, outcome): &(usize, Outcome)| moved.is_empty() || !moved.contains(&outcome.id().to_string());
         Ok(outcomes.into_iter().filter(own).collect())
     }
 }
@@ -82,7 +87,12 @@ impl Headers {
     }
 
     /// Has the next header's outcomes ready, if there is one and not enough was read.
-    pub(super) async fn fill(&mut self, transactions: &Transactions, scope: &Scope) -> Result<(), StoreError> {
+    pub(super) async fn fill(
+        &mut self,
+        transactions: &Transactions,
+        scope: &Scope,
+        filter: &TransactionFilter,
+    ) -> Result<(), StoreError> {
         while self.stream.ready.is_empty() {
             if self.waiting.is_empty() {
                 if !self.stream.pages.may_read() {
@@ -98,7 +108,7 @@ impl Headers {
             }
             let some: Vec<Header> = self.waiting.drain(..self.parallel.min(self.waiting.len())).collect();
             self.parallel = (2 * self.parallel).min(MAX_PARALLEL);
-            let loads = some.iter().map(|header| transactions.load(scope, header));
+            let loads = some.iter().map(|header| transactions.load(scope, header, filter));
             let loaded = try_join_all(loads).await?;
             self.stream.ready.extend(some.into_iter().map(|header| header.at).zip(loaded));
         }

@@ -15,13 +15,14 @@ mod write;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::value::RawValue;
 
 use super::{Db, Item, Key, StoreError};
 use crate::domain::chunk::{MAX_RAW_BYTES, decompress};
 use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
 use crate::domain::time::{DAY_MILLIS, Millis};
-use crate::domain::transaction::{Outcome, TransactionId};
+use crate::domain::transaction::{Outcome, OutcomeFacts, TransactionFilter, TransactionId};
 
 pub use page::Place;
 pub use read::Found;
@@ -74,11 +75,22 @@ fn body_key(scope: &Scope, place: &str) -> Key {
     Key::new(&scope.partition(ScopeFamily::Outcomes), place)
 }
 
-/// The outcomes of a body.
-fn outcomes_of(item: &Item) -> Result<Vec<Outcome>, StoreError> {
+/// Outcomes with their places in a body.
+type Placed = Vec<(usize, Outcome)>;
+
+/// The outcomes of a body that a filter asks for. Only these are read whole: a body has hundreds.
+fn outcomes_of(item: &Item, filter: &TransactionFilter) -> Result<Placed, StoreError> {
     let malformed = |error: &dyn std::fmt::Display| StoreError::Malformed(error.to_string());
     let body = item.get(BODY).and_then(|body| body.as_b().ok()).ok_or_else(|| malformed(&"no outcomes"))?;
     // Bodies are cut by their compressed size.
     let raw = decompress(body.as_ref(), 64 * MAX_RAW_BYTES).map_err(|error| malformed(&error))?;
-    serde_json::from_slice(&raw).map_err(|error| malformed(&error))
+    let texts: Vec<&RawValue> = serde_json::from_slice(&raw).map_err(|error| malformed(&error))?;
+    let mut outcomes = Vec::new();
+    for (place, text) in texts.into_iter().enumerate() {
+        let facts: OutcomeFacts<'_> = serde_json::from_str(text.get()).map_err(|error| malformed(&error))?;
+        if filter.asks_for(&facts) {
+            outcomes.push((place, serde_json::from_str(text.get()).map_err(|error| malformed(&error))?));
+        }
+    }
+    Ok(outcomes)
 }

@@ -11,7 +11,7 @@ use futures::future::try_join_all;
 
 use super::headers::Headers;
 use super::query::{Pages, Stream};
-use super::{SPAN, Transactions, place};
+use super::{Placed, SPAN, Transactions, place};
 use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
@@ -71,7 +71,7 @@ impl Transactions {
         let mut page = Vec::with_capacity(limit);
         while let Some((at, outcomes)) = merge.next().await? {
             let passed = after.filter(|after| after.at == at).map_or(0, |after| after.passed);
-            for (index, outcome) in outcomes.into_iter().enumerate().skip(passed) {
+            for (index, outcome) in outcomes.into_iter().filter(|(index, _)| *index >= passed) {
                 if page.len() == limit {
                     return Ok((page, Some(Place { at, passed: index })));
                 }
@@ -134,10 +134,10 @@ impl<'a> Merge<'a> {
     }
 
     /// The next header or entry; `None` at the end, or where enough was read for one page.
-    async fn next(&mut self) -> Result<Option<(String, Vec<Outcome>)>, StoreError> {
+    async fn next(&mut self) -> Result<Option<(String, Placed)>, StoreError> {
         loop {
             let entries = self.entries.iter_mut().map(|stream| fill(stream, self.filter));
-            futures::try_join!(self.headers.fill(self.transactions, self.scope), try_join_all(entries))?;
+            futures::try_join!(self.headers.fill(self.transactions, self.scope, self.filter), try_join_all(entries))?;
             // What was not read may be newer.
             let unread = self.streams().filter_map(Stream::unread).max().cloned();
             let streams = iter::once(&mut self.headers.stream).chain(&mut self.entries);
@@ -168,7 +168,7 @@ async fn fill(entries: &mut Stream, filter: &TransactionFilter) -> Result<(), St
         for item in entries.pages.next().await? {
             let outcome: Outcome = read(item)?;
             if filter.matches(&outcome) {
-                entries.ready.push_back((place(&outcome.id()), vec![outcome]));
+                entries.ready.push_back((place(&outcome.id()), vec![(0, outcome)]));
             }
         }
     }

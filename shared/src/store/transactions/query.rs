@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::Transactions;
+use super::{Placed, Transactions};
 use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
-use crate::domain::transaction::Outcome;
 use crate::store::{Item, StoreError};
 
 /// Items of the first query; each further one has four times as many, up to what the database gives at once.
@@ -77,7 +76,7 @@ impl Pages {
 /// A query, and the outcomes at each place that was read, the newest first.
 pub(super) struct Stream {
     pub(super) pages: Pages,
-    pub(super) ready: VecDeque<(String, Vec<Outcome>)>,
+    pub(super) ready: VecDeque<(String, Placed)>,
 }
 
 impl Stream {

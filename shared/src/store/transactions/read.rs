@@ -45,8 +45,8 @@ impl Transactions {
                 if !header.lists(&keys, to) {
                     continue;
                 }
-                let outcomes = self.load(scope, &header).await?;
-                if let Some(last) = outcomes.into_iter().find(|outcome| outcome.id() == *id) {
+                let outcomes = self.load(scope, &header, &asked).await?;
+                if let Some((_, last)) = outcomes.into_iter().find(|(_, outcome)| outcome.id() == *id) {
                     return Ok(Some(Found { attempts: vec![last.clone()], last, header: Some(header.at) }));
                 }
             }
