@@ -5,7 +5,52 @@ use serde_json::{Value, json};
 
 use super::{make, mapping, pipeline, profile, sync};
 use crate::support::shop::order;
-use crate::support::{Inbox, Shop, shared};
+use crate::support::{Api, Inbox, Shop, shared};
+
+/// A pipeline that makes each record's `event` an event.
+async fn to_events(api: &Api, from: &Shop) -> Result<String> {
+    let source = make(api, "/v1/connection-profiles", &profile(&from.url())).await?;
+    let events = json!({"name": "events", "connection": {"system": "eventStream"}});
+    let events = make(api, "/v1/connection-profiles", &events).await?;
+    let mut document = mapping();
+    document["normalization"]["fields"] = json!([
+        {"target": "n", "source": "$.id", "type": "int", "required": true},
+        {"target": "event", "source": "$.event", "type": "object"},
+    ]);
+    document["transformation"] = json!({"key": ["n"], "fields": [
+        {"target": "n", "source": "$.n"}, {"target": "event", "source": "$.event"},
+    ]});
+    let document = make(api, "/v1/mapping-configurations", &document).await?;
+    let instance = json!({
+        "name": "events", "sourceProfileId": source, "targetProfileId": events, "active": true,
+        "mappings": [{"mappingConfigurationId": document, "load": {"system": "eventStream", "name": "github.event"}}],
+    });
+    make(api, "/v1/instances", &instance).await
+}
+
+#[tokio::test]
+async fn records_are_as_large_as_events_may_be() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    let api = &tenant.api;
+    let from = Shop::open(0).await?;
+    // 30 of nearly 256 KiB, and one that is too large for an event.
+    for n in 1..=31 {
+        let mut record = order(n);
+        let size = if n == 31 { 400 * 1024 } else { 255 * 1024 };
+        record["event"] = json!({"note": "x".repeat(size)});
+        from.put(record);
+    }
+    let instance = to_events(api, &from).await?;
+    let inbox = Inbox::open().await?;
+    tenant.webhook("hook", &inbox.url()).await?;
+    let run = sync(api, &instance, json!({})).await?;
+    ensure!(run["counts"]["success"] == 30 && run["counts"]["failed"] == 1, "{run}");
+    inbox.wait_for(30).await?;
+    let id = run["errors"][0]["deadLetterId"].as_str().context("a dead letter")?;
+    let letter = api.get(&format!("/v1/dlq/{id}")).await?.json(200)?;
+    ensure!(letter["payload"].as_str().is_some_and(|payload| payload.len() > 400 * 1024), "it is kept whole");
+    Ok(())
+}
 
 #[tokio::test]
 async fn real_payloads_become_events_as_they_are() -> Result<()> {
@@ -23,23 +68,7 @@ async fn real_payloads_become_events_as_they_are() -> Result<()> {
         record["event"] = line["payload"].clone();
         from.put(record);
     }
-    let source = make(api, "/v1/connection-profiles", &profile(&from.url())).await?;
-    let events = json!({"name": "events", "connection": {"system": "eventStream"}});
-    let events = make(api, "/v1/connection-profiles", &events).await?;
-    let mut document = mapping();
-    document["normalization"]["fields"] = json!([
-        {"target": "n", "source": "$.id", "type": "int", "required": true},
-        {"target": "event", "source": "$.event", "type": "object"},
-    ]);
-    document["transformation"] = json!({"key": ["n"], "fields": [
-        {"target": "n", "source": "$.n"}, {"target": "event", "source": "$.event"},
-    ]});
-    let document = make(api, "/v1/mapping-configurations", &document).await?;
-    let instance = json!({
-        "name": "events", "sourceProfileId": source, "targetProfileId": events, "active": true,
-        "mappings": [{"mappingConfigurationId": document, "load": {"system": "eventStream", "name": "github.event"}}],
-    });
-    let instance = make(api, "/v1/instances", &instance).await?;
+    let instance = to_events(api, &from).await?;
     let inbox = Inbox::open().await?;
     tenant.webhook("hook", &inbox.url()).await?;
     let run = sync(api, &instance, json!({})).await?;
