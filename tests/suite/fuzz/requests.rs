@@ -134,6 +134,50 @@ const SUBSCRIPTION: &[&str] = &[
     "order.*",
     "a.b",
 ];
+const PIPELINE: &[&str] = &[
+    "name",
+    "connection",
+    "system",
+    "genericApi",
+    "flatFile",
+    "shopify",
+    "eventStream",
+    "baseUrl",
+    "auth",
+    "type",
+    "bearer",
+    "token",
+    "maxConcurrent",
+    "extraction",
+    "sourceId",
+    "records",
+    "$.a[*]",
+    "$..[?(@.b > 1)]",
+    "normalization",
+    "transformation",
+    "fields",
+    "target",
+    "source",
+    "transform",
+    "formatDecimal",
+    "when",
+    "has(record.a)",
+    "sourceProfileId",
+    "mappings",
+    "mappingConfigurationId",
+    "load",
+    "mode",
+    "upsert",
+    "instanceId",
+    "entityType",
+    "cron",
+    "*/5 * * * *",
+    "timeZone",
+    "Europe/Berlin",
+    "window",
+    "http://127.0.0.1:9/",
+    "••••••••",
+];
 const AUTOMATION: &[&str] = &[
     "workflow",
     "parameters",
@@ -223,13 +267,33 @@ proptest! {
     }
 
     #[test]
+    fn configure_pipelines(body in body(PIPELINE)) {
+        for path in ["connection-profiles", "mapping-configurations", "instances", "schedules"] {
+            let status = status(&Method::POST, &format!("/v1/{path}"), body.clone());
+            prop_assert!(matches!(status, 201 | 400), "{path}: {status}");
+        }
+        for path in ["sync-events", "dlq/replay"] {
+            let status = status(&Method::POST, &format!("/v1/{path}"), body.clone());
+            prop_assert!(matches!(status, 202 | 400), "{path}: {status}");
+        }
+    }
+
+    #[test]
+    fn knock_at_pipelines(body in body(PIPELINE)) {
+        for path in ["inbound/x", "inbound/shopify/x", "inbound/woocommerce/x", "dlq/x/replay"] {
+            let status = status(&Method::POST, &format!("/v1/{path}"), body.clone());
+            prop_assert!(matches!(status, 400 | 404), "{path}: {status}");
+        }
+    }
+
+    #[test]
     fn acknowledge(body in body(ACK)) {
         let status = status(&Method::POST, "/v1/consumers/nobody/ack", body);
         prop_assert!(matches!(status, 400 | 404), "{status}");
     }
 
     #[test]
-    fn cursors_and_parameters(name in "(cursor|limit|from|to|name|after|order|status|direction|partner_id)", value in "(\\PC|[A-Za-z0-9_-]){0,60}") {
+    fn cursors_and_parameters(name in "(cursor|limit|from|to|name|after|order|status|direction|partner_id|page|pageSize|cron|timeZone|count)", value in "(\\PC|[A-Za-z0-9_-]){0,60}") {
         let value: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
         for path in [
             "/v1/events?",
@@ -239,6 +303,10 @@ proptest! {
             "/v1/integrations?",
             "/v1/partners?",
             "/v1/transactions?",
+            "/v1/instances?",
+            "/v1/sync-logs?",
+            "/v1/dlq?",
+            "/v1/schedules/preview?cron=*%20*%20*%20*%20*&",
         ] {
             let status = status(&Method::GET, &format!("{path}{name}={value}"), Vec::new());
             prop_assert!(matches!(status, 200 | 400), "{path}: {status}");
@@ -257,6 +325,12 @@ proptest! {
             "/subscription/v1/subscription/ID",
             "/v1/transactions/ID",
             "/v1/automations/runs/ID",
+            "/v1/connection-profiles/ID",
+            "/v1/mapping-configurations/ID",
+            "/v1/instances/ID",
+            "/v1/schedules/ID",
+            "/v1/sync-events/ID",
+            "/v1/dlq/ID",
         ] {
             let status = status(&Method::GET, &path.replace("ID", &id), Vec::new());
             prop_assert_eq!(status, 404, "{}", path);
