@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use super::parts::{ConnectorParts, SourceSpec, TargetSpec};
 use super::path::Path;
-use super::registry::{ConnectorParts, SourceSpec, TargetSpec};
 use super::since::since;
 use super::{Ask, ConnectorError, Page, Source, Target};
 use crate::domain::event::Event;
@@ -18,23 +18,10 @@ use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::domain::value::{Object, Value};
 use crate::engine::poll::{LogPoller, Poll};
-use crate::engine::publish::Publisher;
-use crate::store::event_types::EventTypes;
 use publish::Publication;
 
 /// The most events of a page.
 const MAX_PAGE: usize = 1_000;
-
-/// The tenant's events, as the engine offers them.
-#[derive(Clone)]
-pub struct Events {
-    /// Reads what has settled of the log.
-    pub poller: LogPoller,
-    /// Accepts events.
-    pub publisher: Publisher,
-    /// What their payloads must be like.
-    pub types: EventTypes,
-}
 
 pub(super) fn source(parts: &ConnectorParts, spec: &SourceSpec<'_>) -> Result<Box<dyn Source>, ConnectorError> {
     let query = spec.extraction.request.as_ref().map(|request| &request.query);

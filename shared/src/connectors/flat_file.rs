@@ -7,8 +7,8 @@ mod target;
 
 use zeroize::Zeroizing;
 
+use super::parts::{ConnectorParts, SourceSpec, TargetSpec};
 use super::path::Path;
-use super::registry::{ConnectorParts, SourceSpec, TargetSpec};
 use super::{ConnectorError, Source, Target};
 use crate::domain::flat_file::FileFormat;
 use crate::domain::pipeline::load::FileLoad;

@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 use super::http::{Credentials, HttpApi};
 use super::paged::{Paged, Paging, Plan};
+use super::parts::{ConnectorParts, SourceSpec, TargetSpec};
 use super::path::Path;
-use super::registry::{ConnectorParts, SourceSpec, TargetSpec};
 use super::{ConnectorError, Source, Target};
 use crate::domain::pipeline::extraction::{self, Extraction, Pagination, Request};
 use crate::domain::pipeline::load::ApiLoad;

@@ -11,6 +11,7 @@ mod halt;
 mod http;
 mod key;
 mod paged;
+mod parts;
 mod path;
 mod registry;
 mod shopify;
@@ -24,8 +25,8 @@ use futures::future::BoxFuture;
 
 use crate::domain::value::Value;
 
-pub use event_stream::Events;
-pub use registry::{ConnectorSettings, Connectors, SourceSpec, TargetSpec, TestReport};
+pub use parts::{Events, SourceSpec, TargetSpec};
+pub use registry::{ConnectorSettings, Connectors, TestReport};
 
 /// A system whose records can be read.
 pub trait Source: Send + Sync {

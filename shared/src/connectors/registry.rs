@@ -6,14 +6,12 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use tokio::time::{Instant, timeout};
 
-use super::{ConnectorError, Events, Source, Target, event_stream, flat_file, generic_api, shopify, woo_commerce};
-use crate::domain::mapping::Mapping;
-use crate::domain::pipeline::extraction::Extraction;
+use super::parts::{ConnectorParts, Events, SourceSpec, TargetSpec};
+use super::{ConnectorError, Source, Target, event_stream, flat_file, generic_api, shopify, woo_commerce};
 use crate::domain::pipeline::load::LoadOptions;
 use crate::domain::pipeline::system::{OpenSystem, StoredSystem, System};
 use crate::domain::scope::Scope;
 use crate::outbound::{ClientOptions, S3Clients, TargetPolicy, Vault, WebhookClient};
-use crate::ports::Ports;
 
 /// The longest that a test of a connection takes.
 const TEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,57 +31,11 @@ pub struct ConnectorSettings {
     pub observer: Option<SharedInterceptor>,
 }
 
-/// The parts of every connector.
-#[derive(Clone)]
-pub(super) struct ConnectorParts {
-    pub(super) client: WebhookClient,
-    pub(super) ports: Ports,
-    pub(super) timeout: Duration,
-    pub(super) events: Events,
-    pub(super) s3: S3Clients,
-}
-
 /// Every system that pipelines connect. Cheap to clone.
 #[derive(Clone)]
 pub struct Connectors {
     vault: Vault,
     parts: Arc<ConnectorParts>,
-}
-
-/// What is read of a system.
-#[derive(Clone, Copy, Debug)]
-pub struct SourceSpec<'a> {
-    /// Whose pipeline it is.
-    pub scope: &'a Scope,
-    /// What the records are, such as `order`.
-    pub entity_type: &'a str,
-    /// How the mapping reads them.
-    pub extraction: &'a Extraction,
-}
-
-impl<'a> SourceSpec<'a> {
-    /// What a mapping reads.
-    #[must_use]
-    pub fn of(scope: &'a Scope, mapping: &'a Mapping) -> Self {
-        Self { scope, entity_type: mapping.entity_type(), extraction: mapping.extraction() }
-    }
-}
-
-/// How records are written to a system.
-#[derive(Clone, Copy, Debug)]
-pub struct TargetSpec<'a> {
-    /// Whose pipeline it is.
-    pub scope: &'a Scope,
-    /// The pipeline. Events of two pipelines are never taken for each other.
-    pub pipeline: &'a str,
-    /// The run. Files of two runs never overwrite each other.
-    pub run: &'a str,
-    /// The fields of a record, in the order of the mapping: the columns of a table.
-    pub columns: &'a [String],
-    /// How they are written.
-    pub load: &'a LoadOptions,
-    /// The most requests at once.
-    pub concurrency: usize,
 }
 
 /// What a test of a connection found.

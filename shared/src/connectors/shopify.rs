@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use super::http::{Credentials, HttpApi};
 use super::paged::Check;
+use super::parts::{ConnectorParts, SourceSpec, TargetSpec};
 use super::path::Path;
-use super::registry::{ConnectorParts, SourceSpec, TargetSpec};
 use super::{ConnectorError, Source, Target};
 use crate::domain::pipeline::load::ShopifyLoad;
 use crate::domain::pipeline::system::{Shopify, ShopifyApi};

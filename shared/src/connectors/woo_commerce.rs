@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::generic_api::further_headers;
 use super::http::{Credentials, HttpApi};
-use super::registry::{ConnectorParts, SourceSpec};
+use super::parts::{ConnectorParts, SourceSpec};
 use super::{ConnectorError, Source};
 use crate::domain::pipeline::system::{WooAuth, WooCommerce};
 use changes::Changes;

@@ -15,7 +15,7 @@ use super::finder::EventFinder;
 use super::health::Health;
 use super::lifecycle::Lifecycle;
 use super::partners::PartnerRegistry;
-use super::pipelines::{Letters, Pipelines, Registry, Runner, Scheduler};
+use super::pipelines::{Ledger, Letters, Pipelines, Registry, Runner, Scheduler};
 use super::poll::LogPoller;
 use super::promises::Promises;
 use super::publish::Publisher;
@@ -207,9 +207,8 @@ impl Engine {
             runner: Runner {
                 pipelines: pipelines.clone(),
                 scheduler: scheduler.clone(),
-                stores: stores.pipelines.clone(),
+                ledger: Ledger { stores: stores.pipelines.clone(), ports: ports.clone() },
                 connectors: connectors.clone(),
-                ports: ports.clone(),
             },
             pipelines,
             scheduler,

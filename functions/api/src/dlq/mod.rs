@@ -9,7 +9,7 @@ pub(crate) mod replay_all;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use sluice::domain::pipeline::dead_letter::{Category, DeadLetter, LetterStatus};
-use sluice::domain::pipeline::run::Stage;
+use sluice::domain::pipeline::stage::Stage;
 use sluice::domain::time::Millis;
 use sluice::domain::transaction::Outcome;
 use sluice::engine::pipelines::{self, Letter};

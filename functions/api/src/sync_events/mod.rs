@@ -6,7 +6,8 @@ pub(crate) mod get;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sluice::domain::pipeline::run::{Counts, RecordError, Run, Stage, Status, Trigger};
+use sluice::domain::pipeline::run::{Counts, RecordError, Run, Status, Trigger};
+use sluice::domain::pipeline::stage::Stage;
 use sluice::domain::time::Millis;
 
 /// A run.

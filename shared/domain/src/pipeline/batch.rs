@@ -1,7 +1,7 @@
 //! The stages between source and target: a batch of records is normalized and transformed.
 
 use crate::mapping::{Mapping, RecordFault};
-use crate::pipeline::run::Stage;
+use crate::pipeline::stage::Stage;
 use crate::value::Value;
 
 /// A record on its way to the target.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::run::Stage;
+use super::stage::Stage;
 use crate::time::Millis;
 
 /// Why a record failed.

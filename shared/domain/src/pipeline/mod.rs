@@ -11,5 +11,6 @@ pub mod profile;
 pub mod run;
 pub mod schedule;
 pub mod specification;
+pub mod stage;
 pub mod system;
 pub mod zone;

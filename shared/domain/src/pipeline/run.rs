@@ -3,30 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::dead_letter::LetterFilter;
+use super::stage::Stage;
 use crate::time::Millis;
 
 /// Errors that a run shows; its dead letters have all.
 pub const MAX_ERRORS: usize = 20;
 /// Results that a dry run shows.
 pub const MAX_SAMPLES: usize = 10;
-
-/// A stage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = SyncStage)]
-pub enum Stage {
-    /// Records are read from the source.
-    #[default]
-    Ingest,
-    /// They are brought into the mapping's own form.
-    Normalize,
-    /// They are brought into the target's form.
-    Transform,
-    /// They are written to the target.
-    Execute,
-    /// The cursor is moved.
-    Finalize,
-}
 
 /// Which records a run reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

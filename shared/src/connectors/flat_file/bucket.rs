@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::connectors::ConnectorError;
-use crate::connectors::registry::ConnectorParts;
+use crate::connectors::parts::ConnectorParts;
 use crate::domain::pipeline::system::FlatFile;
 use crate::outbound::{S3Failure, is_forbidden};
 

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 
 use super::bucket::Bucket;
 use super::{content_type, extension};
-use crate::connectors::registry::TargetSpec;
+use crate::connectors::parts::TargetSpec;
 use crate::connectors::{Batch, ConnectorError, Target, Written};
 use crate::domain::flat_file::{FileFormat, Writer};
 use crate::domain::pipeline::load::FileLoad;

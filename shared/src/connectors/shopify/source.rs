@@ -6,8 +6,8 @@ use futures::future::BoxFuture;
 
 use super::graphql::{Fault, GraphQl};
 use super::{Entity, number_of};
+use crate::connectors::parts::SourceSpec;
 use crate::connectors::path::Path;
-use crate::connectors::registry::SourceSpec;
 use crate::connectors::since::since;
 use crate::connectors::trail::{Place, Trail};
 use crate::connectors::{Ask, ConnectorError, Page, Source};

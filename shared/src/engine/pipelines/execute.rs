@@ -5,12 +5,13 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::attempt::{Stopped, after};
+use super::ledger::Ledger;
 use super::plan::Plan;
-use super::runner::Runner;
 use crate::connectors::{Batch, ConnectorError, Record, Target, Written};
 use crate::domain::pipeline::batch::{Mapped, Ready, Unfit};
 use crate::domain::pipeline::dead_letter::{Category, DeadLetter, LetterStatus};
-use crate::domain::pipeline::run::{Counts, Job, MAX_SAMPLES, RecordError, Run, Stage};
+use crate::domain::pipeline::run::{Counts, Job, MAX_SAMPLES, RecordError, Run};
+use crate::domain::pipeline::stage::Stage;
 use crate::domain::scope::Scope;
 use crate::domain::value::Value;
 use crate::engine::EngineError;
@@ -47,7 +48,7 @@ struct Cause {
     value: Option<String>,
 }
 
-impl Runner {
+impl Ledger {
     /// Writes what was mapped.
     pub(super) async fn execute(
         &self,

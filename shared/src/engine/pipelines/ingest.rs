@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use sha2::{Digest as _, Sha256};
 
 use super::attempt::{Stopped, after};
+use super::ledger::Ledger;
 use super::plan::Plan;
-use super::runner::Runner;
 use crate::connectors::{Ask, Source};
 use crate::domain::pipeline::dead_letter::{LetterFilter, LetterStatus};
 use crate::domain::pipeline::run::{Job, Letters, Run};
@@ -126,7 +126,7 @@ pub(super) async fn read(source: &dyn Source, reading: &Reading) -> Result<Batch
     }
 }
 
-impl Runner {
+impl Ledger {
     /// The next batch of a run.
     pub(super) async fn read(&self, scope: &Scope, run: &mut Run, plan: &Plan) -> Result<Batch, Stopped> {
         match (&run.job, &plan.source) {

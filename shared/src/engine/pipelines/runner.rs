@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::attempt::Stopped;
 use super::execute::Results;
 use super::ingest::{self, Batch, Reading};
+use super::ledger::Ledger;
 use super::pace::Pace;
 use super::plan::{Obstacle, Parts, Plan};
 use super::scheduler::Scheduler;
@@ -14,20 +15,17 @@ use crate::connectors::Connectors;
 use crate::deep;
 use crate::domain::pipeline::batch;
 use crate::domain::pipeline::extraction::CursorType;
-use crate::domain::pipeline::run::{Job, Mode, Run, Stage, Status};
+use crate::domain::pipeline::run::{Job, Mode, Run, Status};
+use crate::domain::pipeline::stage::Stage;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::domain::value::Value;
 use crate::engine::EngineError;
 use crate::engine::each::each;
-use crate::ports::Ports;
 use crate::store::StoreError;
-use crate::store::pipelines::PipelineStores;
 
 /// How long one worker call works; the rest is left to the next.
 const BUDGET: Duration = Duration::from_secs(40);
-/// A worker that has written nothing for so long has lost its run. If it goes on, a batch is written twice.
-const LEASE: Duration = Duration::from_secs(20);
 /// Waits up to this long are waited for in the call.
 const SHORT: Duration = Duration::from_secs(5);
 /// How long a run waits for a slot.
@@ -40,9 +38,8 @@ const LOST_AFTER: Duration = Duration::from_secs(60);
 pub struct Runner {
     pub(crate) pipelines: Pipelines,
     pub(crate) scheduler: Scheduler,
-    pub(crate) stores: PipelineStores,
+    pub(crate) ledger: Ledger,
     pub(crate) connectors: Connectors,
-    pub(crate) ports: Ports,
 }
 
 impl Runner {
@@ -55,8 +52,8 @@ impl Runner {
         match serde_json::from_str(text)? {
             SyncMessage::Due { scope, schedule, at } => self.scheduler.fire(&scope, &schedule, at).await,
             SyncMessage::Run { scope, run: id, sent_at } => {
-                let now = self.ports.now();
-                match self.stores.runs.get(&scope, &id).await? {
+                let now = self.ledger.ports.now();
+                match self.ledger.stores.runs.get(&scope, &id).await? {
                     None if now.since(sent_at) < LOST_AFTER => Err(EngineError::Interrupted),
                     Some(run) if !run.status.is_over() => match run.leased_until.filter(|until| *until > now) {
                         // Another worker has it, or had it and died.
@@ -70,21 +67,21 @@ impl Runner {
     }
 
     async fn carry_out(&self, scope: &Scope, mut run: Run) -> Result<(), EngineError> {
-        let now = self.ports.now();
+        let now = self.ledger.ports.now();
         run.status = Status::Running;
         run.started_at.get_or_insert(now);
-        let stopped = match self.save(scope, &mut run).await {
+        let stopped = match self.ledger.save(scope, &mut run).await {
             Ok(()) => self.work(scope, &mut run).await.err(),
             Err(stopped) => Some(stopped),
         };
         match stopped {
             None | Some(Stopped::Lost) => Ok(()),
             Some(Stopped::Obstacle(Obstacle::Engine(error))) => {
-                self.release(scope, &mut run).await?;
+                self.ledger.release(scope, &mut run).await?;
                 Err(error)
             }
             Some(Stopped::Later(delay, _)) => {
-                self.release(scope, &mut run).await?;
+                self.ledger.release(scope, &mut run).await?;
                 self.pipelines.wake(scope, &run.id, delay).await
             }
             Some(Stopped::Failed(reason) | Stopped::Obstacle(Obstacle::Configuration(reason))) => {
@@ -95,12 +92,12 @@ impl Runner {
 
     /// Prepares a run, takes the calls it may make, and works on it.
     async fn work(&self, scope: &Scope, run: &mut Run) -> Result<(), Stopped> {
-        let parts = Parts::load(&self.stores, scope, run).await.map_err(Stopped::Obstacle)?;
+        let parts = Parts::load(&self.ledger.stores, scope, run).await.map_err(Stopped::Obstacle)?;
         let profiles: Vec<(String, u32, u32)> =
             parts.wanted().map(|(profile, wanted)| (profile.id.clone(), profile.body.max_concurrent, wanted)).to_vec();
         let mut parallel = 0;
         for (profile, most, wanted) in &profiles {
-            parallel = self.stores.slots.take(scope, (profile, *most), &run.id, *wanted).await?;
+            parallel = self.ledger.stores.slots.take(scope, (profile, *most), &run.id, *wanted).await?;
             if parallel == 0 {
                 break;
             }
@@ -111,7 +108,7 @@ impl Runner {
             self.batches(scope, run, parts, parallel).await
         };
         for (profile, ..) in &profiles {
-            self.stores.slots.give_back(scope, profile, &run.id).await?;
+            self.ledger.stores.slots.give_back(scope, profile, &run.id).await?;
         }
         worked
     }
@@ -128,7 +125,7 @@ impl Runner {
                 Ok(next) => ahead = next,
                 Err(Stopped::Later(delay, reason)) => {
                     run.progress.failures += 1;
-                    self.save(scope, run).await?;
+                    self.ledger.save(scope, run).await?;
                     if delay > SHORT || plan.begun.elapsed() + delay > BUDGET {
                         return Err(Stopped::Later(delay, reason));
                     }
@@ -151,10 +148,10 @@ impl Runner {
         let from = match (window, mode, cursor) {
             (Some(window), ..) => Some(window.from.clone()),
             (None, Mode::Incremental, Some(_)) if source_ids.is_empty() => {
-                self.stores.cursors.get(scope, &run.instance, &run.entity_type).await?
+                self.ledger.stores.cursors.get(scope, &run.instance, &run.entity_type).await?
             }
             (None, Mode::ResetCursor, _) => {
-                self.stores.cursors.forget(scope, &run.instance, &run.entity_type).await?;
+                self.ledger.stores.cursors.forget(scope, &run.instance, &run.entity_type).await?;
                 None
             }
             _ => None,
@@ -174,7 +171,7 @@ impl Runner {
         run.stage = Stage::Ingest;
         let mut batch = match ahead {
             Some(batch) => batch,
-            None => self.read(scope, run, plan).await?,
+            None => self.ledger.read(scope, run, plan).await?,
         };
         let reading = Reading::of(run, plan).after(&batch);
         let next = async {
@@ -192,7 +189,7 @@ impl Runner {
         progress.whole = batch.whole;
         progress.position = batch.next;
         progress.done.clear();
-        self.save(scope, run).await?;
+        self.ledger.save(scope, run).await?;
         Ok(next)
     }
 
@@ -210,7 +207,7 @@ impl Runner {
             let mut mapped = mapped.map_err(|error| StoreError::Unavailable(error.to_string()))?;
             run.stage = Stage::Execute;
             let newest = mapped.newest.take();
-            let results = self.execute(scope, run, plan, mapped).await?;
+            let results = self.ledger.execute(scope, run, plan, mapped).await?;
             pace.took(begun.elapsed());
             run.progress.pace = u32::try_from(pace.size()).ok();
             self.count(scope, run, plan, newest, results).await?;
@@ -218,7 +215,7 @@ impl Runner {
                 return Ok(());
             }
             run.progress.done.push_str(&marks);
-            self.save(scope, run).await?;
+            self.ledger.save(scope, run).await?;
             if plan.begun.elapsed() > BUDGET {
                 return Err(Stopped::Later(Duration::ZERO, "its time is over".to_owned()));
             }
@@ -234,7 +231,7 @@ impl Runner {
         newest: Option<String>,
         results: Results,
     ) -> Result<(), Stopped> {
-        self.bury(scope, run, results.letters).await?;
+        self.ledger.bury(scope, run, results.letters).await?;
         run.counts.add(results.counts);
         run.samples.extend(results.samples);
         let progress = &mut run.progress;
@@ -255,49 +252,25 @@ impl Runner {
         if let Some(newest) = run.progress.newest.clone().filter(|_| run.moves_cursor()) {
             let newest = settled(newest, plan, run.started_at);
             let subject = (run.instance.as_str(), run.entity_type.as_str());
-            self.stores.cursors.set(scope, subject, &newest, &run.id).await?;
+            self.ledger.stores.cursors.set(scope, subject, &newest, &run.id).await?;
         }
         let outcome = run.outcome();
-        run.end(outcome, None, self.ports.now());
-        self.record(scope, run).await
+        run.end(outcome, None, self.ledger.ports.now());
+        self.ledger.record(scope, run).await
     }
 
     /// Ends a run that cannot go on. Records that no later run would read become dead letters.
     async fn fail(&self, scope: &Scope, run: &mut Run, reason: String) -> Result<(), EngineError> {
         if matches!(run.job, Job::Inbound { .. }) && !run.progress.read {
-            let records = self.inbound(scope, run).await.map(|batch| batch.records).unwrap_or_default();
-            self.bury_rest(scope, run, records, &reason).await?;
+            let records = self.ledger.inbound(scope, run).await.map(|batch| batch.records).unwrap_or_default();
+            self.ledger.bury_rest(scope, run, records, &reason).await?;
         }
-        self.restore(scope, run).await?;
-        run.end(Status::Failed, Some(reason), self.ports.now());
-        match self.record(scope, run).await {
+        self.ledger.restore(scope, run).await?;
+        run.end(Status::Failed, Some(reason), self.ledger.ports.now());
+        match self.ledger.record(scope, run).await {
             Ok(()) | Err(Stopped::Lost) => Ok(()),
             Err(Stopped::Obstacle(Obstacle::Engine(error))) => Err(error),
             Err(_) => Err(EngineError::Interrupted),
-        }
-    }
-
-    /// Writes a run's progress, and keeps the run for this worker.
-    pub(super) async fn save(&self, scope: &Scope, run: &mut Run) -> Result<(), Stopped> {
-        run.leased_until = Some(self.ports.now().plus(LEASE));
-        self.record(scope, run).await
-    }
-
-    /// Leaves a run to the next worker.
-    async fn release(&self, scope: &Scope, run: &mut Run) -> Result<(), EngineError> {
-        run.leased_until = None;
-        match self.stores.runs.update(scope, run).await {
-            Ok(()) | Err(StoreError::Conflict) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn record(&self, scope: &Scope, run: &mut Run) -> Result<(), Stopped> {
-        match self.stores.runs.update(scope, run).await {
-            Ok(()) => Ok(()),
-            // It was cancelled, or another worker has it.
-            Err(StoreError::Conflict) => Err(Stopped::Lost),
-            Err(error) => Err(error.into()),
         }
     }
 }
