@@ -6,6 +6,7 @@ use super::{KEPT, Listed, listed};
 use crate::domain::partition::ScopeFamily;
 use crate::domain::pipeline::run::{Run, Status};
 use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
 use crate::store::{Db, Key, StoreError};
 
 /// The longest id that is looked up.
@@ -24,6 +25,7 @@ struct Facts {
     instance: String,
     entity_type: String,
     status: Status,
+    created_at: Millis,
 }
 
 /// Which runs are listed. What is missing sets no limit.
@@ -98,13 +100,15 @@ impl SyncRuns {
         filter: &RunFilter,
         (page, size): (usize, usize),
     ) -> Result<Listed<Run>, StoreError> {
-        let projection = ("id, instance, entity_type, #status", &[("#status", "status")][..]);
+        let projection = ("id, instance, entity_type, #status, created_at", &[("#status", "status")][..]);
         let asked = |facts: &Facts| {
             filter.instance.as_ref().is_none_or(|instance| *instance == facts.instance)
                 && filter.entity_type.as_ref().is_none_or(|entity| *entity == facts.entity_type)
                 && filter.status.is_none_or(|status| status == facts.status)
         };
-        let found = listed::newest(&self.db, scope, ScopeFamily::SyncRuns, projection, asked).await?;
+        let mut found = listed::newest(&self.db, scope, ScopeFamily::SyncRuns, projection, asked).await?;
+        // The ids of repeatable webhooks' runs do not begin with the time.
+        found.sort_by_key(|facts| std::cmp::Reverse(facts.created_at));
         let total = found.len();
         let ids = found.into_iter().map(|facts| facts.id).skip(page.saturating_mul(size)).take(size);
         Ok(Listed { items: listed::page(&self.db, scope, ScopeFamily::SyncRuns, ids).await?, total })
