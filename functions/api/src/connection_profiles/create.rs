@@ -30,6 +30,6 @@ pub(crate) async fn create(
     JsonBody(written): JsonBody<WrittenProfile>,
 ) -> Result<Tagged<ConnectionProfile>, Problem> {
     let body = registry.profile(&caller.scope, written, None).await?;
-    let config = created(configs.create(&caller.scope, body).await)?;
+    let config = created(configs.create(&caller.scope, configs.draft(body)).await)?;
     Ok(Tagged::new(&caller, "connection-profiles", config))
 }

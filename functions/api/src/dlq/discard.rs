@@ -2,11 +2,8 @@
 
 use axum::extract::State;
 use http::StatusCode;
-use sluice::domain::pipeline::dead_letter::LetterStatus;
 use sluice::engine::pipelines::Letters;
-use sluice::store::pipelines::DeadLetters;
 
-use super::over;
 use crate::http::auth::{Needs, PipelinesWrite};
 use crate::http::body::EmptyBody;
 use crate::http::problem::{ErrorBody, Problem};
@@ -25,17 +22,10 @@ use crate::http::query::PathParams;
 )]
 pub(crate) async fn discard(
     Needs { caller, .. }: Needs<PipelinesWrite>,
-    State(records): State<DeadLetters>,
     State(letters): State<Letters>,
     PathParams(id): PathParams<String>,
     EmptyBody: EmptyBody,
 ) -> Result<StatusCode, Problem> {
-    match letters.discard_delivery(&caller.scope, &id).await? {
-        Some(true) => {}
-        Some(false) => return Err(over("already_replayed")),
-        None => {
-            records.settle(&caller.scope, &id, LetterStatus::Discarded, None).await?;
-        }
-    }
+    letters.discard(&caller.scope, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
+use sha2::{Digest as _, Sha256};
 use sluice::domain::scope::Environment;
 use sluice::engine::pipelines::{Inbound, Pipelines, Registry};
 
@@ -56,12 +57,10 @@ pub(crate) async fn woocommerce(
     }
     verify(&registry, &scope, &instance.body, (signature.unwrap_or_default(), &body)).await?;
     let topic = text(&headers, "x-wc-webhook-topic").map(entity_type);
-    let inbound = Inbound {
-        body: &body,
-        entity_type: topic.as_deref(),
-        id: text(&headers, "x-wc-webhook-delivery-id"),
-        triggered_at: None,
-    };
+    // Its ids are the same for all deliveries of a webhook in one second.
+    let id = text(&headers, "x-wc-webhook-delivery-id");
+    let id = id.map(|id| format!("{id}#{}", hex::encode(Sha256::digest(&body))));
+    let inbound = Inbound { body: &body, entity_type: topic.as_deref(), id: id.as_deref(), triggered_at: None };
     let (correlation_id, new) = pipelines.accept(&scope, &instance, &inbound).await?;
     let status = if new { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok((status, Json(AcceptedRun { correlation_id })).into_response())

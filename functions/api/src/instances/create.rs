@@ -31,7 +31,9 @@ pub(crate) async fn create(
     JsonBody(written): JsonBody<Instance>,
 ) -> Result<Tagged<InstanceView>, Problem> {
     let body = registry.instance(&caller.scope, written).await?;
-    let config = created(configs.create(&caller.scope, body).await)?;
-    registry.announce(&caller.scope, &config.id).await?;
+    let draft = configs.draft(body);
+    // A shop that calls must find it as soon as it is there.
+    registry.announce(&caller.scope, &draft.id).await?;
+    let config = created(configs.create(&caller.scope, draft).await)?;
     shown(Tagged::new(&caller, "instances", config), &pipelines, &caller.scope).await
 }

@@ -35,6 +35,6 @@ pub(crate) async fn create(
     JsonBody(written): JsonBody<serde_json::Value>,
 ) -> Result<Tagged<MappingDocument>, Problem> {
     let body = registry.mapping(written).await?;
-    let config = created(configs.create(&caller.scope, body).await)?;
+    let config = created(configs.create(&caller.scope, configs.draft(body)).await)?;
     Ok(Tagged::new(&caller, "mapping-configurations", config))
 }

@@ -32,7 +32,9 @@ pub(crate) async fn create(
     JsonBody(written): JsonBody<Schedule>,
 ) -> Result<Tagged<ScheduleView>, Problem> {
     let body = registry.schedule(&caller.scope, written).await?;
-    let config = created(configs.create(&caller.scope, body).await)?;
-    let due = scheduler.arm(&caller.scope, &config).await?;
-    Ok(Tagged::<ScheduleView>::new(&caller, "schedules", config).map(|view| view.timed(due)))
+    let draft = configs.draft(body);
+    // A schedule that is written is due; a due time without its schedule is forgotten.
+    let due = scheduler.arm(&caller.scope, &draft).await?;
+    let config = created(configs.create(&caller.scope, draft).await)?;
+    Ok(Tagged::<ScheduleView>::new(&caller, "schedules", config).map(|view| view.timed(Some(due))))
 }

@@ -40,5 +40,5 @@ pub(crate) async fn update(
     config.body = registry.schedule(&caller.scope, written).await?;
     check(configs.update(&caller.scope, &mut config).await)?;
     let due = scheduler.arm(&caller.scope, &config).await?;
-    Ok(Tagged::<ScheduleView>::of(config).map(|view| view.timed(due)))
+    Ok(Tagged::<ScheduleView>::of(config).map(|view| view.timed(Some(due))))
 }

@@ -109,6 +109,9 @@ pub struct LetterFacts {
     pub category: Category,
     /// When the record failed.
     pub created_at: Millis,
+    /// Whether its record is kept.
+    #[serde(default)]
+    pub kept: bool,
 }
 
 impl LetterFilter {

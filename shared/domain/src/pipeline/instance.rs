@@ -57,7 +57,8 @@ pub struct Instance {
 pub struct Entity {
     /// The mapping configuration; it names the entity type.
     pub mapping_configuration_id: String,
-    /// How the target is written to.
+    /// How the target is written to: `system` is the target's, `genericApi`, `shopify`, `eventStream` or `flatFile`.
+    #[schema(value_type = Object)]
     pub load: LoadOptions,
 }
 

@@ -22,7 +22,8 @@ pub struct Profile<S> {
     /// A name for people: 1 to 200 bytes.
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
-    /// The system, and how it is reached.
+    /// The system, and how it is reached: `system` is `genericApi`, `shopify`, `wooCommerce`, `eventStream` or `flatFile`.
+    #[schema(value_type = Object)]
     pub connection: System<S>,
     /// The most calls to it at once, over all runs: 1 to 100, default 5.
     #[serde(default = "max_concurrent")]

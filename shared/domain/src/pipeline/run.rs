@@ -8,6 +8,8 @@ use crate::time::Millis;
 
 /// Errors that a run shows; its dead letters have all.
 pub const MAX_ERRORS: usize = 20;
+/// The most bytes of marks: a record of the database has 400 KB.
+const MAX_DONE_BYTES: usize = 100 * 1024;
 /// Results that a dry run shows.
 pub const MAX_SAMPLES: usize = 10;
 
@@ -199,6 +201,15 @@ pub struct Progress {
     /// Failures of the stage it is at, in a row.
     #[serde(default)]
     pub failures: u32,
+}
+
+impl Progress {
+    /// Adds the marks of records that are done, as far as there is room: the others are only done again.
+    pub fn add_done(&mut self, marks: &str) {
+        if self.done.len() + marks.len() <= MAX_DONE_BYTES {
+            self.done.push_str(marks);
+        }
+    }
 }
 
 /// A run.

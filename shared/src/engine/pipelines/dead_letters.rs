@@ -8,6 +8,7 @@ use crate::domain::pipeline::run::{self, Job, Run, Trigger};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::domain::transaction::{Outcome, TransactionFilter, TransactionStatus};
+use crate::store::StoreError;
 use crate::store::pipelines::{Listed, MAX_LISTED, ReplayError};
 use crate::store::transactions::Transactions;
 
@@ -137,9 +138,9 @@ impl Letters {
         filter: &LetterFilter,
         dry_run: bool,
     ) -> Result<Vec<Run>, EngineError> {
-        let pending = LetterFilter { status: Some(LetterStatus::Pending), ..filter.clone() };
         let mut groups: BTreeMap<(String, String), u64> = BTreeMap::new();
-        for facts in self.pipelines.stores.letters.facts(scope, &pending).await? {
+        let pending = self.pipelines.stores.letters.pending(scope, filter).await?;
+        for facts in pending.into_iter().filter(|facts| facts.kept) {
             *groups.entry((facts.instance, facts.entity_type)).or_default() += 1;
         }
         let mut runs = Vec::with_capacity(groups.len());
@@ -147,7 +148,7 @@ impl Letters {
             let filter = LetterFilter {
                 instance: Some(instance.clone()),
                 entity_type: Some(entity_type.clone()),
-                ..pending.clone()
+                ..filter.clone()
             };
             let run = replay(&self.pipelines, (&instance, &entity_type), run::Letters::Some(filter), count);
             if !dry_run {
@@ -158,17 +159,39 @@ impl Letters {
         Ok(runs)
     }
 
-    /// Gives a delivery up for good; `None` if there is no such transaction, `false` if it is no dead letter.
+    /// Gives a record or a delivery up for good.
     ///
     /// # Errors
-    /// [`EngineError`].
-    pub async fn discard_delivery(&self, scope: &Scope, id: &str) -> Result<Option<bool>, EngineError> {
-        let Ok(id) = id.parse() else { return Ok(None) };
-        let Some(found) = self.transactions.find(scope, &id).await? else { return Ok(None) };
-        if found.last.discarded || !is_dead(&found.last) {
-            return Ok(Some(false));
+    /// [`ReplayError`].
+    pub async fn discard(&self, scope: &Scope, id: &str) -> Result<(), ReplayError> {
+        let Ok(transaction) = id.parse() else {
+            let letters = &self.pipelines.stores.letters;
+            return letters.settle(scope, id, LetterStatus::Discarded, None).await.map(drop);
+        };
+        let found = self.transactions.find(scope, &transaction).await?.ok_or(ReplayError::NotFound)?;
+        if found.last.discarded {
+            return Err(ReplayError::Over(LetterStatus::Discarded));
         }
-        Ok(Some(self.transactions.discard(scope, &id).await?))
+        let is_given_up = is_dead(&found.last) && self.transactions.discard(scope, &transaction).await?;
+        if is_given_up { Ok(()) } else { Err(ReplayError::Over(LetterStatus::Replayed)) }
+    }
+}
+
+impl Pipelines {
+    /// Gives back what a run that failed or was cancelled was about to send: nothing is lost with it.
+    pub(super) async fn restore(&self, scope: &Scope, run: &Run) -> Result<(), EngineError> {
+        let Job::Replay { letters, .. } = &run.job else { return Ok(()) };
+        let ids: Vec<&str> = match letters {
+            run::Letters::One { id, .. } => vec![id],
+            run::Letters::Some(_) => run.progress.position.as_deref().unwrap_or_default().split(',').collect(),
+        };
+        for id in ids.into_iter().filter(|id| !id.is_empty()) {
+            match self.stores.letters.restore(scope, id, &run.id).await {
+                Ok(()) | Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 }
 

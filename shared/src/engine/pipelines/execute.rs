@@ -5,6 +5,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::attempt::{Stopped, after};
+use super::ingest;
 use super::ledger::Ledger;
 use super::plan::Plan;
 use crate::connectors::{Batch, ConnectorError, Record, Target, Written};
@@ -17,12 +18,14 @@ use crate::domain::value::Value;
 use crate::engine::EngineError;
 use crate::store::pipelines::MAX_PAYLOAD_BYTES;
 
+/// Larger results are not shown.
+const MAX_SAMPLE_BYTES: usize = 8 * 1024;
 /// How often a record is offered to a target that may take it later.
 const TRIES: u32 = 4;
 /// The wait before the second offer.
 const WAIT: Duration = Duration::from_millis(500);
-/// The longest wait before a further offer.
-const MAX_WAIT: Duration = Duration::from_secs(10);
+/// How long a target is left alone that asks for fewer requests and does not say for how long.
+const LEFT_ALONE: Duration = Duration::from_secs(5);
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -30,6 +33,10 @@ pub(super) struct Results {
     pub(super) counts: Counts,
     pub(super) letters: Vec<Buried>,
     pub(super) samples: Vec<String>,
+    /// How long the target wants to be left alone, if it did not take all for that reason.
+    pub(super) wait: Option<Duration>,
+    /// Then, the marks of the records that need not be offered again.
+    pub(super) marks: String,
 }
 
 /// A dead letter and its record.
@@ -70,7 +77,8 @@ impl Ledger {
             None => {
                 results.counts.success += ready.len() as u64;
                 let samples = ready.iter().take(MAX_SAMPLES.saturating_sub(run.samples.len()));
-                results.samples = samples.map(|ready| ready.body.to_json()).collect();
+                let samples = samples.map(|ready| ready.body.to_json());
+                results.samples = samples.filter(|sample| sample.len() <= MAX_SAMPLE_BYTES).collect();
             }
         }
         results.counts.failed = results.letters.len() as u64;
@@ -108,7 +116,14 @@ impl Ledger {
         let (records, sources): (Vec<Record>, Vec<Value>) = ready.into_iter().map(split).unzip();
         let written = offer(target, run.progress.batches, &records).await;
         let written = written.map_err(|error| after(error, run.progress.failures))?;
+        let mut done = Vec::new();
         for ((record, source), written) in records.into_iter().zip(&sources).zip(written) {
+            if let Written::Throttled { retry_after, .. } = written {
+                results.counts.total -= 1;
+                results.wait = results.wait.max(Some(retry_after.unwrap_or(LEFT_ALONE)));
+                continue;
+            }
+            done.push(source);
             let (category, error) = match written {
                 Written::Done => {
                     results.counts.success += 1;
@@ -119,10 +134,14 @@ impl Ledger {
                     continue;
                 }
                 Written::Refused(error) => (Category::Permanent, error),
-                Written::Failed(error) | Written::Throttled { reason: error, .. } => (Category::Transient, error),
+                Written::Failed(reason) | Written::Throttled { reason, .. } => (Category::Transient, reason),
             };
             let cause = Cause { stage: Stage::Execute, category, error, field: None, value: None };
             results.letters.push(self.letter(run, Some(record.source_id), source, cause));
+        }
+        if results.wait.is_some() {
+            let unfit = results.letters.iter().map(|letter| ingest::mark_of(&letter.record));
+            results.marks = unfit.chain(done.into_iter().map(ingest::mark)).collect();
         }
         Ok(())
     }
@@ -156,15 +175,19 @@ impl Ledger {
     /// Keeps dead letters, and notes them on the run.
     pub(super) async fn bury(&self, scope: &Scope, run: &mut Run, letters: Vec<Buried>) -> Result<(), EngineError> {
         for Buried { letter, record } in letters {
-            if letter.kept {
+            // A dry run leaves nothing behind.
+            let id = (!run.dry_run).then(|| letter.id.clone());
+            if id.is_some() && letter.kept {
                 self.stores.payloads.keep(scope, &letter.id, record.as_bytes()).await?;
             }
-            self.stores.letters.add(scope, &letter).await?;
+            if id.is_some() {
+                self.stores.letters.add(scope, &letter).await?;
+            }
             run.note(RecordError {
                 source_id: letter.source_id,
                 stage: letter.stage,
                 error: letter.error,
-                dead_letter_id: Some(letter.id),
+                dead_letter_id: id,
             });
         }
         Ok(())
@@ -223,6 +246,7 @@ fn wait(written: &Written, attempt: u32) -> Option<Duration> {
     match written {
         Written::Done | Written::Unchanged | Written::Refused(_) => None,
         Written::Failed(_) => Some(own),
-        Written::Throttled { retry_after, .. } => Some(retry_after.map_or(own, |asked| asked.max(own)).min(MAX_WAIT)),
+        // A longer wait is left to a later call.
+        Written::Throttled { retry_after, .. } => retry_after.is_none_or(|asked| asked <= own).then_some(own),
     }
 }

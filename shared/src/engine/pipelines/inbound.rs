@@ -59,7 +59,11 @@ impl Pipelines {
         }
         let entity_type = self.entity_type(scope, instance, inbound.entity_type).await?;
         let now = self.ports.now();
-        let id = inbound.id.map_or_else(|| self.new_id(), |id| repeatable(instance, id));
+        let mut id = self.new_id();
+        if let Some(webhook) = inbound.id {
+            let first = self.stores.runs.claim(scope, &subject(instance, webhook), &id).await;
+            id = first.map_err(EngineError::from)?;
+        }
         let job = Job::Inbound { triggered_at: inbound.triggered_at };
         let run = Run::new(id, &instance.id, &entity_type, (Trigger::Inbound, job), now);
         let known = self.stores.runs.get(scope, &run.id).await.map_err(EngineError::from)?;
@@ -87,9 +91,7 @@ impl Pipelines {
     }
 }
 
-/// The id of the run that a webhook of that id has. It does not begin with the time, which is not known the second
-/// time.
-fn repeatable(instance: &Config<Instance>, id: &str) -> String {
-    let digest = Sha256::new().chain_update(&instance.id).chain_update([0]).chain_update(id).finalize();
-    format!("sync_{}", hex::encode(&digest[..16]))
+/// What a webhook of that id is known by.
+fn subject(instance: &Config<Instance>, id: &str) -> String {
+    hex::encode(Sha256::new().chain_update(&instance.id).chain_update([0]).chain_update(id).finalize())
 }

@@ -1,6 +1,7 @@
 //! Ingest: the records of the next batch.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
@@ -12,10 +13,10 @@ use crate::domain::pipeline::dead_letter::{LetterFilter, LetterStatus};
 use crate::domain::pipeline::run::{Job, Letters, Run};
 use crate::domain::scope::Scope;
 use crate::domain::value::Value;
-use crate::engine::EngineError;
-use crate::store::StoreError;
 use crate::store::pipelines::ReplayError;
 
+/// How long a batch is read, whatever it has by then: a call may end.
+const MAX_TIME: Duration = Duration::from_secs(10);
 /// Digits of a mark.
 const MARK: usize = 16;
 /// A batch of this weight is full, whatever it has: about as many bytes of memory.
@@ -78,8 +79,12 @@ impl Reading {
 
 /// What a record is known by among those of its batch: another content has another mark.
 pub(super) fn mark(record: &Value) -> String {
-    let digest = Sha256::digest(record.to_json());
-    hex::encode(&digest[..MARK / 2])
+    mark_of(&record.to_json())
+}
+
+/// The mark of a record by its JSON text.
+pub(super) fn mark_of(json: &str) -> String {
+    hex::encode(&Sha256::digest(json)[..MARK / 2])
 }
 
 fn marks(run: &Run) -> HashSet<String> {
@@ -90,7 +95,7 @@ fn marks(run: &Run) -> HashSet<String> {
 /// Reads pages until a batch is full.
 pub(super) async fn read(source: &dyn Source, reading: &Reading) -> Result<Batch, Stopped> {
     let mut batch = Batch { next: reading.position.clone(), ..Batch::default() };
-    let mut weight = 0;
+    let (mut weight, begun) = (0, Instant::now());
     loop {
         let ask = Ask {
             position: batch.next.as_deref(),
@@ -120,7 +125,8 @@ pub(super) async fn read(source: &dyn Source, reading: &Reading) -> Result<Batch
             batch.whole &= !cut;
             batch.next = None;
         }
-        if batch.next.is_none() || batch.records.len() >= reading.batch_size || weight >= MAX_WEIGHT {
+        let is_full = batch.records.len() >= reading.batch_size || weight >= MAX_WEIGHT;
+        if batch.next.is_none() || is_full || begun.elapsed() > MAX_TIME {
             return Ok(batch);
         }
     }
@@ -159,14 +165,14 @@ impl Ledger {
         };
         let mut batch = Batch { whole: true, ..Batch::default() };
         for id in &ids {
+            let payload = match &edited {
+                Some(edited) => Some(edited.clone().into_bytes()),
+                None => self.stores.payloads.get(scope, id).await?,
+            };
+            // What cannot be sent stays as it is.
+            let Some(record) = payload.and_then(|payload| Value::parse(&payload).ok()) else { continue };
             match self.stores.letters.settle(scope, id, LetterStatus::Replayed, Some(&run.id)).await {
-                Ok(_) => {
-                    let payload = match &edited {
-                        Some(edited) => Some(edited.clone().into_bytes()),
-                        None => self.stores.payloads.get(scope, id).await?,
-                    };
-                    batch.records.extend(payload.and_then(|payload| Value::parse(&payload).ok()));
-                }
+                Ok(_) => batch.records.push(record),
                 Err(ReplayError::Over(_) | ReplayError::NotFound | ReplayError::NotKept) => {}
                 Err(ReplayError::Store(error)) => return Err(error.into()),
             }
@@ -183,29 +189,13 @@ impl Ledger {
         if let Some(claimed) = claimed {
             return Ok(claimed.split(',').map(str::to_owned).collect());
         }
-        let pending = LetterFilter { status: Some(LetterStatus::Pending), ..filter.clone() };
-        let facts = self.stores.letters.facts(scope, &pending).await?;
+        let facts = self.stores.letters.pending(scope, filter).await?;
         // Those that this run made itself are not tried again and again.
-        let older = facts.into_iter().filter(|facts| facts.created_at < run.created_at).map(|facts| facts.id);
+        let older =
+            facts.into_iter().filter(|facts| facts.kept && facts.created_at < run.created_at).map(|facts| facts.id);
         let ids: Vec<String> = older.take(LETTERS).collect();
         run.progress.position = Some(ids.join(","));
         self.save(scope, run).await?;
         Ok(ids)
-    }
-
-    /// Gives back what a run that failed was about to send: nothing is lost with it.
-    pub(super) async fn restore(&self, scope: &Scope, run: &Run) -> Result<(), EngineError> {
-        let Job::Replay { letters, .. } = &run.job else { return Ok(()) };
-        let ids: Vec<&str> = match letters {
-            Letters::One { id, .. } => vec![id],
-            Letters::Some(_) => run.progress.position.as_deref().unwrap_or_default().split(',').collect(),
-        };
-        for id in ids.into_iter().filter(|id| !id.is_empty()) {
-            match self.stores.letters.restore(scope, id, &run.id).await {
-                Ok(()) | Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
     }
 }

@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use crate::store::pipelines::PipelineStores;
 
 /// A worker that has written nothing for so long has lost its run. If it goes on, a batch is written twice.
-const LEASE: Duration = Duration::from_secs(20);
+pub(super) const LEASE: Duration = Duration::from_secs(20);
 
 /// Reads and writes what is recorded of runs.
 #[derive(Clone)]

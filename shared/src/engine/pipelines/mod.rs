@@ -96,7 +96,10 @@ impl Pipelines {
             }
             run.end(Status::Cancelled, None, self.ports.now());
             match self.stores.runs.update(scope, &mut run).await {
-                Ok(()) => return Ok(Some(run)),
+                Ok(()) => {
+                    self.restore(scope, &run).await?;
+                    return Ok(Some(run));
+                }
                 // Its worker has written its progress.
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),

@@ -41,6 +41,14 @@ pub(super) struct Parts {
     pub(super) target: Config<StoredProfile>,
 }
 
+/// Calls that a run would make at once at a profile.
+pub(super) struct Wanted {
+    pub(super) profile: String,
+    pub(super) most: u32,
+    pub(super) holder: String,
+    pub(super) calls: u32,
+}
+
 /// Why a run cannot go on.
 pub(super) enum Obstacle {
     /// Something about its configuration.
@@ -95,8 +103,15 @@ impl Parts {
     }
 
     /// The calls that a run may have under way at its source and at its target.
-    pub(super) fn wanted(&self) -> [(&Config<StoredProfile>, u32); 2] {
-        [(&self.source, 1), (&self.target, PARALLEL.min(self.target.body.max_concurrent))]
+    pub(super) fn wanted(&self, run: &Run) -> Vec<Wanted> {
+        let wanted = |profile: &Config<StoredProfile>, what: &str, calls| Wanted {
+            profile: profile.id.clone(),
+            most: profile.body.max_concurrent,
+            holder: format!("{}#{what}", run.id),
+            calls,
+        };
+        let source = matches!(run.job, Job::Sync { .. }).then(|| wanted(&self.source, "source", 1));
+        source.into_iter().chain([wanted(&self.target, "target", PARALLEL)]).collect()
     }
 
     pub(super) fn plan(

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::attempt::Stopped;
 use super::execute::Results;
 use super::ingest::{self, Batch, Reading};
-use super::ledger::Ledger;
+use super::ledger::{LEASE, Ledger};
 use super::pace::Pace;
 use super::plan::{Obstacle, Parts, Plan};
 use super::scheduler::Scheduler;
@@ -68,6 +68,10 @@ impl Runner {
 
     async fn carry_out(&self, scope: &Scope, mut run: Run) -> Result<(), EngineError> {
         let now = self.ledger.ports.now();
+        if run.leased_until.is_some() {
+            // A worker died over it, perhaps because a part took too long.
+            run.progress.pace = None;
+        }
         run.status = Status::Running;
         run.started_at.get_or_insert(now);
         let stopped = match self.ledger.save(scope, &mut run).await {
@@ -75,7 +79,9 @@ impl Runner {
             Err(stopped) => Some(stopped),
         };
         match stopped {
-            None | Some(Stopped::Lost) => Ok(()),
+            None => Ok(()),
+            // It was cancelled, or another worker has it; or it was written, and the answer lost: then it goes on.
+            Some(Stopped::Lost) => self.pipelines.wake(scope, &run.id, LEASE).await,
             Some(Stopped::Obstacle(Obstacle::Engine(error))) => {
                 self.ledger.release(scope, &mut run).await?;
                 Err(error)
@@ -93,11 +99,14 @@ impl Runner {
     /// Prepares a run, takes the calls it may make, and works on it.
     async fn work(&self, scope: &Scope, run: &mut Run) -> Result<(), Stopped> {
         let parts = Parts::load(&self.ledger.stores, scope, run).await.map_err(Stopped::Obstacle)?;
-        let profiles: Vec<(String, u32, u32)> =
-            parts.wanted().map(|(profile, wanted)| (profile.id.clone(), profile.body.max_concurrent, wanted)).to_vec();
+        let wanted = parts.wanted(run);
         let mut parallel = 0;
-        for (profile, most, wanted) in &profiles {
-            parallel = self.ledger.stores.slots.take(scope, (profile, *most), &run.id, *wanted).await?;
+        for one in &wanted {
+            let slots = &self.ledger.stores.slots;
+            parallel = match slots.take(scope, (&one.profile, one.most), &one.holder, one.calls).await {
+                Err(StoreError::Conflict) => 0,
+                taken => taken?,
+            };
             if parallel == 0 {
                 break;
             }
@@ -107,8 +116,11 @@ impl Runner {
         } else {
             self.batches(scope, run, parts, parallel).await
         };
-        for (profile, ..) in &profiles {
-            self.ledger.stores.slots.give_back(scope, profile, &run.id).await?;
+        for one in &wanted {
+            // Who cannot give slots back loses them in time.
+            if let Err(error) = self.ledger.stores.slots.give_back(scope, &one.profile, &one.holder).await {
+                tracing::warn!(run = run.id, %error, "slots are not given back");
+            }
         }
         worked
     }
@@ -150,7 +162,7 @@ impl Runner {
             (None, Mode::Incremental, Some(_)) if source_ids.is_empty() => {
                 self.ledger.stores.cursors.get(scope, &run.instance, &run.entity_type).await?
             }
-            (None, Mode::ResetCursor, _) => {
+            (None, Mode::ResetCursor, _) if source_ids.is_empty() && !run.dry_run => {
                 self.ledger.stores.cursors.forget(scope, &run.instance, &run.entity_type).await?;
                 None
             }
@@ -207,15 +219,19 @@ impl Runner {
             let mut mapped = mapped.map_err(|error| StoreError::Unavailable(error.to_string()))?;
             run.stage = Stage::Execute;
             let newest = mapped.newest.take();
-            let results = self.ledger.execute(scope, run, plan, mapped).await?;
+            let mut results = self.ledger.execute(scope, run, plan, mapped).await?;
+            let (wait, finished) = (results.wait, std::mem::take(&mut results.marks));
             pace.took(begun.elapsed());
             run.progress.pace = u32::try_from(pace.size()).ok();
             self.count(scope, run, plan, newest, results).await?;
-            if is_last {
+            if is_last && wait.is_none() {
                 return Ok(());
             }
-            run.progress.done.push_str(&marks);
+            run.progress.add_done(if wait.is_some() { &finished } else { &marks });
             self.ledger.save(scope, run).await?;
+            if let Some(wait) = wait {
+                return Err(Stopped::Later(wait, "the target asks for fewer requests".to_owned()));
+            }
             if plan.begun.elapsed() > BUDGET {
                 return Err(Stopped::Later(Duration::ZERO, "its time is over".to_owned()));
             }
@@ -262,10 +278,14 @@ impl Runner {
     /// Ends a run that cannot go on. Records that no later run would read become dead letters.
     async fn fail(&self, scope: &Scope, run: &mut Run, reason: String) -> Result<(), EngineError> {
         if matches!(run.job, Job::Inbound { .. }) && !run.progress.read {
-            let records = self.ledger.inbound(scope, run).await.map(|batch| batch.records).unwrap_or_default();
+            let records = match self.ledger.inbound(scope, run).await {
+                Ok(batch) => batch.records,
+                Err(Stopped::Obstacle(Obstacle::Engine(error))) => return Err(error),
+                Err(_) => Vec::new(),
+            };
             self.ledger.bury_rest(scope, run, records, &reason).await?;
         }
-        self.ledger.restore(scope, run).await?;
+        self.pipelines.restore(scope, run).await?;
         run.end(Status::Failed, Some(reason), self.ledger.ports.now());
         match self.ledger.record(scope, run).await {
             Ok(()) | Err(Stopped::Lost) => Ok(()),

@@ -22,6 +22,10 @@ use crate::store::StoreError;
 
 /// The tick comes every minute, and asks for what is due before the next.
 const AHEAD: Duration = Duration::from_secs(60);
+/// A run of which nothing was heard for so long has lost its message.
+const LOST: Duration = Duration::from_secs(3_600);
+/// When a schedule that is disabled is due.
+const NEVER: Millis = Millis(4_102_444_800_000);
 
 /// Fires schedules.
 #[derive(Clone)]
@@ -41,18 +45,17 @@ impl Scheduler {
     ///
     /// # Errors
     /// [`EngineError`].
-    pub async fn arm(&self, scope: &Scope, schedule: &Config<Schedule>) -> Result<Option<Due>, EngineError> {
+    pub async fn arm(&self, scope: &Scope, schedule: &Config<Schedule>) -> Result<Due, EngineError> {
         let dues = &self.pipelines.stores.dues;
-        let next = Self::next(&schedule.body, self.pipelines.ports.now()).filter(|_| schedule.body.enabled);
+        let now = self.pipelines.ports.now();
         let known = dues.get(scope, &schedule.id).await?;
-        let Some(next) = next else {
-            dues.forget(scope, &schedule.id).await?;
-            return Ok(known);
-        };
+        // What is due already is worked on still.
+        let due = known.as_ref().map(|known| known.next).filter(|next| *next <= now);
+        let next = due.or_else(|| Self::next(&schedule.body, now)).filter(|_| schedule.body.enabled).unwrap_or(NEVER);
         let (last, last_run) = known.map_or((None, None), |known| (known.last, known.last_run));
         let due = Due { scope: scope.clone(), schedule: schedule.id.clone(), next, last, last_run };
         dues.set(&due).await?;
-        Ok(Some(due))
+        Ok(due)
     }
 
     /// Asks for the runs that are due before the next tick.
@@ -73,7 +76,7 @@ impl Scheduler {
     pub(super) async fn fire(&self, scope: &Scope, id: &str, at: Millis) -> Result<(), EngineError> {
         let stores = &self.pipelines.stores;
         let Some(due) = stores.dues.get(scope, id).await?.filter(|due| due.next == at) else { return Ok(()) };
-        let Some(schedule) = stores.schedules.get(scope, id).await?.filter(|schedule| schedule.body.enabled) else {
+        let Some(schedule) = stores.schedules.get(scope, id).await? else {
             return Ok(stores.dues.forget(scope, id).await?);
         };
         let now = self.pipelines.ports.now();
@@ -90,9 +93,7 @@ impl Scheduler {
         } else {
             self.pipelines.start(scope, &run).await?;
         }
-        let Some(next) = Self::next(&schedule.body, now.max(at)) else {
-            return Ok(stores.dues.forget(scope, id).await?);
-        };
+        let next = Self::next(&schedule.body, now.max(at)).filter(|_| schedule.body.enabled).unwrap_or(NEVER);
         let last_run = if run.status == Status::Skipped { due.last_run } else { Some(run.id) };
         let moved = Due { next, last: Some(at), last_run, ..due };
         match stores.dues.advance(&moved, at).await {
@@ -104,9 +105,8 @@ impl Scheduler {
 
     /// Whether the schedule's instance runs.
     async fn is_wanted(&self, scope: &Scope, schedule: &Config<Schedule>) -> Result<bool, EngineError> {
-        let Some(instance) = self.pipelines.instance(scope, &schedule.body.instance_id).await? else {
-            return Ok(false);
-        };
+        let instance = self.pipelines.instance(scope, &schedule.body.instance_id).await?;
+        let Some(instance) = instance.filter(|_| schedule.body.enabled) else { return Ok(false) };
         Ok(self.pipelines.effective(scope, &instance.body).await? == EffectiveStatus::Active)
     }
 
@@ -114,7 +114,12 @@ impl Scheduler {
     async fn is_busy(&self, scope: &Scope, due: &Due) -> Result<bool, EngineError> {
         let Some(last) = &due.last_run else { return Ok(false) };
         let run = self.pipelines.stores.runs.get(scope, last).await?;
-        Ok(run.is_some_and(|run| !run.status.is_over()))
+        let Some(run) = run.filter(|run| !run.status.is_over()) else { return Ok(false) };
+        if self.pipelines.ports.now().since(run.updated_at) > LOST {
+            // Its message is gone.
+            self.pipelines.wake(scope, &run.id, Duration::ZERO).await?;
+        }
+        Ok(true)
     }
 }
 

@@ -107,14 +107,19 @@ impl<T: Kept> Configs<T> {
         Ok(self.catalogue.snapshot(scope).await?.entry(T::NAME, id).cloned())
     }
 
-    /// Makes one.
+    /// A new one, which is not written yet.
+    #[must_use]
+    pub fn draft(&self, body: T) -> Config<T> {
+        Config::new(self.db.ports.unique(T::PREFIX), body, self.db.ports.now())
+    }
+
+    /// Writes a draft.
     ///
     /// # Errors
     /// [`CreateError`].
-    pub async fn create(&self, scope: &Scope, body: T) -> Result<Config<T>, CreateError> {
-        let config = Config::new(self.db.ports.unique(T::PREFIX), body, self.db.ports.now());
-        self.catalogue.create(scope, &config, T::MAX).await?;
-        Ok(config)
+    pub async fn create(&self, scope: &Scope, draft: Config<T>) -> Result<Config<T>, CreateError> {
+        self.catalogue.create(scope, &draft, T::MAX).await?;
+        Ok(draft)
     }
 
     /// Writes one over the revision it was read at.

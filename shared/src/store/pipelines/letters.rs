@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{KEPT, Listed, listed};
+use super::{KEPT, Listed, MAX_LISTED, listed};
 use crate::domain::partition::ScopeFamily;
 use crate::domain::pipeline::dead_letter::{DeadLetter, LetterFacts, LetterFilter, LetterStatus};
 use crate::domain::scope::Scope;
@@ -84,9 +84,28 @@ impl DeadLetters {
     /// # Errors
     /// [`StoreError`].
     pub async fn facts(&self, scope: &Scope, filter: &LetterFilter) -> Result<Vec<LetterFacts>, StoreError> {
+        self.newest(scope, filter, MAX_LISTED).await
+    }
+
+    /// Those that are asked for and pending, however many others are in front of them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn pending(&self, scope: &Scope, filter: &LetterFilter) -> Result<Vec<LetterFacts>, StoreError> {
+        let filter = LetterFilter { status: Some(LetterStatus::Pending), ..filter.clone() };
+        self.newest(scope, &filter, usize::MAX).await
+    }
+
+    async fn newest(
+        &self,
+        scope: &Scope,
+        filter: &LetterFilter,
+        looked_at: usize,
+    ) -> Result<Vec<LetterFacts>, StoreError> {
         let names = [("#status", "status")];
-        let projection = ("id, instance, entity_type, #status, category, created_at", &names[..]);
-        listed::newest(&self.db, scope, ScopeFamily::SyncLetters, projection, |facts| filter.matches(facts)).await
+        let projection = ("id, instance, entity_type, #status, category, created_at, kept", &names[..]);
+        let asked = |facts: &LetterFacts| filter.matches(facts);
+        listed::newest(&self.db, scope, ScopeFamily::SyncLetters, projection, looked_at, asked).await
     }
 
     /// A page of those that are asked for; pages count from 0.

@@ -27,6 +27,7 @@ pub(super) async fn newest<F: DeserializeOwned>(
     scope: &Scope,
     family: ScopeFamily<'_>,
     (projection, names): (&str, &[(&str, &str)]),
+    looked_at: usize,
     mut asked: impl FnMut(&F) -> bool,
 ) -> Result<Vec<F>, StoreError> {
     let query = db.query(&db.tables.activity, &scope.partition(family)).consistent_read(true);
@@ -42,7 +43,7 @@ pub(super) async fn newest<F: DeserializeOwned>(
         if asked(&facts) {
             found.push(facts);
         }
-        if seen == MAX_LISTED {
+        if seen == looked_at || found.len() == MAX_LISTED {
             break;
         }
     }

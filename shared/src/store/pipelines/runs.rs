@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{KEPT, Listed, listed};
+use super::{KEPT, Listed, MAX_LISTED, listed};
 use crate::domain::partition::ScopeFamily;
 use crate::domain::pipeline::run::{Run, Status};
 use crate::domain::scope::Scope;
-use crate::domain::time::Millis;
 use crate::store::{Db, Key, StoreError};
 
 /// The longest id that is looked up.
@@ -19,13 +18,19 @@ struct Record<'a> {
     expires_at: i64,
 }
 
+/// The run of a webhook that may come again.
+#[derive(Serialize, Deserialize)]
+struct Claim {
+    run: String,
+    expires_at: i64,
+}
+
 #[derive(Deserialize)]
 struct Facts {
     id: String,
     instance: String,
     entity_type: String,
     status: Status,
-    created_at: Millis,
 }
 
 /// Which runs are listed. What is missing sets no limit.
@@ -64,6 +69,21 @@ impl SyncRuns {
         self.db.create(&self.db.tables.activity, &key(scope, &run.id), &record(run)).await
     }
 
+    /// Notes which run a webhook has; gives the run of the first that asked.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim(&self, scope: &Scope, webhook: &str, run: &str) -> Result<String, StoreError> {
+        let key = Key::new(&scope.partition(ScopeFamily::SyncTimes), format!("webhook#{webhook}"));
+        let claim = Claim { run: run.to_owned(), expires_at: self.db.ports.now().plus(KEPT).as_secs() };
+        match self.db.create(&self.db.tables.activity, &key, &claim).await {
+            Err(StoreError::Conflict) => {}
+            other => return other.map(|()| run.to_owned()),
+        }
+        let known: Option<Claim> = self.db.get(&self.db.tables.activity, &key).await?;
+        Ok(known.map_or_else(|| run.to_owned(), |known| known.run))
+    }
+
     /// A run.
     ///
     /// # Errors
@@ -100,15 +120,13 @@ impl SyncRuns {
         filter: &RunFilter,
         (page, size): (usize, usize),
     ) -> Result<Listed<Run>, StoreError> {
-        let projection = ("id, instance, entity_type, #status, created_at", &[("#status", "status")][..]);
+        let projection = ("id, instance, entity_type, #status", &[("#status", "status")][..]);
         let asked = |facts: &Facts| {
             filter.instance.as_ref().is_none_or(|instance| *instance == facts.instance)
                 && filter.entity_type.as_ref().is_none_or(|entity| *entity == facts.entity_type)
                 && filter.status.is_none_or(|status| status == facts.status)
         };
-        let mut found = listed::newest(&self.db, scope, ScopeFamily::SyncRuns, projection, asked).await?;
-        // The ids of repeatable webhooks' runs do not begin with the time.
-        found.sort_by_key(|facts| std::cmp::Reverse(facts.created_at));
+        let found = listed::newest(&self.db, scope, ScopeFamily::SyncRuns, projection, MAX_LISTED, asked).await?;
         let total = found.len();
         let ids = found.into_iter().map(|facts| facts.id).skip(page.saturating_mul(size)).take(size);
         Ok(Listed { items: listed::page(&self.db, scope, ScopeFamily::SyncRuns, ids).await?, total })

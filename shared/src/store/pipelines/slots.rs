@@ -12,6 +12,8 @@ use crate::store::{Db, Key, StoreError};
 
 /// A holder that has died loses its slots after this time.
 const HELD: Duration = Duration::from_secs(150);
+/// The longest pause before a contended item is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How often a contended item is tried.
 const TRIES: usize = 10;
 
@@ -95,7 +97,7 @@ impl Slots {
                 None => self.db.create(table, &key, &held).await,
             };
             match written {
-                Err(StoreError::Conflict) => {}
+                Err(StoreError::Conflict) => tokio::time::sleep(PAUSE.mul_f64(self.db.ports.fraction())).await,
                 other => return other,
             }
         }

@@ -124,6 +124,7 @@ async fn deliveries_stand_in_the_same_list() -> Result<()> {
     api.act(&format!("{path}/replay")).await?.error(409, "already_replayed")?;
     let path = format!("/v1/dlq/{}", text(&letters[1], "id")?);
     api.act(&format!("{path}/discard")).await?.empty(204)?;
+    api.act(&format!("{path}/discard")).await?.error(409, "already_discarded")?;
     ensure!(api.get(&path).await?.json(200)?["status"] == "discarded");
     ensure!(list(api, "&status=pending").await?.len() == 1);
     let started = api.post("/v1/dlq/replay", &json!({"kind": "delivery"})).await?.json(202)?;

@@ -94,6 +94,19 @@ async fn a_busy_source_is_asked_again() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_target_that_asks_for_fewer_requests_gets_all_in_the_end() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    // Every 40th request is one too many.
+    let refuse = |_: &_, number: usize| (number % 40 == 39).then_some(StatusCode::TOO_MANY_REQUESTS);
+    let (from, to) = (Shop::open(120).await?, Shop::refusing(0, refuse).await?);
+    let instance = pipeline(&tenant.api, &from, &to, json!({})).await?;
+    let run = sync(&tenant.api, &instance, json!({})).await?;
+    ensure!(run["status"] == "succeeded" && counts(&run) == [120, 120, 0, 0], "{run}");
+    ensure!(to.kept().len() == 120);
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_the_target_refuses_is_a_dead_letter_and_the_run_goes_on() -> Result<()> {
     let tenant = shared().await.tenant().await?;
     let refuse = |received: &sluice_local::receiver::Received, _: usize| match received.path.as_str() {
