@@ -60,6 +60,9 @@ pub struct DeadLetter {
     pub error: String,
     /// Whether the record as the source gave it is kept: it may be too large.
     pub kept: bool,
+    /// When the source says that it happened, if a webhook brought it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub triggered_at: Option<Millis>,
     /// What became of it.
     #[serde(default)]
     pub status: LetterStatus,

@@ -8,14 +8,16 @@ use super::attempt::{Stopped, after};
 use super::ingest;
 use super::ledger::Ledger;
 use super::plan::Plan;
-use crate::connectors::{Batch, ConnectorError, Record, Target, Written};
+use crate::connectors::{Batch, Record, Target, Written};
 use crate::domain::pipeline::batch::{Mapped, Ready, Unfit};
 use crate::domain::pipeline::dead_letter::{Category, DeadLetter, LetterStatus};
 use crate::domain::pipeline::run::{Counts, Job, MAX_SAMPLES, RecordError, Run};
 use crate::domain::pipeline::stage::Stage;
 use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
 use crate::domain::value::Value;
 use crate::engine::EngineError;
+use crate::store::StoreError;
 use crate::store::pipelines::MAX_PAYLOAD_BYTES;
 
 /// Larger results are not shown.
@@ -73,7 +75,7 @@ impl Ledger {
         }
         let ready = self.newest(scope, run, mapped.ready, &mut results.counts).await?;
         match &plan.target {
-            Some(target) => self.write(run, target.as_ref(), ready, &mut results).await?,
+            Some(target) => self.write(scope, run, (target.as_ref(), ready), &mut results).await?,
             None => {
                 results.counts.success += ready.len() as u64;
                 let samples = ready.iter().take(MAX_SAMPLES.saturating_sub(run.samples.len()));
@@ -96,8 +98,7 @@ impl Ledger {
         let Job::Inbound { triggered_at: Some(at) } = run.job else { return Ok(ready) };
         let mut newest = Vec::with_capacity(ready.len());
         for one in ready {
-            let subject = format!("{}#{}#{}", run.instance, run.entity_type, one.source_id);
-            if self.stores.times.advance(scope, &subject, at).await? {
+            if self.is_newest(scope, run, &one.source_id, at).await? {
                 newest.push(one);
             } else {
                 counts.skipped += 1;
@@ -106,16 +107,27 @@ impl Ledger {
         Ok(newest)
     }
 
+    /// Whether nothing that happened later to a record was written; takes note of it.
+    pub(super) async fn is_newest(
+        &self,
+        scope: &Scope,
+        run: &Run,
+        source_id: &str,
+        at: Millis,
+    ) -> Result<bool, StoreError> {
+        let subject = format!("{}#{}#{source_id}", run.instance, run.entity_type);
+        self.stores.times.advance(scope, &subject, at).await
+    }
+
     async fn write(
         &self,
+        scope: &Scope,
         run: &Run,
-        target: &dyn Target,
-        ready: Vec<Ready>,
+        (target, ready): (&dyn Target, Vec<Ready>),
         results: &mut Results,
     ) -> Result<(), Stopped> {
         let (records, sources): (Vec<Record>, Vec<Value>) = ready.into_iter().map(split).unzip();
-        let written = offer(target, run.progress.batches, &records).await;
-        let written = written.map_err(|error| after(error, run.progress.failures))?;
+        let written = self.offer(scope, run, target, &records).await?;
         let mut done = Vec::new();
         for ((record, source), written) in records.into_iter().zip(&sources).zip(written) {
             if let Written::Throttled { retry_after, .. } = written {
@@ -146,6 +158,58 @@ impl Ledger {
         Ok(())
     }
 
+    /// Offers records to a target, and again those that it may take later.
+    async fn offer(
+        &self,
+        scope: &Scope,
+        run: &Run,
+        target: &dyn Target,
+        records: &[Record],
+    ) -> Result<Vec<Written>, Stopped> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let number = run.progress.batches;
+        let written = target.write(&Batch { number, records }).await;
+        let mut written = written.map_err(|error| after(error, run.progress.failures))?;
+        for attempt in 1..TRIES {
+            let waiting =
+                written.iter().enumerate().filter_map(|(place, written)| Some((place, wait(written, attempt)?)));
+            let (mut places, waits): (Vec<usize>, Vec<Duration>) = waiting.unzip();
+            let Some(longest) = waits.into_iter().max() else { break };
+            tokio::time::sleep(longest).await;
+            places = self.still_newest(scope, run, records, places, &mut written).await?;
+            let again: Vec<Record> = places.iter().map(|place| records[*place].clone()).collect();
+            match target.write(&Batch { number, records: &again }).await {
+                Ok(answers) => places.into_iter().zip(answers).for_each(|(place, answer)| written[place] = answer),
+                // What was written before stays written.
+                Err(error) => places.into_iter().for_each(|place| written[place] = error.clone().written()),
+            }
+        }
+        Ok(written)
+    }
+
+    /// Of these places, those of records to which nothing happened meanwhile; the others need not be written any more.
+    async fn still_newest(
+        &self,
+        scope: &Scope,
+        run: &Run,
+        records: &[Record],
+        places: Vec<usize>,
+        written: &mut [Written],
+    ) -> Result<Vec<usize>, Stopped> {
+        let Job::Inbound { triggered_at: Some(at) } = run.job else { return Ok(places) };
+        let mut still = Vec::with_capacity(places.len());
+        for place in places {
+            if self.is_newest(scope, run, &records[place].source_id, at).await? {
+                still.push(place);
+            } else {
+                written[place] = Written::Unchanged;
+            }
+        }
+        Ok(still)
+    }
+
     /// A dead letter. Its id follows from the run and the record, so a repetition makes the same.
     fn letter(&self, run: &Run, source_id: Option<String>, source: &Value, cause: Cause) -> Buried {
         let record = source.to_json();
@@ -163,6 +227,7 @@ impl Ledger {
             value: cause.value,
             error: cause.error,
             kept: record.len() <= MAX_PAYLOAD_BYTES,
+            triggered_at: if let Job::Inbound { triggered_at } = run.job { triggered_at } else { None },
             status: LetterStatus::Pending,
             replayed_by: None,
             created_at: now,
@@ -213,31 +278,6 @@ impl Ledger {
 
 fn split(ready: Ready) -> (Record, Value) {
     (Record { source_id: ready.source_id, key: ready.key, body: ready.body }, ready.source)
-}
-
-/// Offers records to a target, and again those that it may take later.
-async fn offer(target: &dyn Target, number: u64, records: &[Record]) -> Result<Vec<Written>, ConnectorError> {
-    if records.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut written = target.write(&Batch { number, records }).await?;
-    for attempt in 1..TRIES {
-        let waiting: Vec<(usize, Duration)> =
-            written.iter().enumerate().filter_map(|(place, written)| Some((place, wait(written, attempt)?))).collect();
-        let Some(longest) = waiting.iter().map(|(_, wait)| *wait).max() else { break };
-        tokio::time::sleep(longest).await;
-        let again: Vec<Record> = waiting.iter().map(|(place, _)| records[*place].clone()).collect();
-        match target.write(&Batch { number, records: &again }).await {
-            Ok(answers) => {
-                for ((place, _), answer) in waiting.into_iter().zip(answers) {
-                    written[place] = answer;
-                }
-            }
-            // What was written before stays written.
-            Err(error) => waiting.iter().for_each(|(place, _)| written[*place] = error.clone().written()),
-        }
-    }
-    Ok(written)
 }
 
 /// How long to wait before a record is offered again, if it is.

@@ -172,7 +172,14 @@ impl Ledger {
             // What cannot be sent stays as it is.
             let Some(record) = payload.and_then(|payload| Value::parse(&payload).ok()) else { continue };
             match self.stores.letters.settle(scope, id, LetterStatus::Replayed, Some(&run.id)).await {
-                Ok(_) => batch.records.push(record),
+                Ok(letter) => {
+                    // Nothing that happened later is overwritten.
+                    let newest = match (letter.triggered_at, &letter.source_id) {
+                        (Some(at), Some(source_id)) => self.is_newest(scope, run, source_id, at).await?,
+                        _ => true,
+                    };
+                    batch.records.extend(newest.then_some(record));
+                }
                 Err(ReplayError::Over(_) | ReplayError::NotFound | ReplayError::NotKept) => {}
                 Err(ReplayError::Store(error)) => return Err(error.into()),
             }

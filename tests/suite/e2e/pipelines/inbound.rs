@@ -1,7 +1,7 @@
 //! Inbound webhooks: signed, seen once, never out of order, durable before the answer.
 
 use anyhow::{Context as _, Result, ensure};
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -130,6 +130,34 @@ async fn a_shopify_webhook_is_verified_and_seen_once() -> Result<()> {
     let sign = signature(NEW, &body)?;
     let elsewhere = send(&open.sandbox(), &path, &body, &[("x-shopify-hmac-sha256", &sign)]).await?;
     elsewhere.error(404, "not_found")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dead_letter_does_not_overwrite_what_happened_later() -> Result<()> {
+    let world = shared().await;
+    let tenant = world.tenant().await?;
+    let to = Shop::refusing(0, |_, number| (number == 0).then_some(StatusCode::UNPROCESSABLE_ENTITY)).await?;
+    let connection = json!({
+        "system": "shopify", "shop": "example.myshopify.com", "accessToken": "shpat_1", "webhookSecrets": [NEW],
+    });
+    let instance = signed(&tenant.api, connection, &to).await?;
+    let (path, open) = (format!("/v1/inbound/shopify/{instance}"), world.open()?);
+    for (at, price) in [("2026-02-01T00:00:00Z", "8"), ("2026-02-02T00:00:00Z", "9")] {
+        let mut order = order(6);
+        order["total_price"] = json!(price);
+        let body = order.to_string();
+        let sign = signature(NEW, &body)?;
+        let headers = [("x-shopify-hmac-sha256", sign.as_str()), ("x-shopify-triggered-at", at)];
+        let run = correlation(&send(&open, &path, &body, &headers).await?, 202)?;
+        finished(&tenant.api, &run).await?;
+    }
+    ensure!(to.kept()["6"]["DocTotal"] == "9.00", "{:?}", to.kept());
+    let letters = tenant.api.get("/v1/dlq?kind=record").await?.json(200)?;
+    let id = letters["items"][0]["id"].as_str().context("a dead letter")?;
+    let replayed = tenant.api.act(&format!("/v1/dlq/{id}/replay")).await?;
+    finished(&tenant.api, &correlation(&replayed, 202)?).await?;
+    ensure!(to.kept()["6"]["DocTotal"] == "9.00" && to.writes() == 2, "{:?}", to.kept());
     Ok(())
 }
 
