@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn global_partitions() {
         let names: Vec<&str> = GlobalPartition::ALL.iter().map(AnyPartition::as_str).collect();
-        assert_eq!(names, ["tenants", "endings", "exports", "wake_ups"]);
+        assert_eq!(names, ["tenants", "endings", "exports", "wake_ups", "schedules", "instances"]);
         let of_routes = GlobalPartition::ALL.iter().filter(|partition| partition.is_of_routes());
         assert_eq!(of_routes.count(), 3);
     }
