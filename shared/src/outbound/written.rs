@@ -10,6 +10,8 @@ use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 use url::{Host, Url};
 
+use crate::domain::problems::Problems;
+
 use super::address::{TargetError, TargetPolicy, check_url};
 use super::kind::{Fault, Refusal};
 use super::resolver::{ResolveError, SafeResolver};
@@ -52,6 +54,13 @@ impl Faults {
     /// Adds a fault at a JSON Pointer. A message never contains the value: it may be a secret.
     pub fn add(&mut self, pointer: &str, message: impl Into<String>) {
         self.0.push(Fault { pointer: pointer.to_owned(), message: message.into(), code: None });
+    }
+
+    /// Adds what the domain found.
+    pub fn extend(&mut self, problems: Problems) {
+        for (pointer, message) in problems.0 {
+            self.add(&pointer, message);
+        }
     }
 
     fn with(mut self, pointer: &str, message: impl Into<String>) -> Self {

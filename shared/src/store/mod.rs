@@ -20,6 +20,7 @@ pub mod partners;
 pub mod pipelines;
 pub mod rate_limiter;
 pub mod reader;
+mod revisions;
 pub mod routes;
 pub mod runs;
 pub mod scheduled;

@@ -1,41 +1,37 @@
 //! Runs of automations.
 
-use std::time::Duration;
-
-use serde::Serialize;
-
-use super::{Db, Key, StoreError};
+use super::revisions::{Revised, Revisions};
+use super::{Db, StoreError};
 use crate::domain::automation::Run;
 use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
 
-/// How long a run is kept after it changed last.
-const KEPT: Duration = Duration::from_secs(31 * 86_400);
-/// The longest id that is looked up.
-const MAX_ID_BYTES: usize = 100;
+impl Revised for Run {
+    const FAMILY: ScopeFamily<'static> = ScopeFamily::Runs;
 
-#[derive(Serialize)]
-struct Record<'a> {
-    #[serde(flatten)]
-    run: &'a Run,
-    expires_at: i64,
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn revision_mut(&mut self) -> &mut u64 {
+        &mut self.revision
+    }
+
+    fn updated_at_mut(&mut self) -> &mut Millis {
+        &mut self.updated_at
+    }
 }
 
 /// The runs of every scope.
 #[derive(Clone, Debug)]
-pub struct Runs {
-    db: Db,
-}
-
-fn key(scope: &Scope, id: &str) -> Key {
-    Key::new(&scope.partition(ScopeFamily::Runs), id)
-}
+pub struct Runs(Revisions<Run>);
 
 impl Runs {
     /// Over the activity table.
     #[must_use]
     pub fn new(db: Db) -> Self {
-        Self { db }
+        Self(Revisions::new(db))
     }
 
     /// Adds a run.
@@ -43,7 +39,7 @@ impl Runs {
     /// # Errors
     /// [`StoreError`].
     pub async fn create(&self, scope: &Scope, run: &Run) -> Result<(), StoreError> {
-        self.db.put(&self.db.tables.activity, &key(scope, &run.id), &record(run)).await
+        self.0.put(scope, run).await
     }
 
     /// A run.
@@ -51,10 +47,7 @@ impl Runs {
     /// # Errors
     /// [`StoreError`].
     pub async fn get(&self, scope: &Scope, id: &str) -> Result<Option<Run>, StoreError> {
-        if !(1..=MAX_ID_BYTES).contains(&id.len()) {
-            return Ok(None);
-        }
-        self.db.get(&self.db.tables.activity, &key(scope, id)).await
+        self.0.get(scope, id).await
     }
 
     /// Writes a run, if it is as it was read.
@@ -62,17 +55,6 @@ impl Runs {
     /// # Errors
     /// [`StoreError::Conflict`] if it was changed in between.
     pub async fn update(&self, scope: &Scope, run: &mut Run) -> Result<(), StoreError> {
-        let read = run.revision;
-        run.revision += 1;
-        run.updated_at = self.db.ports.now();
-        let written = self.db.replace(&self.db.tables.activity, &key(scope, &run.id), &record(run), read).await;
-        if written.is_err() {
-            run.revision = read;
-        }
-        written
+        self.0.update(scope, run).await
     }
-}
-
-fn record(run: &Run) -> Record<'_> {
-    Record { run, expires_at: run.updated_at.plus(KEPT).as_secs() }
 }

@@ -1,33 +1,13 @@
 //! Retries hours apart: one record each, whatever the queue can delay, on a clock that the test moves.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use anyhow::{Result, ensure};
 use axum::http::StatusCode;
 use serde_json::json;
 use sluice::domain::scope::{Environment, Scope};
-use sluice::domain::time::Millis;
-use sluice::ports::{Clock, System};
+use sluice::ports::Clock;
 use sluice_local::receiver::status;
 
-use crate::support::{Inbox, SOON, World, eventually, quiet};
-
-/// The machine's clock, and what the test has added to it.
-#[derive(Clone, Default)]
-struct Ahead(Arc<AtomicI64>);
-
-impl Ahead {
-    fn by(&self, hours: f64) {
-        self.0.fetch_add((hours * 3_600_000.0) as i64, Ordering::Relaxed);
-    }
-}
-
-impl Clock for Ahead {
-    fn now(&self) -> Millis {
-        Millis(System.now().0 + self.0.load(Ordering::Relaxed))
-    }
-}
+use crate::support::{Ahead, Inbox, SOON, World, eventually, quiet};
 
 /// Ten delays as in the contract; those that the queue itself would delay are shorter, for its clock is the machine's, and
 /// 20 minutes are beyond the queue even with a fifth less.

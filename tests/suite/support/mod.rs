@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod bucket;
+pub(crate) mod clock;
 pub(crate) mod inbox;
 pub(crate) mod mutual_tls;
 pub(crate) mod process;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 pub(crate) use api::{Api, Reply};
+pub(crate) use clock::Ahead;
 pub(crate) use inbox::Inbox;
 pub(crate) use shop::Shop;
 pub(crate) use world::{Tenant, World, shared};

@@ -4,6 +4,7 @@ pub(crate) mod receive;
 pub(crate) mod shopify;
 pub(crate) mod woocommerce;
 
+use axum::Json;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -12,9 +13,10 @@ use sha2::Sha256;
 use sluice::domain::pipeline::config::Config;
 use sluice::domain::pipeline::instance::Instance;
 use sluice::domain::scope::{Environment, Scope};
-use sluice::engine::pipelines::{InboundError, Pipelines, Registry};
+use sluice::engine::pipelines::{Inbound, InboundError, Pipelines, Registry};
 
 use crate::http::problem::Problem;
+use crate::sync_events::AcceptedRun;
 use crate::sync_events::create::inactive;
 
 /// The most bytes of a webhook.
@@ -71,6 +73,18 @@ async fn verify(
         }
     }
     Err(refused())
+}
+
+/// Accepts what a shop sent: 200 if it was seen before.
+async fn accepted(
+    pipelines: &Pipelines,
+    scope: &Scope,
+    instance: &Config<Instance>,
+    inbound: &Inbound<'_>,
+) -> Result<(StatusCode, Json<AcceptedRun>), Problem> {
+    let (correlation_id, new) = pipelines.accept(scope, instance, inbound).await?;
+    let status = if new { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok((status, Json(AcceptedRun { correlation_id })))
 }
 
 /// The entity type that a topic such as `orders/create` or `order.updated` names.

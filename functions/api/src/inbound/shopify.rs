@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use sluice::domain::scope::Environment;
 use sluice::engine::pipelines::{Inbound, Pipelines, Registry};
 
-use super::{MAX_BYTES, called, entity_type, text, verify};
+use super::{MAX_BYTES, accepted, called, entity_type, text, verify};
 use crate::http::body::read;
 use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
@@ -56,7 +56,5 @@ pub(crate) async fn shopify(
         id: text(&headers, "x-shopify-webhook-id"),
         triggered_at: text(&headers, "x-shopify-triggered-at").and_then(|time| time.parse().ok()),
     };
-    let (correlation_id, new) = pipelines.accept(&scope, &instance, &inbound).await?;
-    let status = if new { StatusCode::ACCEPTED } else { StatusCode::OK };
-    Ok((status, Json(AcceptedRun { correlation_id })))
+    accepted(&pipelines, &scope, &instance, &inbound).await
 }

@@ -1,6 +1,5 @@
 //! `POST /v1/inbound/woocommerce/{instanceId}`: a webhook of a WooCommerce shop.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse as _, Response};
@@ -9,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use sluice::domain::scope::Environment;
 use sluice::engine::pipelines::{Inbound, Pipelines, Registry};
 
-use super::{MAX_BYTES, called, entity_type, text, verify};
+use super::{MAX_BYTES, accepted, called, entity_type, text, verify};
 use crate::http::body::read;
 use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
@@ -61,9 +60,7 @@ pub(crate) async fn woocommerce(
     let id = text(&headers, "x-wc-webhook-delivery-id");
     let id = id.map(|id| format!("{id}#{}", hex::encode(Sha256::digest(&body))));
     let inbound = Inbound { body: &body, entity_type: topic.as_deref(), id: id.as_deref(), triggered_at: None };
-    let (correlation_id, new) = pipelines.accept(&scope, &instance, &inbound).await?;
-    let status = if new { StatusCode::ACCEPTED } else { StatusCode::OK };
-    Ok((status, Json(AcceptedRun { correlation_id })).into_response())
+    Ok(accepted(&pipelines, &scope, &instance, &inbound).await?.into_response())
 }
 
 fn is_ping(body: &[u8]) -> bool {

@@ -42,7 +42,7 @@ impl From<Config<Instance>> for InstanceView {
 impl InstanceView {
     /// The same with its effective status.
     async fn judged(self, pipelines: &Pipelines, scope: &Scope) -> Result<Self, Problem> {
-        let effective_status = pipelines.effective(scope, &self.instance).await?;
+        let effective_status = pipelines.standing(scope, &self.instance).await?.status;
         Ok(Self { effective_status, ..self })
     }
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use sluice::domain::pipeline::instance::{EffectiveStatus, MAX_BATCH};
 use sluice::domain::pipeline::run::{Job, Mode, Run, Trigger, Window};
-use sluice::engine::pipelines::Pipelines;
+use sluice::engine::pipelines::{Pipelines, Standing};
 use sluice::ports::Ports;
 
 use super::AcceptedRun;
@@ -66,13 +66,12 @@ pub(crate) async fn create(
     event.check()?;
     let instance = pipelines.instance(&caller.scope, &event.instance_id).await?;
     let instance = instance.ok_or_else(|| Problem::field("/instanceId", "there is no such instance"))?;
-    let types = pipelines.entity_types(&caller.scope, &instance.body).await?;
-    let status = pipelines.effective(&caller.scope, &instance.body).await?;
+    let Standing { status, entity_types } = pipelines.standing(&caller.scope, &instance.body).await?;
     if status != EffectiveStatus::Active {
         return Err(inactive(status));
     }
-    if !types.contains(&event.entity_type) {
-        return Err(Problem::field("/entityType", format!("must be one of {}", types.join(", "))));
+    if !entity_types.contains(&event.entity_type) {
+        return Err(Problem::field("/entityType", format!("must be one of {}", entity_types.join(", "))));
     }
     let run = event.run(pipelines.new_id(), &ports);
     pipelines.start(&caller.scope, &run).await?;

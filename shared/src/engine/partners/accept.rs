@@ -1,7 +1,7 @@
 //! Reads the profile that a user wrote: every check, then its secrets are sealed.
 
 use super::PartnerRegistry;
-use crate::domain::partner::{Problems, StoredProfile, WrittenProfile, read_certificates};
+use crate::domain::partner::{StoredProfile, WrittenProfile, read_certificates};
 use crate::domain::scope::Scope;
 use crate::domain::sealed::MASK;
 use crate::outbound::written::Faults;
@@ -16,7 +16,7 @@ impl PartnerRegistry {
         kept: Option<&StoredProfile>,
     ) -> Result<StoredProfile, Refusal> {
         let mut faults = Faults::default();
-        add(&mut faults, written.problems());
+        faults.extend(written.problems());
         for (pointer, text) in written.secrets() {
             if text == MASK && kept.is_none_or(|kept| kept.secret(pointer).is_none()) {
                 faults.add(pointer, "is a mask, and no value is stored that it could keep");
@@ -25,7 +25,7 @@ impl PartnerRegistry {
         let now = self.vault.ports().now();
         let kept_certificates = kept.map(|kept| kept.certificates.as_slice()).unwrap_or_default();
         let certificates = read_certificates(&written.certificates, kept_certificates, now);
-        let certificates = certificates.map_err(|problems| add(&mut faults, problems)).ok();
+        let certificates = certificates.map_err(|problems| faults.extend(problems)).ok();
         self.check_addresses(&written, &mut faults).await;
         let certificates = faults.finish(certificates)?;
         let seal = |pointer, text| {
@@ -42,11 +42,5 @@ impl PartnerRegistry {
         if let Some(sftp) = &written.sftp {
             faults.server("/sftp/host", &sftp.host, self.policy).await;
         }
-    }
-}
-
-fn add(faults: &mut Faults, problems: Problems) {
-    for (pointer, message) in problems.0 {
-        faults.add(&pointer, message);
     }
 }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::Pipelines;
+use super::{Pipelines, Standing};
 use crate::domain::pipeline::config::Config;
 use crate::domain::pipeline::instance::{EffectiveStatus, Instance};
 use crate::domain::pipeline::run::{Job, Run, Trigger};
@@ -53,11 +53,11 @@ impl Pipelines {
         inbound: &Inbound<'_>,
     ) -> Result<(String, bool), InboundError> {
         Value::parse(inbound.body)?;
-        let status = self.effective(scope, &instance.body).await?;
+        let Standing { status, entity_types } = self.standing(scope, &instance.body).await?;
         if status != EffectiveStatus::Active {
             return Err(InboundError::Inactive(status));
         }
-        let entity_type = self.entity_type(scope, instance, inbound.entity_type).await?;
+        let entity_type = named(entity_types, inbound.entity_type)?;
         let now = self.ports.now();
         let mut id = self.new_id();
         if let Some(webhook) = inbound.id {
@@ -74,21 +74,16 @@ impl Pipelines {
         let new = self.start(scope, &run).await?;
         Ok((run.id, new))
     }
+}
 
-    async fn entity_type(
-        &self,
-        scope: &Scope,
-        instance: &Config<Instance>,
-        asked: Option<&str>,
-    ) -> Result<String, InboundError> {
-        let types = self.entity_types(scope, &instance.body).await?;
-        let found = match (asked, &types[..]) {
-            (Some(asked), types) => types.iter().find(|known| known.eq_ignore_ascii_case(asked)).cloned(),
-            (None, [only]) => Some(only.clone()),
-            (None, _) => None,
-        };
-        found.ok_or(InboundError::EntityType(types))
-    }
+/// The entity type that is asked for; the only one if none is.
+fn named(types: Vec<String>, asked: Option<&str>) -> Result<String, InboundError> {
+    let found = match (asked, &types[..]) {
+        (Some(asked), types) => types.iter().find(|known| known.eq_ignore_ascii_case(asked)).cloned(),
+        (None, [only]) => Some(only.clone()),
+        (None, _) => None,
+    };
+    found.ok_or(InboundError::EntityType(types))
 }
 
 /// What a webhook of that id is known by.

@@ -51,6 +51,21 @@ enum SyncMessage {
     Due { scope: Scope, schedule: String, at: Millis },
 }
 
+/// Whether an instance runs.
+#[derive(Debug)]
+pub struct Standing {
+    /// Whether it does, or why not.
+    pub status: EffectiveStatus,
+    /// Its entity types, if it does.
+    pub entity_types: Vec<String>,
+}
+
+impl Standing {
+    const fn without(status: EffectiveStatus) -> Self {
+        Self { status, entity_types: Vec::new() }
+    }
+}
+
 /// Starts and cancels runs.
 #[derive(Clone)]
 pub struct Pipelines {
@@ -107,37 +122,41 @@ impl Pipelines {
         }
     }
 
-    /// Whether an instance runs.
+    /// Whether an instance runs, and with which entity types.
     ///
     /// # Errors
     /// [`EngineError`].
-    pub async fn effective(&self, scope: &Scope, instance: &Instance) -> Result<EffectiveStatus, EngineError> {
+    pub async fn standing(&self, scope: &Scope, instance: &Instance) -> Result<Standing, EngineError> {
         if !instance.active {
-            return Ok(EffectiveStatus::Inactive);
+            return Ok(Standing::without(EffectiveStatus::Inactive));
         }
         for profile in [&instance.source_profile_id, &instance.target_profile_id] {
             let profile = self.stores.profiles.get(scope, profile).await?;
             if !profile.is_some_and(|profile| profile.body.enabled) {
-                return Ok(EffectiveStatus::DependencyInactive);
+                return Ok(Standing::without(EffectiveStatus::DependencyInactive));
             }
         }
-        for mapping in &instance.mappings {
-            if self.stores.mappings.get(scope, &mapping.mapping_configuration_id).await?.is_none() {
-                return Ok(EffectiveStatus::DependencyInactive);
-            }
-        }
-        Ok(EffectiveStatus::Active)
+        let types: Option<Vec<String>> = self.mapped(scope, instance).await?.into_iter().collect();
+        Ok(match types {
+            Some(entity_types) => Standing { status: EffectiveStatus::Active, entity_types },
+            None => Standing::without(EffectiveStatus::DependencyInactive),
+        })
     }
 
-    /// The entity types of an instance, each with the place of its mapping.
+    /// The entity types of an instance whose mappings exist, whether it runs or not.
     ///
     /// # Errors
     /// [`EngineError`].
     pub async fn entity_types(&self, scope: &Scope, instance: &Instance) -> Result<Vec<String>, EngineError> {
+        Ok(self.mapped(scope, instance).await?.into_iter().flatten().collect())
+    }
+
+    /// The entity type of each mapping; none where there is no such mapping.
+    async fn mapped(&self, scope: &Scope, instance: &Instance) -> Result<Vec<Option<String>>, EngineError> {
         let mut types = Vec::with_capacity(instance.mappings.len());
         for mapping in &instance.mappings {
             let mapping = self.stores.mappings.get(scope, &mapping.mapping_configuration_id).await?;
-            types.push(mapping.map(|mapping| mapping.body.entity_type).unwrap_or_default());
+            types.push(mapping.map(|mapping| mapping.body.entity_type));
         }
         Ok(types)
     }

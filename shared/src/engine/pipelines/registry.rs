@@ -13,7 +13,6 @@ use crate::domain::pipeline::profile::{StoredProfile, WrittenProfile};
 use crate::domain::pipeline::schedule::Schedule;
 use crate::domain::pipeline::specification::{MAX_DOCUMENT_BYTES, MappingConfiguration};
 use crate::domain::pipeline::zone::ZoneName;
-use crate::domain::problems::Problems;
 use crate::domain::scope::Scope;
 use crate::domain::value::Value;
 use crate::outbound::written::Faults;
@@ -66,7 +65,8 @@ impl Registry {
         written: WrittenProfile,
         kept: Option<&StoredProfile>,
     ) -> Result<StoredProfile, Unacceptable> {
-        let mut faults = faults(written.problems(kept));
+        let mut faults = Faults::default();
+        faults.extend(written.problems(kept));
         for (pointer, url) in written.connection.addresses() {
             faults.url(&format!("/connection{pointer}"), &url, self.policy).await;
         }
@@ -101,7 +101,8 @@ impl Registry {
     /// # Errors
     /// [`Unacceptable`].
     pub async fn instance(&self, scope: &Scope, instance: Instance) -> Result<Instance, Unacceptable> {
-        let mut faults = faults(instance.problems());
+        let mut faults = Faults::default();
+        faults.extend(instance.problems());
         let stores = &self.pipelines.stores;
         if stores.profiles.get(scope, &instance.source_profile_id).await?.is_none() {
             faults.add("/sourceProfileId", "there is no such connection profile");
@@ -241,12 +242,4 @@ impl Registry {
         let of = schedules.into_iter().filter(|schedule| schedule.body.instance_id == instance);
         Ok(of.map(|schedule| schedule.id).collect())
     }
-}
-
-fn faults(problems: Problems) -> Faults {
-    let mut faults = Faults::default();
-    for (pointer, message) in problems.0 {
-        faults.add(&pointer, message);
-    }
-    faults
 }

@@ -107,7 +107,7 @@ impl Scheduler {
     async fn is_wanted(&self, scope: &Scope, schedule: &Config<Schedule>) -> Result<bool, EngineError> {
         let instance = self.pipelines.instance(scope, &schedule.body.instance_id).await?;
         let Some(instance) = instance.filter(|_| schedule.body.enabled) else { return Ok(false) };
-        Ok(self.pipelines.effective(scope, &instance.body).await? == EffectiveStatus::Active)
+        Ok(self.pipelines.standing(scope, &instance.body).await?.status == EffectiveStatus::Active)
     }
 
     /// Whether the schedule's last run is still under way.

@@ -12,8 +12,7 @@ mod runs;
 mod slots;
 mod times;
 
-use std::time::Duration;
-
+use super::revisions::KEPT;
 use super::{Db, StoreError};
 use crate::domain::pipeline::instance::Instance;
 use crate::domain::pipeline::profile::StoredProfile;
@@ -33,9 +32,6 @@ pub use payloads::{MAX_PAYLOAD_BYTES, Payloads};
 pub use runs::{RunFilter, SyncRuns};
 pub use slots::Slots;
 pub use times::Times;
-
-/// How long runs and dead letters are kept after they changed last.
-const KEPT: Duration = Duration::from_secs(31 * 86_400);
 
 /// The records of pipelines.
 #[derive(Clone)]

@@ -6,16 +6,24 @@ use super::{KEPT, Listed, MAX_LISTED, listed};
 use crate::domain::partition::ScopeFamily;
 use crate::domain::pipeline::run::{Run, Status};
 use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
+use crate::store::revisions::{Revised, Revisions};
 use crate::store::{Db, Key, StoreError};
 
-/// The longest id that is looked up.
-const MAX_ID_BYTES: usize = 100;
+impl Revised for Run {
+    const FAMILY: ScopeFamily<'static> = ScopeFamily::SyncRuns;
 
-#[derive(Serialize)]
-struct Record<'a> {
-    #[serde(flatten)]
-    run: &'a Run,
-    expires_at: i64,
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn revision_mut(&mut self) -> &mut u64 {
+        &mut self.revision
+    }
+
+    fn updated_at_mut(&mut self) -> &mut Millis {
+        &mut self.updated_at
+    }
 }
 
 /// The run of a webhook that may come again.
@@ -46,19 +54,13 @@ pub struct RunFilter {
 
 /// The runs of every scope.
 #[derive(Clone, Debug)]
-pub struct SyncRuns {
-    db: Db,
-}
-
-fn key(scope: &Scope, id: &str) -> Key {
-    Key::new(&scope.partition(ScopeFamily::SyncRuns), id)
-}
+pub struct SyncRuns(Revisions<Run>);
 
 impl SyncRuns {
     /// Over the activity table.
     #[must_use]
     pub fn new(db: Db) -> Self {
-        Self { db }
+        Self(Revisions::new(db))
     }
 
     /// Adds a run.
@@ -66,7 +68,7 @@ impl SyncRuns {
     /// # Errors
     /// [`StoreError::Conflict`] if there is one of that id.
     pub async fn create(&self, scope: &Scope, run: &Run) -> Result<(), StoreError> {
-        self.db.create(&self.db.tables.activity, &key(scope, &run.id), &record(run)).await
+        self.0.create(scope, run).await
     }
 
     /// Notes which run a webhook has; gives the run of the first that asked.
@@ -74,13 +76,14 @@ impl SyncRuns {
     /// # Errors
     /// [`StoreError`].
     pub async fn claim(&self, scope: &Scope, webhook: &str, run: &str) -> Result<String, StoreError> {
+        let db = &self.0.db;
         let key = Key::new(&scope.partition(ScopeFamily::SyncTimes), format!("webhook#{webhook}"));
-        let claim = Claim { run: run.to_owned(), expires_at: self.db.ports.now().plus(KEPT).as_secs() };
-        match self.db.create(&self.db.tables.activity, &key, &claim).await {
+        let claim = Claim { run: run.to_owned(), expires_at: db.ports.now().plus(KEPT).as_secs() };
+        match db.create(&db.tables.activity, &key, &claim).await {
             Err(StoreError::Conflict) => {}
             other => return other.map(|()| run.to_owned()),
         }
-        let known: Option<Claim> = self.db.get(&self.db.tables.activity, &key).await?;
+        let known: Option<Claim> = db.get(&db.tables.activity, &key).await?;
         Ok(known.map_or_else(|| run.to_owned(), |known| known.run))
     }
 
@@ -89,10 +92,7 @@ impl SyncRuns {
     /// # Errors
     /// [`StoreError`].
     pub async fn get(&self, scope: &Scope, id: &str) -> Result<Option<Run>, StoreError> {
-        if !(1..=MAX_ID_BYTES).contains(&id.len()) {
-            return Ok(None);
-        }
-        self.db.get(&self.db.tables.activity, &key(scope, id)).await
+        self.0.get(scope, id).await
     }
 
     /// Writes a run, if it is as it was read.
@@ -100,14 +100,7 @@ impl SyncRuns {
     /// # Errors
     /// [`StoreError::Conflict`] if it was changed in between.
     pub async fn update(&self, scope: &Scope, run: &mut Run) -> Result<(), StoreError> {
-        let read = run.revision;
-        run.revision += 1;
-        run.updated_at = self.db.ports.now();
-        let written = self.db.replace(&self.db.tables.activity, &key(scope, &run.id), &record(run), read).await;
-        if written.is_err() {
-            run.revision = read;
-        }
-        written
+        self.0.update(scope, run).await
     }
 
     /// A page of the runs that are asked for, the newest first; pages count from 0.
@@ -120,16 +113,17 @@ impl SyncRuns {
         filter: &RunFilter,
         (page, size): (usize, usize),
     ) -> Result<Listed<Run>, StoreError> {
+        let db = &self.0.db;
         let projection = ("id, instance, entity_type, #status", &[("#status", "status")][..]);
         let asked = |facts: &Facts| {
             filter.instance.as_ref().is_none_or(|instance| *instance == facts.instance)
                 && filter.entity_type.as_ref().is_none_or(|entity| *entity == facts.entity_type)
                 && filter.status.is_none_or(|status| status == facts.status)
         };
-        let found = listed::newest(&self.db, scope, ScopeFamily::SyncRuns, projection, MAX_LISTED, asked).await?;
+        let found = listed::newest(db, scope, ScopeFamily::SyncRuns, projection, MAX_LISTED, asked).await?;
         let total = found.len();
         let ids = found.into_iter().map(|facts| facts.id).skip(page.saturating_mul(size)).take(size);
-        Ok(Listed { items: listed::page(&self.db, scope, ScopeFamily::SyncRuns, ids).await?, total })
+        Ok(Listed { items: listed::page(db, scope, ScopeFamily::SyncRuns, ids).await?, total })
     }
 
     /// Forgets the runs of a scope that is given up.
@@ -137,10 +131,7 @@ impl SyncRuns {
     /// # Errors
     /// [`StoreError`].
     pub async fn clear(&self, scope: &Scope) -> Result<(), StoreError> {
-        self.db.clear(&self.db.tables.activity, &scope.partition(ScopeFamily::SyncRuns)).await
+        let db = &self.0.db;
+        db.clear(&db.tables.activity, &scope.partition(ScopeFamily::SyncRuns)).await
     }
-}
-
-fn record(run: &Run) -> Record<'_> {
-    Record { run, expires_at: run.updated_at.plus(KEPT).as_secs() }
 }

@@ -1,31 +1,12 @@
 //! Schedules: each due time has one run, on a clock that the test moves.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use sluice::domain::time::Millis;
-use sluice::ports::{Clock, System};
+use sluice::ports::Clock;
 
 use super::{make, pipeline};
-use crate::support::{Api, SOON, Shop, World, eventually, shared};
-
-/// The machine's clock, and what the test has added to it.
-#[derive(Clone, Default)]
-struct Ahead(Arc<AtomicI64>);
-
-impl Ahead {
-    fn by(&self, seconds: i64) {
-        self.0.fetch_add(seconds * 1_000, Ordering::Relaxed);
-    }
-}
-
-impl Clock for Ahead {
-    fn now(&self) -> Millis {
-        Millis(System.now().0 + self.0.load(Ordering::Relaxed))
-    }
-}
+use crate::support::{Ahead, Api, SOON, Shop, World, eventually, shared};
 
 async fn runs(api: &Api) -> Result<Vec<Value>> {
     let logs = api.get("/v1/sync-logs?pageSize=100").await?.json(200)?;
@@ -47,7 +28,7 @@ async fn a_due_time_has_one_run() -> Result<()> {
     let shown = api.get(&path).await?.json(200)?;
     ensure!(shown["lastRun"] == Value::Null && shown["nextRun"].is_string(), "{shown}");
     for number in 1..=2 {
-        clock.by(3_600);
+        clock.by(1.0);
         let tick = async || {
             // Ticks that come twice change nothing.
             world.system.app.engine.tick.run().await?;
@@ -63,7 +44,7 @@ async fn a_due_time_has_one_run() -> Result<()> {
     ensure!(shown["lastCorrelationId"] == all[0]["correlationId"], "{shown}");
     ensure!(shown["lastRun"].as_str() < shown["nextRun"].as_str(), "{shown}");
     // What was due while nothing worked is made up for once.
-    clock.by(10 * 3_600);
+    clock.by(10.0);
     let caught = async || {
         world.system.app.engine.tick.run().await?;
         Ok((runs(api).await?.len() == 3).then_some(()))
