@@ -47,7 +47,7 @@ pub(crate) struct Api {
 impl Api {
     /// The endpoints' state over an app.
     pub(crate) fn new(app: App) -> Self {
-        let limiter = Limiter::new(app.stores.counters.clone(), &app.settings, app.ports.clone());
+        let limiter = Limiter::new(app.engine.quota.clone(), app.settings.requests_per_minute);
         let authenticator = Authenticator::new(
             app.stores.credentials.clone(),
             app.stores.tenants.clone(),

@@ -1,13 +1,12 @@
-//! Transactions: a delivery as an operator sees it, with its attempts.
+//! Transactions: a delivery, or a record of a pipeline, as an operator sees it, with its attempts.
 //!
 //! A transaction's id says where its records are: it holds the time at which the event was logged, the route and the
 //! event.
 
+mod filter;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -17,6 +16,8 @@ use sha2::{Digest as _, Sha256};
 use crate::event::{Event, is_event_id};
 use crate::face::FaceKind;
 use crate::time::Millis;
+
+pub use filter::{Fact, OutcomeFacts, TransactionFilter, header_keys};
 
 /// The state of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -55,75 +56,80 @@ impl TransactionStatus {
     }
 }
 
-/// What transactions with an entry are indexed by, each together with the status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fact {
-    /// The partner.
-    Partner,
-    /// The route.
-    Route,
-    /// The document type.
-    Document,
-    /// Nothing more than the status.
-    Status,
-}
-
-impl Fact {
-    /// Every fact; the one that usually leaves the fewest transactions comes first.
-    pub const ALL: [Self; 4] = [Self::Partner, Self::Route, Self::Document, Self::Status];
-
-    /// The name of its index, and of the attribute that the index is over.
-    #[must_use]
-    pub const fn index(self) -> &'static str {
-        match self {
-            Self::Partner => "by_partner",
-            Self::Route => "by_route",
-            Self::Document => "by_document",
-            Self::Status => "by_status",
-        }
-    }
-
-    /// What it is of a transaction, if it has it.
-    #[must_use]
-    pub fn of(self, outcome: &Outcome) -> Option<&str> {
-        match self {
-            Self::Partner => outcome.partner_id.as_deref(),
-            Self::Route => Some(&outcome.route.uid),
-            Self::Document => outcome.document_type.as_deref(),
-            Self::Status => Some(""),
-        }
-    }
-
-    /// What a filter asks it to be.
-    fn asked(self, filter: &TransactionFilter) -> Option<&str> {
-        match self {
-            Self::Partner => filter.partner_id.as_deref(),
-            Self::Route => filter.route.as_deref(),
-            Self::Document => filter.document_type.as_deref(),
-            Self::Status => (!filter.statuses.is_empty()).then_some(""),
-        }
-    }
-}
-
 /// Which way a transaction goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// From a partner.
+    /// Somebody handed it in.
     Inbound,
     /// To a target.
+    #[default]
     Outbound,
 }
 
-/// The route of a transaction, as the engine and as its user know it.
+impl Direction {
+    /// Its name in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+
+    /// Whether it is the common one, which records do not say.
+    #[must_use]
+    pub fn is_outbound(&self) -> bool {
+        *self == Self::Outbound
+    }
+}
+
+/// What a transaction goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteKind {
+    /// `/v1/integrations`
+    Integration,
+    /// `/v1/webhooks/subscriptions`
+    Subscription,
+    /// `/subscription/v1/subscription`
+    Myd3,
+    /// `/v1/partners/{id}/callbacks`
+    Callback,
+    /// `/v1/instances`: it is a record of a pipeline.
+    Pipeline,
+}
+
+impl From<FaceKind> for RouteKind {
+    fn from(face: FaceKind) -> Self {
+        match face {
+            FaceKind::Integration => Self::Integration,
+            FaceKind::Subscription => Self::Subscription,
+            FaceKind::Myd3 => Self::Myd3,
+            FaceKind::Callback => Self::Callback,
+        }
+    }
+}
+
+/// What a transaction goes through, as the engine and as its user know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteRef {
     /// The engine's id.
     pub uid: String,
-    /// Its face.
-    pub face: FaceKind,
+    /// What it is.
+    pub kind: RouteKind,
     /// Its user's id.
     pub id: String,
+}
+
+impl RouteRef {
+    /// An instance of a pipeline, in the place of a route.
+    #[must_use]
+    pub fn of_instance(instance: &str) -> Self {
+        let digest = Sha256::new().chain_update("pipeline").chain_update([0]).chain_update(instance).finalize();
+        let uid = format!("{ROUTE_PREFIX}{}", hex::encode(&digest[..ROUTE_DIGITS / 2]));
+        Self { uid, kind: RouteKind::Pipeline, id: instance.to_owned() }
+    }
 }
 
 /// One attempt, and the transaction as it left it.
@@ -131,11 +137,14 @@ pub struct RouteRef {
 pub struct Outcome {
     /// To which route.
     pub route: RouteRef,
-    /// The event's id.
+    /// Which way.
+    #[serde(default, skip_serializing_if = "Direction::is_outbound")]
+    pub direction: Direction,
+    /// The event's id, or what stands for it.
     pub event: String,
-    /// The event's name.
+    /// The event's name, or a record's entity type.
     pub name: String,
-    /// When the event was logged.
+    /// When the event was logged, or the record was read.
     pub logged_at: Millis,
     /// The partner it concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -178,32 +187,6 @@ impl Outcome {
     pub fn is_plain(&self) -> bool {
         self.attempt == 1 && self.status == TransactionStatus::Delivered
     }
-
-    /// What a header of outcomes lists for it: see [`header_keys`].
-    fn keys(&self) -> impl Iterator<Item = u32> {
-        let partner = self.partner_id.as_deref().map(|partner| key("partner", partner));
-        let document = self.document_type.as_deref().map(|document| key("document", document));
-        [Some(key("route", &self.route.uid)), partner, document].into_iter().flatten()
-    }
-}
-
-/// What of an outcome decides whether it is asked for, as it stands in its JSON text.
-#[derive(Debug, Deserialize)]
-pub struct OutcomeFacts<'a> {
-    #[serde(borrow)]
-    route: RouteFacts<'a>,
-    logged_at: Millis,
-    #[serde(borrow, default)]
-    partner_id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    document_type: Option<Cow<'a, str>>,
-    status: TransactionStatus,
-}
-
-#[derive(Debug, Deserialize)]
-struct RouteFacts<'a> {
-    #[serde(borrow)]
-    uid: Cow<'a, str>,
 }
 
 /// The id of a transaction: `txn_`, the time in 12 hexadecimal digits, the route in 32, `_`, the event.
@@ -256,78 +239,4 @@ impl FromStr for TransactionId {
         let logged_at = i64::from_str_radix(time, 16).map(Millis).map_err(|_| NotATransaction)?;
         Ok(Self { logged_at, route: format!("{ROUTE_PREFIX}{route}"), event: event.to_owned() })
     }
-}
-
-/// Which transactions are asked for. What is missing sets no limit.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TransactionFilter {
-    /// In one of these states.
-    pub statuses: Vec<TransactionStatus>,
-    /// To this route.
-    pub route: Option<String>,
-    /// Of this partner.
-    pub partner_id: Option<String>,
-    /// Of this kind of business document.
-    pub document_type: Option<String>,
-    /// Logged at this time or later.
-    pub from: Option<Millis>,
-    /// Logged before.
-    pub to: Option<Millis>,
-}
-
-impl TransactionFilter {
-    /// Whether a transaction is one that is asked for.
-    #[must_use]
-    pub fn matches(&self, outcome: &Outcome) -> bool {
-        self.asks_for(&OutcomeFacts {
-            route: RouteFacts { uid: Cow::Borrowed(&outcome.route.uid) },
-            logged_at: outcome.logged_at,
-            partner_id: outcome.partner_id.as_deref().map(Cow::Borrowed),
-            document_type: outcome.document_type.as_deref().map(Cow::Borrowed),
-            status: outcome.status,
-        })
-    }
-
-    /// Whether a transaction of these facts is one that is asked for.
-    #[must_use]
-    pub fn asks_for(&self, facts: &OutcomeFacts<'_>) -> bool {
-        (self.statuses.is_empty() || self.statuses.contains(&facts.status))
-            && self.route.as_deref().is_none_or(|route| facts.route.uid == route)
-            && self.partner_id.as_deref().is_none_or(|partner| facts.partner_id.as_deref() == Some(partner))
-            && self.document_type.as_deref().is_none_or(|document| facts.document_type.as_deref() == Some(document))
-            && self.from.is_none_or(|from| facts.logged_at >= from)
-            && self.to.is_none_or(|to| facts.logged_at < to)
-    }
-
-    /// The index that has what is asked for, and the value of its fact; none if everything is asked for.
-    #[must_use]
-    pub fn index(&self) -> Option<(Fact, &str)> {
-        Fact::ALL.into_iter().find_map(|fact| Some((fact, fact.asked(self)?)))
-    }
-
-    /// Whether plain outcomes can be among those that are asked for.
-    #[must_use]
-    pub fn takes_plain(&self) -> bool {
-        self.statuses.is_empty() || self.statuses.contains(&TransactionStatus::Delivered)
-    }
-
-    /// The keys that a header must list, all of them.
-    #[must_use]
-    pub fn keys(&self) -> Vec<u32> {
-        let keys = [("route", &self.route), ("partner", &self.partner_id), ("document", &self.document_type)];
-        keys.into_iter().filter_map(|(family, value)| Some(key(family, value.as_deref()?))).collect()
-    }
-}
-
-/// The distinct keys of outcomes: a reader passes over outcomes whose header lacks a key that it asks for.
-#[must_use]
-pub fn header_keys(outcomes: &[Outcome]) -> BTreeSet<u32> {
-    outcomes.iter().flat_map(Outcome::keys).collect()
-}
-
-/// Four bytes of a hash: a collision costs a look at outcomes that do not match.
-fn key(family: &str, value: &str) -> u32 {
-    let digest = Sha256::new().chain_update(family).chain_update([0]).chain_update(value).finalize();
-    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
 }

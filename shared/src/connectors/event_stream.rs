@@ -38,6 +38,7 @@ pub(super) fn target(parts: &ConnectorParts, load: &EventLoad, spec: &TargetSpec
     Box::new(Publication {
         publisher: parts.events.publisher.clone(),
         types: parts.events.types.clone(),
+        quota: parts.events.quota.clone(),
         scope: spec.scope.clone(),
         pipeline: spec.pipeline.to_owned(),
         load: load.clone(),

@@ -6,6 +6,7 @@ use crate::domain::mapping::Mapping;
 use crate::domain::pipeline::extraction::Extraction;
 use crate::domain::pipeline::load::LoadOptions;
 use crate::domain::scope::Scope;
+use crate::engine::allowances::EventQuota;
 use crate::engine::poll::LogPoller;
 use crate::engine::publish::Publisher;
 use crate::outbound::{S3Clients, WebhookClient};
@@ -31,6 +32,8 @@ pub struct Events {
     pub publisher: Publisher,
     /// What their payloads must be like.
     pub types: EventTypes,
+    /// How many a tenant may publish.
+    pub quota: EventQuota,
 }
 
 /// What is read of a system.

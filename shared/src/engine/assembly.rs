@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 
+use super::allowances::{Allowances, EventQuota};
 use super::announcer::Announcer;
 use super::automation::Automations;
 use super::concurrency::ConcurrencySlots;
@@ -56,6 +57,8 @@ pub struct Tools {
 pub struct Engine {
     /// Accepts events.
     pub publisher: Publisher,
+    /// Counts them against a tenant's quota.
+    pub quota: EventQuota,
     /// Finds events of the log.
     pub finder: EventFinder,
     /// Reads what has settled of the log, and waits for it.
@@ -132,6 +135,11 @@ impl Engine {
             queues: queues.clone(),
         };
         let poller = LogPoller::new(log.clone(), ports.clone(), grace);
+        let quota = EventQuota {
+            allowances: Allowances::new(stores.counters.clone(), ports.clone()),
+            tenants: stores.tenants.clone(),
+            events_per_day: settings.events_per_day,
+        };
         let connectors = Connectors::new(ConnectorSettings {
             vault: destinations.vault().clone(),
             policy: settings.target_policy,
@@ -140,11 +148,13 @@ impl Engine {
                 poller: poller.clone(),
                 publisher: announcer.publisher.clone(),
                 types: stores.event_types.clone(),
+                quota: quota.clone(),
             },
             observer: observer.clone(),
         })?;
         Ok(Self {
             publisher: announcer.publisher,
+            quota,
             finder,
             poller,
             send_now: SendNow { courier, health },
@@ -207,7 +217,11 @@ impl Engine {
             runner: Runner {
                 pipelines: pipelines.clone(),
                 scheduler: scheduler.clone(),
-                ledger: Ledger { stores: stores.pipelines.clone(), ports: ports.clone() },
+                ledger: Ledger {
+                    stores: stores.pipelines.clone(),
+                    transactions: stores.transactions.clone(),
+                    ports: ports.clone(),
+                },
                 connectors: connectors.clone(),
             },
             pipelines,

@@ -6,7 +6,7 @@ use crate::domain::event::Event;
 use crate::domain::retry::{Next, RetryProfile, after_attempt};
 use crate::domain::route::Route;
 use crate::domain::time::Millis;
-use crate::domain::transaction::{Outcome, RouteRef, TransactionStatus};
+use crate::domain::transaction::{Direction, Outcome, RouteRef, TransactionStatus};
 use crate::store::undelivered::UndeliveredEvent;
 
 /// How a log names an event.
@@ -34,7 +34,8 @@ pub(super) fn outcome(
         Next::Dead => TransactionStatus::Dead,
     };
     Outcome {
-        route: RouteRef { uid: route.uid.clone(), face: route.face.kind(), id: route.id.clone() },
+        route: RouteRef { uid: route.uid.clone(), kind: route.face.kind().into(), id: route.id.clone() },
+        direction: Direction::Outbound,
         event: event.id.clone(),
         name: event.name.clone(),
         logged_at: event.logged_at,

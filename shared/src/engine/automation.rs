@@ -159,7 +159,9 @@ impl Automations {
             Ok(Some(_)) => run.progress.resent += 1,
             Ok(None) => return Ok(false),
             Err(ResendError::Engine(error)) => return Err(error),
-            Err(ResendError::RouteGone | ResendError::EventGone | ResendError::Ordered) => run.progress.skipped += 1,
+            Err(ResendError::RouteGone | ResendError::EventGone | ResendError::Ordered | ResendError::Record) => {
+                run.progress.skipped += 1
+            }
         }
         Ok(true)
     }

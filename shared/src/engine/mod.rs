@@ -2,6 +2,7 @@
 //!
 //! [`ways`] is how a route gets its events; everything else either serves all ways or delegates to them.
 
+pub mod allowances;
 mod announcer;
 mod assembly;
 mod attempted;

@@ -5,7 +5,7 @@ use super::finder::EventFinder;
 use super::messages::{DeliverMessage, Delivery, Due, Recipient};
 use crate::domain::route::Way;
 use crate::domain::scope::Scope;
-use crate::domain::transaction::{Outcome, TransactionId, TransactionStatus};
+use crate::domain::transaction::{Outcome, RouteKind, TransactionId, TransactionStatus};
 use crate::queue::{Queue, Queues};
 use crate::store::StoreError;
 use crate::store::routes::Routes;
@@ -32,6 +32,9 @@ pub enum ResendError {
     /// Its route keeps an order.
     #[error("The route of this transaction keeps an order, so nothing can be sent again")]
     Ordered,
+    /// It is a record's.
+    #[error("This transaction is of a record of a pipeline: replay its dead letter")]
+    Record,
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -50,6 +53,9 @@ impl Resend {
     /// [`ResendError`].
     pub async fn transaction(&self, scope: &Scope, id: &TransactionId) -> Result<Option<Outcome>, ResendError> {
         let Some(Found { last, header, .. }) = self.transactions.find(scope, id).await? else { return Ok(None) };
+        if last.route.kind == RouteKind::Pipeline {
+            return Err(ResendError::Record);
+        }
         let snapshot = self.routes.snapshot(scope).await?;
         let route = &snapshot.by_uid(&id.route).ok_or(ResendError::RouteGone)?.route;
         if route.way != Way::Live {

@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use sluice::domain::face::FaceKind;
 use sluice::domain::scope::Scope;
 use sluice::domain::time::Millis;
-use sluice::domain::transaction::{Outcome, RouteRef, TransactionStatus};
+use sluice::domain::transaction::{Direction, Outcome, RouteKind, RouteRef, TransactionStatus};
 use sluice::store::transactions::Transactions;
 
 use crate::rig::Rig;
@@ -101,9 +100,10 @@ fn outcome(n: u64, count: u64, now: Millis) -> Outcome {
     Outcome {
         route: RouteRef {
             uid: format!("rt_{:032x}", n % 20),
-            face: FaceKind::Integration,
+            kind: RouteKind::Integration,
             id: format!("r-{}", n % 20),
         },
+        direction: Direction::Outbound,
         event: format!("evt_{n:032x}"),
         name: "order.created".to_owned(),
         logged_at,

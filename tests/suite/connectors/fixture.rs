@@ -99,6 +99,7 @@ pub(crate) async fn connectors(world: Option<&World>, policy: TargetPolicy) -> R
             poller: app.engine.poller.clone(),
             publisher: app.engine.publisher.clone(),
             types: app.stores.event_types.clone(),
+            quota: app.engine.quota.clone(),
         },
         observer: None,
     })?)

@@ -285,7 +285,7 @@ async fn records_of_one_key_are_written_one_after_the_other() -> Result<()> {
 async fn keys_stay_in_their_place() -> Result<()> {
     let orders = Orders::start(Manner::Serve).await?;
     let upsert = json!({"system": "genericApi", "mode": "upsert", "path": "/orders/{key}/x"});
-    let records = [record("..", "x"), record("a/../../b?c=d#e", "x"), record(r#"["A 1"]"#, "x"), record("", "x")];
+    let records = [record("..", "x"), record("a/../../b?c=d#e", "x"), record("A 1", "x"), record("", "x")];
     let written = write_as(&orders, upsert, &records).await??;
     ensure!(matches!(&written[0], Written::Refused(why) if why.contains("path")), "{written:?}");
     ensure!(matches!(&written[3], Written::Refused(why) if why.contains("no key")), "{written:?}");

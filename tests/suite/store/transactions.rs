@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use sluice::domain::face::FaceKind;
 use sluice::domain::scope::Scope;
 use sluice::domain::time::Millis;
-use sluice::domain::transaction::{Outcome, RouteRef, TransactionFilter, TransactionStatus};
+use sluice::domain::transaction::{Direction, Outcome, RouteKind, RouteRef, TransactionFilter, TransactionStatus};
 use sluice::ports::Ports;
 use sluice::store::transactions::Transactions;
 
@@ -22,7 +21,12 @@ fn outcome(n: i64, size: usize) -> Outcome {
     let attempt = if n % 3 == 0 { 2 } else { 1 };
     let uid = format!("rt_{:032x}", n % 5);
     Outcome {
-        route: RouteRef { uid: uid.clone(), face: FaceKind::Subscription, id: uid },
+        route: RouteRef {
+            uid: uid.clone(),
+            kind: [RouteKind::Subscription, RouteKind::Pipeline][(n % 2) as usize],
+            id: uid,
+        },
+        direction: if n % 11 == 0 { Direction::Inbound } else { Direction::Outbound },
         event: format!("evt_{n}"),
         name: "a.b".to_owned(),
         // Over four days, out of order.
@@ -77,6 +81,10 @@ async fn every_page_of_every_filter_has_what_is_asked_for_once() -> Result<()> {
         TransactionFilter { statuses: vec![TransactionStatus::Delivered], ..TransactionFilter::default() },
         TransactionFilter { statuses: STATUSES[2..].to_vec(), ..TransactionFilter::default() },
         TransactionFilter { partner_id: Some("p-2".to_owned()), ..TransactionFilter::default() },
+        TransactionFilter { direction: Some(Direction::Inbound), ..TransactionFilter::default() },
+        TransactionFilter { direction: Some(Direction::Outbound), from: day(2), ..TransactionFilter::default() },
+        TransactionFilter { statuses: STATUSES[2..].to_vec(), deliveries: true, ..TransactionFilter::default() },
+        TransactionFilter { deliveries: true, to: day(2), ..TransactionFilter::default() },
         TransactionFilter { partner_id: Some("nobody".to_owned()), ..TransactionFilter::default() },
         TransactionFilter {
             partner_id: Some("p-1".to_owned()),

@@ -61,7 +61,15 @@ pub(crate) fn job(workflow: Workflow, parameters: Value) -> Result<Job, Problem>
         Workflow::ReplayTransactions => {
             let ReplayTransactions { status, partner_id, document_type, from, to, dry_run } = read(parameters)?;
             let statuses = status.into_iter().collect();
-            let filter = TransactionFilter { statuses, route: None, partner_id, document_type, from, to };
+            let filter = TransactionFilter {
+                statuses,
+                partner_id,
+                document_type,
+                deliveries: true,
+                from,
+                to,
+                ..TransactionFilter::default()
+            };
             Ok(Job::Replay { filter, dry_run })
         }
     }

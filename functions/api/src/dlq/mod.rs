@@ -52,6 +52,9 @@ pub(crate) struct LetterView {
     /// A record's id at its source, or a delivery's event.
     #[serde(skip_serializing_if = "Option::is_none")]
     source_id: Option<String>,
+    /// The transaction of a record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<String>,
     /// Where a record failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<Stage>,
@@ -83,6 +86,7 @@ impl From<DeadLetter> for LetterView {
             entity_type: Some(letter.entity_type),
             correlation_id: Some(letter.run),
             source_id: letter.source_id,
+            transaction_id: Some(letter.transaction),
             stage: Some(letter.stage),
             field: letter.field,
             value: letter.value,
@@ -111,6 +115,7 @@ impl From<Outcome> for LetterView {
             entity_type: outcome.document_type,
             correlation_id: None,
             source_id: Some(outcome.event),
+            transaction_id: None,
             stage: None,
             field: None,
             value: None,

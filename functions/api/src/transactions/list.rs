@@ -1,4 +1,4 @@
-//! `GET /v1/transactions`: deliveries, by any combination of facts.
+//! `GET /v1/transactions`: deliveries and records of pipelines, by any combination of facts.
 
 use axum::Json;
 use axum::extract::State;
@@ -27,9 +27,9 @@ pub(crate) struct ListParams {
     document_type: Option<String>,
     /// Only in this direction.
     direction: Option<Direction>,
-    /// Of events logged at this time or later.
+    /// Logged at this time or later.
     from: Option<Millis>,
-    /// Of events logged before this time.
+    /// Logged before this time.
     to: Option<Millis>,
     /// `next_cursor` of the page before.
     #[param(max_length = 1024)]
@@ -50,6 +50,9 @@ pub(crate) struct TransactionPage {
 }
 
 /// List transactions
+///
+/// Deliveries of events, and records that pipelines have written to their targets: of these, the ones that a webhook
+/// brought are `inbound`. A record has its entity type as `document_type` and its instance as `route`.
 #[utoipa::path(
     get, path = "/v1/transactions", operation_id = "transactions.list", tag = "transactions",
     params(ListParams),
@@ -66,17 +69,14 @@ pub(crate) async fn list(
 ) -> Result<Json<TransactionPage>, Problem> {
     let limit = query::limit(params.limit, 100, 500)?;
     let after = params.cursor.as_deref().map(place).transpose()?;
-    // Nothing comes in yet.
-    if params.direction == Some(Direction::Inbound) {
-        return Ok(Json(TransactionPage { transactions: Vec::new(), next_cursor: None }));
-    }
     let filter = TransactionFilter {
         statuses: params.status.into_iter().collect(),
-        route: None,
         partner_id: params.partner_id,
         document_type: params.document_type,
+        direction: params.direction,
         from: params.from,
         to: params.to,
+        ..TransactionFilter::default()
     };
     let (page, next) = transactions.page(&caller.scope, &filter, after.as_ref(), limit).await?;
     let transactions = page.into_iter().map(Transaction::from).collect();

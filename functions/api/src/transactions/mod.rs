@@ -6,26 +6,27 @@ pub(crate) mod retry;
 
 use serde::Serialize;
 use sluice::domain::attempt::{Attempt, Verdict};
-use sluice::domain::face::FaceKind;
 use sluice::domain::time::Millis;
-use sluice::domain::transaction::{Direction, Outcome, TransactionStatus};
+use sluice::domain::transaction::{Direction, Outcome, RouteKind, TransactionStatus};
 
 use crate::http::problem::Problem;
 use crate::http::query;
 use sluice::store::transactions::Place;
 
-/// A delivery of one event to one route.
+/// A delivery of one event to one route, or a record on its way through a pipeline.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Transaction {
     #[schema(pattern = "^txn_[A-Za-z0-9_:-]{46,145}$")]
     id: String,
     status: TransactionStatus,
     direction: Direction,
+    /// The event's id. Of a record: its id at its source, if that has the form of one.
     #[schema(pattern = "^[A-Za-z0-9_:-]{1,100}$")]
     event_id: String,
+    /// The event's name, or the record's entity type.
     #[schema(example = "order.created", pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     event_name: String,
-    /// The route that the event is for.
+    /// The route that the event is for, or the instance of the pipeline.
     route: RouteView,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 256)]
@@ -43,7 +44,7 @@ pub(crate) struct Transaction {
     /// Why the last attempt failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// When the event was logged.
+    /// When the event was logged, or the record was read.
     created_at: Millis,
     /// When the last attempt ended.
     updated_at: Millis,
@@ -52,9 +53,9 @@ pub(crate) struct Transaction {
 /// A route as its user knows it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct RouteView {
-    /// Its face.
+    /// What it is.
     #[serde(rename = "type")]
-    kind: FaceKind,
+    kind: RouteKind,
     /// Its id there.
     #[schema(max_length = 100)]
     id: String,
@@ -65,10 +66,10 @@ impl From<Outcome> for Transaction {
         Self {
             id: outcome.id().to_string(),
             status: outcome.status,
-            direction: Direction::Outbound,
+            direction: outcome.direction,
             event_id: outcome.event,
             event_name: outcome.name,
-            route: RouteView { kind: outcome.route.face, id: outcome.route.id },
+            route: RouteView { kind: outcome.route.kind, id: outcome.route.id },
             partner_id: outcome.partner_id,
             document_type: outcome.document_type,
             attempt_count: outcome.attempt,

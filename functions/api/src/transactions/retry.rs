@@ -19,7 +19,7 @@ use crate::http::query::PathParams;
     responses(
         (status = 202, description = "The transaction, queued", body = Transaction),
         (status = 404, description = "There is no such transaction", body = ErrorBody),
-        (status = 409, description = "`route_gone`, `event_gone`: there is nothing left to send; `route_ordered`: it would be out of order", body = ErrorBody),
+        (status = 409, description = "`route_gone`, `event_gone`: there is nothing left to send; `route_ordered`: it would be out of order; `transaction_of_record`: it is a record of a pipeline, whose dead letter can be replayed", body = ErrorBody),
     ),
     security(("oauth2" = ["automations:run"]), ("bearer" = []), ("api_key" = [])),
 )]
@@ -41,6 +41,7 @@ pub(crate) fn problem(error: ResendError) -> Problem {
         ResendError::RouteGone => conflict("route_gone"),
         ResendError::EventGone => conflict("event_gone"),
         ResendError::Ordered => conflict("route_ordered"),
+        ResendError::Record => conflict("transaction_of_record"),
         ResendError::Engine(error) => error.into(),
     }
 }

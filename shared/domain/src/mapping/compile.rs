@@ -99,7 +99,6 @@ impl Compiler {
             normalization: normalization?,
             transformation,
             key,
-            has_conditions: self.expressions > 0,
         })
     }
 

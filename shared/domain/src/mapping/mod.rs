@@ -4,7 +4,7 @@
 //! everything that is wrong with a document; what is wrong with a record is one [`RecordFault`].
 //!
 //! Nothing here takes long: paths, expressions and fields have limits, and so has what one record may take. Expressions
-//! recurse: a document, and a mapping that [has some](Mapping::has_conditions), are for a thread with a large stack.
+//! recurse: documents and mappings are for a thread with a large stack.
 
 mod compile;
 mod datetime;
@@ -64,7 +64,6 @@ pub struct Mapping {
     transformation: Phase,
     /// The targets that identify a record.
     key: Vec<KeyTarget>,
-    has_conditions: bool,
 }
 
 /// A target that is part of the key.
@@ -80,7 +79,6 @@ struct Extract {
     records: Option<Path>,
     source_id: Path,
     cursor: Option<Path>,
-    next: Option<Path>,
 }
 
 /// A stage: its fields, and the members of the record that their conditions look at.
@@ -143,12 +141,6 @@ impl Mapping {
     #[must_use]
     pub fn has_key(&self) -> bool {
         !self.key.is_empty()
-    }
-
-    /// Whether it has expressions: then it is to be applied on a thread with a large stack.
-    #[must_use]
-    pub fn has_conditions(&self) -> bool {
-        self.has_conditions
     }
 }
 

@@ -75,19 +75,8 @@ impl Mapping {
         }
     }
 
-    /// What a page says that the next one is asked with, if pages are chained by a cursor.
-    #[must_use]
-    pub fn next_cursor(&self, page: &Value) -> Option<String> {
-        let value = self.extract.next.as_ref()?.one(page)?;
-        let text = match value {
-            Value::String(text) | Value::Number(text) => text,
-            _ => return None,
-        };
-        if text.is_empty() { None } else { Some(text.clone()) }
-    }
-
-    /// What identifies a transformed record: the key's value, or the JSON array of its values if it has several.
-    /// `None` if no key is configured.
+    /// What identifies a transformed record: the key's value; if it has several, joined by colons, with a backslash
+    /// before each colon and backslash that they have themselves. `None` if no key is configured.
     ///
     /// # Errors
     /// A value of the key is missing, empty, or no single value.
@@ -96,9 +85,8 @@ impl Mapping {
             self.key.iter().map(|target| part(&target.name, member(transformed, &target.names))).collect();
         Ok(match &parts?[..] {
             [] => None,
-            [Value::String(text) | Value::Number(text)] => Some(text.clone()),
-            [only] => Some(only.to_json()),
-            parts => Some(Value::Array(parts.iter().map(|part| (*part).clone()).collect()).to_json()),
+            [only] => Some(text(only)),
+            parts => Some(parts.iter().map(|part| escaped(&text(part))).collect::<Vec<_>>().join(":")),
         })
     }
 
@@ -107,12 +95,18 @@ impl Mapping {
     pub fn columns(&self) -> Vec<String> {
         self.transformation.fields.targets.iter().map(|target| target.name.clone()).collect()
     }
+}
 
-    /// The values of a transformed record, one for each of the [`columns`](Self::columns).
-    #[must_use]
-    pub fn row<'t>(&self, transformed: &'t Value) -> Vec<Option<&'t Value>> {
-        self.transformation.fields.targets.iter().map(|target| member(transformed, &target.names)).collect()
+/// A single value as text.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) | Value::Number(text) => text.clone(),
+        value => value.to_json(),
     }
+}
+
+fn escaped(part: &str) -> String {
+    part.replace('\\', "\\\\").replace(':', "\\:")
 }
 
 fn items_or_self(value: &Value) -> Vec<&Value> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::stage::Stage;
 use crate::time::Millis;
+use crate::transaction::Direction;
 
 /// Why a record failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -46,6 +47,15 @@ pub struct DeadLetter {
     /// The record's id at the source, if it could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_id: Option<String>,
+    /// Its transaction.
+    #[serde(default)]
+    pub transaction: String,
+    /// Which way the record goes.
+    #[serde(default, skip_serializing_if = "Direction::is_outbound")]
+    pub direction: Direction,
+    /// Which attempt of the transaction failed, from 1.
+    #[serde(default)]
+    pub attempt: u32,
     /// Where it failed.
     pub stage: Stage,
     /// Why, in a word.

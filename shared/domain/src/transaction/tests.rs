@@ -6,7 +6,8 @@ use super::*;
 
 pub(crate) fn outcome(event: &str) -> Outcome {
     Outcome {
-        route: RouteRef { uid: format!("rt_{}", "0a".repeat(16)), face: FaceKind::Subscription, id: "s".into() },
+        route: RouteRef { uid: format!("rt_{}", "0a".repeat(16)), kind: RouteKind::Subscription, id: "s".into() },
+        direction: Direction::Outbound,
         event: event.into(),
         name: "order.created".into(),
         logged_at: Millis(1_000),
@@ -31,6 +32,8 @@ fn a_filter_asks_for_all_of_its_facts() {
         route: Some(one.route.uid.clone()),
         partner_id: Some("p-1".into()),
         document_type: Some("invoice".into()),
+        direction: Some(Direction::Outbound),
+        deliveries: true,
         from: Some(Millis(1_000)),
         to: Some(Millis(1_001)),
     };
@@ -41,6 +44,7 @@ fn a_filter_asks_for_all_of_its_facts() {
         TransactionFilter { route: other(), ..all.clone() },
         TransactionFilter { partner_id: other(), ..all.clone() },
         TransactionFilter { document_type: other(), ..all.clone() },
+        TransactionFilter { direction: Some(Direction::Inbound), ..all.clone() },
         TransactionFilter { from: Some(Millis(1_001)), ..all.clone() },
         TransactionFilter { to: Some(Millis(1_000)), ..all.clone() },
     ];
@@ -49,9 +53,33 @@ fn a_filter_asks_for_all_of_its_facts() {
     let keys = header_keys(std::slice::from_ref(&one));
     assert_eq!(keys.len(), 3);
     assert!(all.keys().iter().all(|key| keys.contains(key)));
-    assert!(wrong[1..4].iter().all(|filter| filter.keys().iter().any(|key| !keys.contains(key))));
+    assert!(wrong[1..5].iter().all(|filter| filter.keys().iter().any(|key| !keys.contains(key))));
+    let record = Outcome { route: RouteRef { kind: RouteKind::Pipeline, ..one.route.clone() }, ..one.clone() };
+    assert!(!all.matches(&record) && TransactionFilter { deliveries: false, ..all.clone() }.matches(&record));
     let nothing = Outcome { partner_id: None, ..one };
     assert!(!all.matches(&nothing));
+}
+
+#[test]
+fn an_index_has_every_value_that_is_asked_for() {
+    let asked = |filter: TransactionFilter| filter.index().map(|(fact, values)| (fact.index(), values.len()));
+    let dead = TransactionFilter { statuses: vec![TransactionStatus::Dead], ..TransactionFilter::default() };
+    assert_eq!(asked(TransactionFilter::default()), None);
+    assert_eq!(asked(dead.clone()), Some(("by_status", 2)));
+    assert_eq!(asked(TransactionFilter { deliveries: true, ..dead.clone() }), Some(("by_status", 1)));
+    assert_eq!(
+        asked(TransactionFilter { direction: Some(Direction::Inbound), ..dead.clone() }),
+        Some(("by_inbound", 1))
+    );
+    assert_eq!(asked(TransactionFilter { direction: Some(Direction::Outbound), ..dead }), Some(("by_status", 2)));
+}
+
+#[test]
+fn an_instance_stands_in_the_place_of_a_route() {
+    let record = Outcome { route: RouteRef::of_instance("inst_1"), ..outcome("order-1") };
+    let id = record.id();
+    assert_eq!(id.to_string().parse::<TransactionId>().ok(), Some(id));
+    assert_ne!(RouteRef::of_instance("inst_2").uid, record.route.uid);
 }
 
 #[test]

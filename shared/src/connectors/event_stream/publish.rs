@@ -1,5 +1,7 @@
 //! Records that become events. An event's id follows from its record, so a repetition finds the first.
 
+use std::time::Duration;
+
 use futures::future::BoxFuture;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
@@ -10,6 +12,7 @@ use crate::domain::event::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES};
 use crate::domain::json::Scanner;
 use crate::domain::pipeline::load::EventLoad;
 use crate::domain::scope::Scope;
+use crate::engine::allowances::EventQuota;
 use crate::engine::conform;
 use crate::engine::publish::{Acceptance, NewEvent, Publisher};
 use crate::store::event_types::EventTypes;
@@ -21,6 +24,7 @@ const MAX_KEY: usize = 256;
 pub(super) struct Publication {
     pub(super) publisher: Publisher,
     pub(super) types: EventTypes,
+    pub(super) quota: EventQuota,
     pub(super) scope: Scope,
     pub(super) pipeline: String,
     pub(super) load: EventLoad,
@@ -43,7 +47,16 @@ impl Publication {
         let mut groups = groups(events).into_iter();
         let mut any = false;
         for group in groups.by_ref() {
-            match self.publish(group, &mut written).await {
+            let allowed = self.quota.spend_of(&self.scope.tenant, group.len()).await;
+            let published = match allowed {
+                Ok(Ok(())) => self.publish(group, &mut written).await,
+                Ok(Err(day_ends_in)) => {
+                    group.into_iter().for_each(|(place, _)| written[place] = over_quota(day_ends_in));
+                    continue;
+                }
+                Err(_) => Err(group.into_iter().map(|(place, _)| place).collect()),
+            };
+            match published {
                 Ok(()) => any = true,
                 Err(places) if any => places.into_iter().for_each(|place| written[place] = unavailable().written()),
                 Err(_) => return Err(unavailable()),
@@ -63,7 +76,7 @@ impl Publication {
             return Err(refused(format!("an event may take 256 KiB, and the record has {} bytes", payload.len())));
         }
         scanner.check(&payload).map_err(|fault| refused(format!("the record {fault}")))?;
-        let ordering_key = if self.load.ordered { Some(key_of(record)?.into_owned()) } else { None };
+        let ordering_key = if self.load.ordered { Some(key_of(record)?.to_owned()) } else { None };
         if ordering_key.as_ref().is_some_and(|key| key.len() > MAX_KEY) {
             return Err(refused(format!("the key of an ordered event has at most {MAX_KEY} bytes")));
         }
@@ -145,6 +158,12 @@ fn groups(events: Placed) -> Vec<Placed> {
         }
     }
     groups
+}
+
+/// What goes over the tenant's quota waits for another day.
+fn over_quota(day_ends_in: Duration) -> Written {
+    let reason = "the tenant's quota of events for this day is used up".to_owned();
+    Written::Throttled { reason, retry_after: Some(day_ends_in) }
 }
 
 fn unavailable() -> ConnectorError {

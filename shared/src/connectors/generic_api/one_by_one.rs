@@ -81,26 +81,26 @@ struct Write<'a> {
 
 impl Write<'_> {
     async fn upsert(&self, call: &Call) -> Result<Written, Written> {
-        let key = if call.path.contains(KEY) { key_of(self.record)? } else { "".into() };
-        self.done(self.call(call, &key, None).await?)
+        let key = if call.path.contains(KEY) { key_of(self.record)? } else { "" };
+        self.done(self.call(call, key, None).await?)
     }
 
     async fn reconcile(&self, search: &Search, create: &Call, update: Option<&Call>) -> Result<Written, Written> {
         let key = key_of(self.record)?;
-        let Some(found) = self.find(&key, search).await? else { return self.create(create).await };
+        let Some(found) = self.find(key, search).await? else { return self.create(create).await };
         match update {
             Some(update) if !covers(&found.content, &self.record.body) => {
                 if found.id.is_none() && update.path.contains(ID) {
                     return Err(Written::Refused("the record that was found has no id".to_owned()));
                 }
-                self.done(self.call(update, &key, found.id.as_deref()).await?)
+                self.done(self.call(update, key, found.id.as_deref()).await?)
             }
             _ => Ok(Written::Unchanged),
         }
     }
 
     async fn update_or_create(&self, create: &Call, update: &Call) -> Result<Written, Written> {
-        let reply = self.call(update, &key_of(self.record)?, None).await?;
+        let reply = self.call(update, key_of(self.record)?, None).await?;
         match reply.status {
             StatusCode::NOT_FOUND => self.create(create).await,
             _ => self.done(reply),
@@ -108,7 +108,7 @@ impl Write<'_> {
     }
 
     async fn create(&self, create: &Call) -> Result<Written, Written> {
-        let reply = self.call(create, &key_of(self.record)?, None).await?;
+        let reply = self.call(create, key_of(self.record)?, None).await?;
         if reply.status == StatusCode::CONFLICT {
             // It came into being meanwhile: the next attempt finds it.
             return Err(Written::Failed(self.api.failure(&reply).to_string()));

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use super::read_path;
-use crate::connectors::key::plain;
 use crate::connectors::path::{Path, text_of};
 use crate::connectors::{ConnectorError, Record, Written};
 use crate::domain::pipeline::load::BatchLoad;
@@ -43,7 +42,7 @@ impl Results {
             found.iter().filter_map(|result| Some((path.text(result)?, result))).collect();
         let verdict = |record: &Record| match record.key.as_ref() {
             None => Written::Refused("the record has no key".to_owned()),
-            Some(key) => by_key.get(&*plain(key)).map_or_else(
+            Some(key) => by_key.get(key).map_or_else(
                 || Written::Failed("the target did not say what became of the record".to_owned()),
                 |result| self.verdict(result, hide),
             ),

@@ -41,8 +41,8 @@ impl Mutations {
             return Err(Written::Refused(format!("an input is an object, and the record is {}", record.body.kind())));
         };
         let (mutation, name, variables) = match &self.load {
-            ShopifyLoad::Product { identifier } => (PRODUCT_SET, "productSet", product(fields, identifier, &key)),
-            ShopifyLoad::Order {} => (ORDER_UPDATE, "orderUpdate", order(fields, &key)?),
+            ShopifyLoad::Product { identifier } => (PRODUCT_SET, "productSet", product(fields, identifier, key)),
+            ShopifyLoad::Order {} => (ORDER_UPDATE, "orderUpdate", order(fields, key)?),
         };
         let data = self.graphql.call(mutation, variables).await.map_err(|fault| match fault {
             Fault::Api(error) => halt.set(error),

@@ -211,6 +211,7 @@ pub fn is_dead(outcome: &Outcome) -> bool {
 pub fn transactions(filter: &LetterFilter) -> TransactionFilter {
     TransactionFilter {
         statuses: vec![TransactionStatus::Dead, TransactionStatus::Rejected],
+        deliveries: true,
         from: filter.from,
         to: filter.to,
         ..TransactionFilter::default()

@@ -8,6 +8,7 @@ use super::attempt::{Stopped, after};
 use super::ingest;
 use super::ledger::Ledger;
 use super::plan::Plan;
+use super::trace::{Origins, Trace};
 use crate::connectors::{Batch, Record, Target, Written};
 use crate::domain::pipeline::batch::{Mapped, Ready, Unfit};
 use crate::domain::pipeline::dead_letter::{Category, DeadLetter, LetterStatus};
@@ -15,6 +16,7 @@ use crate::domain::pipeline::run::{Counts, Job, MAX_SAMPLES, RecordError, Run};
 use crate::domain::pipeline::stage::Stage;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
+use crate::domain::transaction::Outcome;
 use crate::domain::value::Value;
 use crate::engine::EngineError;
 use crate::store::StoreError;
@@ -34,6 +36,8 @@ const LEFT_ALONE: Duration = Duration::from_secs(5);
 pub(super) struct Results {
     pub(super) counts: Counts,
     pub(super) letters: Vec<Buried>,
+    /// The transactions of what arrived.
+    pub(super) delivered: Vec<Outcome>,
     pub(super) samples: Vec<String>,
     /// How long the target wants to be left alone, if it did not take all for that reason.
     pub(super) wait: Option<Duration>,
@@ -41,11 +45,12 @@ pub(super) struct Results {
     pub(super) marks: String,
 }
 
-/// A dead letter and its record.
+/// A dead letter, its record and its transaction.
 #[derive(Debug)]
 pub(super) struct Buried {
     letter: DeadLetter,
     record: String,
+    outcome: Outcome,
 }
 
 /// Why a record is a dead letter.
@@ -65,17 +70,19 @@ impl Ledger {
         run: &Run,
         plan: &Plan,
         mapped: Mapped,
+        origins: &Origins,
     ) -> Result<Results, Stopped> {
         let mut results = Results::default();
+        let trace = Trace::new(run, origins, &self.ports);
         results.counts.total = (mapped.ready.len() + mapped.unfit.len()) as u64;
         for Unfit { source_id, stage, fault, source } in mapped.unfit {
             let (field, value) = (Some(fault.field.clone()), Some(fault.value.clone()));
             let cause = Cause { stage, category: Category::Permanent, error: fault.to_string(), field, value };
-            results.letters.push(self.letter(run, source_id, &source, cause));
+            results.letters.push(self.letter(&trace, source_id, &source, cause));
         }
         let ready = self.newest(scope, run, mapped.ready, &mut results.counts).await?;
         match &plan.target {
-            Some(target) => self.write(scope, run, (target.as_ref(), ready), &mut results).await?,
+            Some(target) => self.write(scope, &trace, (target.as_ref(), ready), &mut results).await?,
             None => {
                 results.counts.success += ready.len() as u64;
                 let samples = ready.iter().take(MAX_SAMPLES.saturating_sub(run.samples.len()));
@@ -122,10 +129,11 @@ impl Ledger {
     async fn write(
         &self,
         scope: &Scope,
-        run: &Run,
+        trace: &Trace<'_>,
         (target, ready): (&dyn Target, Vec<Ready>),
         results: &mut Results,
     ) -> Result<(), Stopped> {
+        let run = trace.run;
         let (records, sources): (Vec<Record>, Vec<Value>) = ready.into_iter().map(split).unzip();
         let written = self.offer(scope, run, target, &records).await?;
         let mut done = Vec::new();
@@ -137,19 +145,17 @@ impl Ledger {
             }
             done.push(source);
             let (category, error) = match written {
-                Written::Done => {
-                    results.counts.success += 1;
-                    continue;
-                }
-                Written::Unchanged => {
-                    results.counts.skipped += 1;
+                Written::Done | Written::Unchanged => {
+                    let count = &mut results.counts;
+                    *(if written == Written::Done { &mut count.success } else { &mut count.skipped }) += 1;
+                    results.delivered.push(trace.delivered(&record.source_id, source));
                     continue;
                 }
                 Written::Refused(error) => (Category::Permanent, error),
                 Written::Failed(reason) | Written::Throttled { reason, .. } => (Category::Transient, reason),
             };
             let cause = Cause { stage: Stage::Execute, category, error, field: None, value: None };
-            results.letters.push(self.letter(run, Some(record.source_id), source, cause));
+            results.letters.push(self.letter(trace, Some(record.source_id), source, cause));
         }
         if results.wait.is_some() {
             let unfit = results.letters.iter().map(|letter| ingest::mark_of(&letter.record));
@@ -211,7 +217,9 @@ impl Ledger {
     }
 
     /// A dead letter. Its id follows from the run and the record, so a repetition makes the same.
-    fn letter(&self, run: &Run, source_id: Option<String>, source: &Value, cause: Cause) -> Buried {
+    fn letter(&self, trace: &Trace<'_>, source_id: Option<String>, source: &Value, cause: Cause) -> Buried {
+        let run = trace.run;
+        let outcome = trace.buried((source_id.as_deref(), &cause.error, cause.category), source);
         let record = source.to_json();
         let digest = Sha256::new().chain_update(&run.id).chain_update([0]).chain_update(&record).finalize();
         let now = self.ports.now();
@@ -221,6 +229,9 @@ impl Ledger {
             entity_type: run.entity_type.clone(),
             run: run.id.clone(),
             source_id,
+            transaction: outcome.id().to_string(),
+            direction: outcome.direction,
+            attempt: outcome.attempt,
             stage: cause.stage,
             category: cause.category,
             field: cause.field.filter(|field| !field.is_empty()),
@@ -234,13 +245,22 @@ impl Ledger {
             updated_at: now,
             revision: 0,
         };
-        Buried { letter, record }
+        Buried { letter, record, outcome }
     }
 
-    /// Keeps dead letters, and notes them on the run.
-    pub(super) async fn bury(&self, scope: &Scope, run: &mut Run, letters: Vec<Buried>) -> Result<(), EngineError> {
-        for Buried { letter, record } in letters {
-            // A dry run leaves nothing behind.
+    /// Records what became of records: transactions, and dead letters that the run takes note of.
+    pub(super) async fn settle(
+        &self,
+        scope: &Scope,
+        run: &mut Run,
+        (mut outcomes, letters): (Vec<Outcome>, Vec<Buried>),
+    ) -> Result<(), EngineError> {
+        // A dry run leaves nothing behind.
+        if !run.dry_run {
+            outcomes.extend(letters.iter().map(|letter| letter.outcome.clone()));
+            self.transactions.record(scope, outcomes).await?;
+        }
+        for Buried { letter, record, .. } in letters {
             let id = (!run.dry_run).then(|| letter.id.clone());
             if id.is_some() && letter.kept {
                 self.stores.payloads.keep(scope, &letter.id, record.as_bytes()).await?;
@@ -269,10 +289,12 @@ impl Ledger {
         let stage = run.stage;
         let cause =
             || Cause { stage, category: Category::Transient, error: error.to_owned(), field: None, value: None };
-        let letters = records.iter().map(|record| self.letter(run, None, record, cause())).collect();
+        let (origins, read) = (Origins::default(), run.clone());
+        let trace = Trace::new(&read, &origins, &self.ports);
+        let letters = records.iter().map(|record| self.letter(&trace, None, record, cause())).collect();
         run.counts.total += records.len() as u64;
         run.counts.failed += records.len() as u64;
-        self.bury(scope, run, letters).await
+        self.settle(scope, run, (Vec::new(), letters)).await
     }
 }
 

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::attempt::{Stopped, after};
 use super::ledger::Ledger;
 use super::plan::Plan;
+use super::trace::Origins;
 use crate::connectors::{Ask, Source};
 use crate::domain::pipeline::dead_letter::{LetterFilter, LetterStatus};
 use crate::domain::pipeline::run::{Job, Letters, Run};
@@ -32,6 +33,8 @@ pub(super) struct Batch {
     pub(super) next: Option<String>,
     /// Whether the source was read to its end.
     pub(super) whole: bool,
+    /// The earlier attempts of those that were sent before.
+    pub(super) origins: Origins,
 }
 
 /// What of a run decides its next batch.
@@ -153,7 +156,7 @@ impl Ledger {
         let mut records = if let Value::Array(records) = value { records } else { vec![value] };
         let done = marks(run);
         records.retain(|record| done.is_empty() || !done.contains(&mark(record)));
-        Ok(Batch { records, next: None, whole: true })
+        Ok(Batch { records, whole: true, ..Batch::default() })
     }
 
     /// Dead letters that are pending, from now on as replayed by this run. Which ones is recorded first, so that a
@@ -178,6 +181,7 @@ impl Ledger {
                         (Some(at), Some(source_id)) => self.is_newest(scope, run, source_id, at).await?,
                         _ => true,
                     };
+                    batch.origins.add(&record, &letter);
                     batch.records.extend(newest.then_some(record));
                 }
                 Err(ReplayError::Over(_) | ReplayError::NotFound | ReplayError::NotKept) => {}

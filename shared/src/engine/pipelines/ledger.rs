@@ -9,6 +9,7 @@ use crate::domain::scope::Scope;
 use crate::ports::Ports;
 use crate::store::StoreError;
 use crate::store::pipelines::PipelineStores;
+use crate::store::transactions::Transactions;
 
 /// A worker that has written nothing for so long has lost its run. If it goes on, a batch is written twice.
 pub(super) const LEASE: Duration = Duration::from_secs(20);
@@ -17,6 +18,7 @@ pub(super) const LEASE: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub(crate) struct Ledger {
     pub(crate) stores: PipelineStores,
+    pub(crate) transactions: Transactions,
     pub(crate) ports: Ports,
 }
 

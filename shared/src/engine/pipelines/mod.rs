@@ -14,6 +14,7 @@ mod plan;
 mod registry;
 mod runner;
 mod scheduler;
+mod trace;
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ use super::ledger::{LEASE, Ledger};
 use super::pace::Pace;
 use super::plan::{Obstacle, Parts, Plan};
 use super::scheduler::Scheduler;
+use super::trace::Origins;
 use super::{Pipelines, SyncMessage};
 use crate::connectors::Connectors;
 use crate::deep;
@@ -55,6 +56,10 @@ impl Runner {
                 let now = self.ledger.ports.now();
                 match self.ledger.stores.runs.get(&scope, &id).await? {
                     None if now.since(sent_at) < LOST_AFTER => Err(EngineError::Interrupted),
+                    // Whoever ended it may have died before it gave back what the run was about to send.
+                    Some(run) if matches!(run.status, Status::Cancelled | Status::Failed) => {
+                        self.pipelines.restore(&scope, &run).await
+                    }
                     Some(run) if !run.status.is_over() => match run.leased_until.filter(|until| *until > now) {
                         // Another worker has it, or had it and died.
                         Some(until) => self.pipelines.wake(&scope, &id, until.since(now)).await,
@@ -193,8 +198,8 @@ impl Runner {
                 _ => None,
             }
         };
-        let records = std::mem::take(&mut batch.records);
-        let (written, next) = tokio::join!(self.parts(scope, run, plan, records), next);
+        let (records, origins) = (std::mem::take(&mut batch.records), std::mem::take(&mut batch.origins));
+        let (written, next) = tokio::join!(self.parts(scope, run, plan, (records, origins)), next);
         written?;
         let progress = &mut run.progress;
         progress.read = batch.next.is_none();
@@ -206,7 +211,13 @@ impl Runner {
     }
 
     /// Takes the records of a batch through the stages, in parts. What was done is recorded after each but the last.
-    async fn parts(&self, scope: &Scope, run: &mut Run, plan: &Plan, records: Vec<Value>) -> Result<(), Stopped> {
+    async fn parts(
+        &self,
+        scope: &Scope,
+        run: &mut Run,
+        plan: &Plan,
+        (records, origins): (Vec<Value>, Origins),
+    ) -> Result<(), Stopped> {
         let mut pace = Pace::new(run.progress.pace, plan.least, plan.batch_size.max(records.len()));
         let mut left = records.into_iter();
         loop {
@@ -219,7 +230,7 @@ impl Runner {
             let mut mapped = mapped.map_err(|error| StoreError::Unavailable(error.to_string()))?;
             run.stage = Stage::Execute;
             let newest = mapped.newest.take();
-            let mut results = self.ledger.execute(scope, run, plan, mapped).await?;
+            let mut results = self.ledger.execute(scope, run, plan, mapped, &origins).await?;
             let (wait, finished) = (results.wait, std::mem::take(&mut results.marks));
             pace.took(begun.elapsed());
             run.progress.pace = u32::try_from(pace.size()).ok();
@@ -247,7 +258,7 @@ impl Runner {
         newest: Option<String>,
         results: Results,
     ) -> Result<(), Stopped> {
-        self.ledger.bury(scope, run, results.letters).await?;
+        self.ledger.settle(scope, run, (results.delivered, results.letters)).await?;
         run.counts.add(results.counts);
         run.samples.extend(results.samples);
         let progress = &mut run.progress;

@@ -15,7 +15,7 @@ use super::{Placed, SPAN, Transactions, place};
 use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
-use crate::domain::transaction::{Outcome, TransactionFilter, TransactionStatus};
+use crate::domain::transaction::{Direction, Outcome, TransactionFilter, TransactionStatus};
 use crate::store::{StoreError, read};
 
 /// All the outcomes of a header.
@@ -119,8 +119,12 @@ impl<'a> Merge<'a> {
         headers.pages.done |= !filter.takes_plain();
         let statuses = if filter.statuses.is_empty() { &TransactionStatus::ALL[..] } else { &filter.statuses };
         let families = match filter.index() {
-            Some((fact, value)) => {
-                statuses.iter().map(|status| ScopeFamily::FailuresBy(fact, *status, value)).collect()
+            Some((fact, values)) => {
+                let each = |status: &TransactionStatus| {
+                    let status = *status;
+                    values.clone().into_iter().map(move |value| ScopeFamily::FailuresBy(fact, status, value))
+                };
+                statuses.iter().flat_map(each).collect()
             }
             None => vec![ScopeFamily::Failures],
         };
@@ -192,6 +196,12 @@ fn of_entries(query: QueryFluentBuilder, filter: &TransactionFilter) -> QueryFlu
             query = query.expression_attribute_values(format!(":{name}"), AttributeValue::S(value.clone()));
             conditions.push(format!("{name} = :{name}"));
         }
+    }
+    if filter.direction == Some(Direction::Inbound) {
+        query =
+            query.expression_attribute_values(":inbound", AttributeValue::S(Direction::Inbound.as_str().to_owned()));
+        query = query.expression_attribute_names("#direction", "direction");
+        conditions.push("#direction = :inbound".to_owned());
     }
     if let Some(route) = &filter.route {
         query = query.expression_attribute_names("#route", "route").expression_attribute_names("#uid", "uid");

@@ -6,6 +6,7 @@ mod inbound;
 mod real;
 mod runs;
 mod schedules;
+mod transactions;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};

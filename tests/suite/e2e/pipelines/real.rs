@@ -8,7 +8,7 @@ use crate::support::shop::order;
 use crate::support::{Api, Inbox, Shop, shared};
 
 /// A pipeline that makes each record's `event` an event.
-async fn to_events(api: &Api, from: &Shop) -> Result<String> {
+pub(super) async fn to_events(api: &Api, from: &Shop) -> Result<String> {
     let source = make(api, "/v1/connection-profiles", &profile(&from.url())).await?;
     let events = json!({"name": "events", "connection": {"system": "eventStream"}});
     let events = make(api, "/v1/connection-profiles", &events).await?;

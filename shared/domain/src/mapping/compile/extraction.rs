@@ -31,8 +31,10 @@ impl Compiler {
         let records = extraction.records.as_deref().map(|text| self.path(text, "/extraction/records", true));
         let source_id = self.single(&extraction.source_id, "sourceId");
         let cursor = extraction.cursor.as_ref().map(|cursor| self.single(&cursor.column, "cursor/column"));
-        let next = extraction.pagination.as_ref().and_then(|pagination| self.pagination(pagination));
-        Some(Extract { records: records.flatten(), source_id: source_id?, cursor: cursor.flatten(), next, extraction })
+        if let Some(pagination) = &extraction.pagination {
+            self.pagination(pagination);
+        }
+        Some(Extract { records: records.flatten(), source_id: source_id?, cursor: cursor.flatten(), extraction })
     }
 
     fn single(&mut self, text: &str, member: &str) -> Option<Path> {
@@ -46,16 +48,17 @@ impl Compiler {
     }
 
     /// The path of the next page's cursor.
-    fn pagination(&mut self, pagination: &Pagination) -> Option<Path> {
+    fn pagination(&mut self, pagination: &Pagination) {
         match pagination {
-            Pagination::Link {} => None,
+            Pagination::Link {} => {}
             Pagination::Page { size, .. } | Pagination::Offset { size, .. } => {
                 if size.is_some_and(|size| !(1..=MAX_PAGE_SIZE).contains(&size)) {
                     self.fault(format!("{AT}/pagination/size"), format!("must be 1 to {MAX_PAGE_SIZE}"));
                 }
-                None
             }
-            Pagination::Cursor { path, .. } => self.single(path, "pagination/path"),
+            Pagination::Cursor { path, .. } => {
+                self.single(path, "pagination/path");
+            }
         }
     }
 
