@@ -2,16 +2,18 @@
 
 use std::convert::identity;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::BehaviorVersion;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
-use lambda_runtime::Error;
+use lambda_runtime::{Context, Error};
 
-use crate::app::{App, Clients, Resources};
+use crate::app::{App, Clients, Patience, Resources};
+use crate::deadline::Deadline;
 use crate::domain::time::Millis;
 use crate::logs;
 use crate::ports::Ports;
+use crate::queue::Receipt;
 use crate::secrets::Keyring;
 use crate::settings::Settings;
 
@@ -60,7 +62,7 @@ impl Function {
             Some(keeper) => keeper.read().await?,
             None => Keyring::throwaway(&ports)?,
         };
-        let app = App::new(&Clients::new(&config, &config, None), resources, settings, ring, ports, identity)?;
+        let app = App::new(&Clients::new(&config, &config, Patience::AWS, None), resources, settings, ring, ports, identity)?;
         Ok(Self { app, keeper })
     }
 
@@ -107,6 +109,23 @@ impl Keeper {
 #[must_use]
 pub fn bodies(event: &SqsEvent) -> Vec<String> {
     event.records.iter().map(|record| record.body.clone().unwrap_or_default()).collect()
+}
+
+/// When the call of that context ends.
+#[must_use]
+pub fn deadline(context: &Context) -> Deadline {
+    Deadline::after(context.deadline().duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+/// Of the messages of a batch that failed, the receipt and how often each has been received.
+#[must_use]
+pub fn receipts(event: &SqsEvent, failed: &[usize]) -> Vec<Receipt> {
+    let receipt = |place: &usize| {
+        let record = event.records.get(*place)?;
+        let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+        Some(Receipt { handle: record.receipt_handle.clone()?, receives: receives.unwrap_or(1) })
+    };
+    failed.iter().filter_map(receipt).collect()
 }
 
 /// Tells Lambda which messages of a batch failed, by place.

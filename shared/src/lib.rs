@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod connectors;
+pub mod deadline;
 pub mod deep;
 pub mod deployment;
 pub mod engine;

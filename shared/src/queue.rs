@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, SendMessageBatchRequestEntry};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 
 /// The longest delay SQS knows.
 pub const MAX_DELAY: Duration = Duration::from_secs(900);
+/// The longest that a failed message waits before it comes again.
+const MAX_RETURN: Duration = Duration::from_secs(60);
 /// The most that one message may take: SQS's own limit is 1 MiB, but a quarter of it passes everywhere.
 pub const MAX_MESSAGE_BYTES: usize = 240 * 1024;
 const MAX_BATCH: usize = 10;
@@ -78,6 +80,23 @@ pub struct Outgoing {
     pub delay: Duration,
 }
 
+/// A message that was received.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// What the queue knows this receipt by.
+    pub handle: String,
+    /// How often the message has been received, this time included.
+    pub receives: u32,
+}
+
+impl Receipt {
+    /// When a message comes again that failed: a fault of our own side costs seconds. It doubles with each receive, so
+    /// that a fault of minutes does not use up a message's receives.
+    fn delay(&self) -> Duration {
+        Duration::from_secs(5).saturating_mul(2_u32.saturating_pow(self.receives.saturating_sub(1))).min(MAX_RETURN)
+    }
+}
+
 /// A message could not be sent.
 #[derive(Debug, thiserror::Error)]
 #[error("queue: {0}")]
@@ -119,6 +138,22 @@ impl Queues {
             .buffer_unordered(PARALLEL_SENDS)
             .try_collect()
             .await
+    }
+
+    /// Has messages that failed come again soon: a queue's visibility timeout is for calls that were broken off.
+    pub async fn release(&self, queue: Queue, receipts: &[Receipt]) {
+        let entry = |(place, receipt): (usize, &Receipt)| {
+            let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(place.to_string());
+            entry.receipt_handle(&receipt.handle).visibility_timeout(seconds(receipt.delay())).build().ok()
+        };
+        for group in receipts.chunks(MAX_BATCH) {
+            let entries: Vec<_> = group.iter().enumerate().filter_map(entry).collect();
+            let change = self.client.change_message_visibility_batch().queue_url(self.urls.of(queue));
+            if let Err(error) = change.set_entries(Some(entries)).send().await {
+                let error = aws_sdk_sqs::error::DisplayErrorContext(&error);
+                tracing::warn!(?queue, %error, "failed messages come again after their visibility timeout");
+            }
+        }
     }
 
     async fn send_batch(&self, url: &str, batch: Vec<Outgoing>) -> Result<(), QueueError> {
@@ -198,6 +233,12 @@ mod tests {
             let lengths: Vec<usize> = batches.iter().flatten().map(|m| m.body.len()).collect();
             prop_assert_eq!(lengths, sizes);
         }
+    }
+
+    #[test]
+    fn a_failed_message_comes_again_within_a_minute() {
+        let delay = |receives| Receipt { handle: String::new(), receives }.delay().as_secs();
+        assert_eq!([1, 2, 3, 4, 5, 32].map(delay), [5, 10, 20, 40, 60, 60]);
     }
 
     #[test]

@@ -81,6 +81,12 @@ setting!(
     "how long after its time an event may still reach the log; export and replay read no later than that (200 to 60000; 3000 in the local run)"
 );
 setting!(
+    CLOCK_TOLERANCE,
+    "SLUICE_CLOCK_TOLERANCE_MILLISECONDS",
+    "300",
+    "how far the clocks of two processes may be apart; starting and stopping a route takes that much longer (0 to 5000; 0 in the local run)"
+);
+setting!(
     REQUESTS_PER_MINUTE,
     "SLUICE_REQUESTS_PER_MINUTE",
     "60000",
@@ -106,6 +112,7 @@ pub const SETTINGS: &[Setting] = &[
     LOG_RETENTION,
     TRANSACTION_RETENTION,
     LOG_GRACE,
+    CLOCK_TOLERANCE,
     REQUESTS_PER_MINUTE,
     EVENTS_PER_DAY,
 ];
@@ -131,6 +138,8 @@ pub struct Settings {
     pub transaction_retention: Duration,
     /// How long a write to the log may take after its time was read.
     pub log_grace: Duration,
+    /// How far the clocks of two processes may be apart.
+    pub clock_tolerance: Duration,
     /// How many requests one client or key may make in a minute; 0 is no limit.
     pub requests_per_minute: u64,
     /// How many events a tenant may publish in a day, where it has no quota of its own; 0 is no limit.
@@ -178,6 +187,7 @@ impl Settings {
             log_retention: Duration::from_secs(86_400 * number(LOG_RETENTION, 1, 3_650)?),
             transaction_retention: Duration::from_secs(86_400 * number(TRANSACTION_RETENTION, 1, 3_650)?),
             log_grace: Duration::from_millis(number(LOG_GRACE, 200, 60_000)?),
+            clock_tolerance: Duration::from_millis(number(CLOCK_TOLERANCE, 0, 5_000)?),
             requests_per_minute: number(REQUESTS_PER_MINUTE, 0, 1_000_000_000)?,
             events_per_day: number(EVENTS_PER_DAY, 0, 1_000_000_000_000)?,
         })

@@ -5,10 +5,11 @@ mod table;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use serde::{Deserialize, Serialize};
 use sluice::app::App;
+use sluice::deadline::Deadline;
 use sluice::domain::scope::TenantId;
 use sluice::engine::EngineError;
 use sluice::engine::tenancy::Bootstrap;
-use sluice::lambda::{bodies, failures};
+use sluice::lambda::{bodies, failures, receipts};
 use sluice::queue::Queue;
 use sluice::store::StoreError;
 
@@ -53,17 +54,20 @@ impl Worker {
         self.spec().queue
     }
 
-    /// Works on a batch; the answer names the messages that are to come again.
-    pub async fn run(self, app: &App, event: &SqsEvent) -> SqsBatchResponse {
+    /// Works on a batch until the deadline at most; the answer names the messages that are to come again, which is soon.
+    pub async fn run(self, app: &App, event: &SqsEvent, deadline: Deadline) -> SqsBatchResponse {
         let messages = bodies(event);
         let failed = match self {
             Self::Dispatch => app.engine.dispatcher.run(&messages).await,
-            Self::Deliver => app.engine.deliverer.run(&messages).await,
-            Self::Export => app.engine.export.run(&messages).await,
-            Self::Replay => app.engine.replay.run(&messages).await,
-            Self::Automate => app.engine.automations.run(&messages).await,
-            Self::Sync => app.engine.runner.run(&messages).await,
+            Self::Deliver => app.engine.deliverer.run(&messages, deadline).await,
+            Self::Export => app.engine.export.run(&messages, deadline).await,
+            Self::Replay => app.engine.replay.run(&messages, deadline).await,
+            Self::Automate => app.engine.automations.run(&messages, deadline).await,
+            Self::Sync => app.engine.runner.run(&messages, deadline).await,
         };
+        if !failed.is_empty() {
+            app.queues.release(self.queue(), &receipts(event, &failed)).await;
+        }
         failures(event, &failed)
     }
 }

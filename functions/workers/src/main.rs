@@ -23,8 +23,8 @@ async fn main() -> Result<(), Error> {
 async fn run_worker(worker: Worker, function: Function) -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async {
         function.refresh_keys().await;
-        let LambdaEvent { payload, .. } = event;
-        Ok::<_, Error>(worker.run(&function.app, &payload).await)
+        let LambdaEvent { payload, context } = event;
+        Ok::<_, Error>(worker.run(&function.app, &payload, lambda::deadline(&context)).await)
     }))
     .await
 }

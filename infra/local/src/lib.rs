@@ -1,5 +1,6 @@
 //! The whole of Sluice in one process: the same handlers and workers as on AWS, over embedded servers.
 
+pub mod chaos;
 pub mod demo;
 mod drain;
 pub mod embedded;

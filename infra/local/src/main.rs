@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use sluice::domain::scope::TenantId;
 use sluice::ports::Ports;
+use sluice_local::chaos::Chaos;
 use sluice_local::system::{self, Options, System, local_settings};
 use sluice_local::{StartError, demo, keys};
 use sluice_workers::{BootstrapAnswer, BootstrapRequest};
@@ -36,6 +37,9 @@ enum Command {
         /// The data folder
         #[arg(long, default_value = ".sluice")]
         data: PathBuf,
+        /// Makes the embedded AWS as unkind as the real one: throttling, lost answers, conflicts, repeated messages
+        #[arg(long, value_name = "SEED")]
+        chaos: Option<u64>,
     },
     /// Makes an operator's tenant and prints its first client, whose secret is shown this once
     Bootstrap {
@@ -75,7 +79,7 @@ fn main() -> ExitCode {
     };
     match cli.command {
         Command::Demo { file } => runtime.block_on(demo(file)),
-        Command::Serve { listen, data } => runtime.block_on(serve(listen, data)),
+        Command::Serve { listen, data, chaos } => runtime.block_on(serve(listen, data, chaos.map(Chaos::new))),
         Command::Bootstrap { tenant, data } => runtime.block_on(bootstrap(tenant, data)),
         Command::RotateKeys { data } => match keys::rotate(&data) {
             Ok(()) => ExitCode::SUCCESS,
@@ -140,7 +144,7 @@ async fn bootstrap(tenant: TenantId, data: PathBuf) -> ExitCode {
     }
 }
 
-async fn serve(listen: SocketAddr, data: PathBuf) -> ExitCode {
+async fn serve(listen: SocketAddr, data: PathBuf, chaos: Option<Chaos>) -> ExitCode {
     let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
         return refuse(&StartError("signals cannot be caught".to_owned()));
@@ -153,6 +157,7 @@ async fn serve(listen: SocketAddr, data: PathBuf) -> ExitCode {
                 settings,
                 destinations: identity,
                 ports: Ports::system(),
+                chaos: chaos.clone(),
             })
             .await
         }
@@ -174,5 +179,8 @@ async fn serve(listen: SocketAddr, data: PathBuf) -> ExitCode {
     }
     println!("Stopping: finishing what is under way.");
     system.stop().await;
+    for (fault, times) in chaos.iter().flat_map(Chaos::injected) {
+        println!("{fault}: {times}");
+    }
     ExitCode::SUCCESS
 }

@@ -5,17 +5,21 @@ use std::time::{Duration, Instant};
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName,
-};
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
 use sluice::app::App;
+use sluice::deadline::Deadline;
+use sluice::lambda::receipts;
 use sluice_workers::{TICK, Worker, tick};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::chaos::Chaos;
 use crate::usage::Usage;
 
 const LONG_POLL_SECONDS: i32 = 20;
+/// A receive that waits takes longer than other calls.
+const RECEIVE: Duration = Duration::from_secs(30);
 /// After an error of the queue itself.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -32,17 +36,25 @@ struct Poller {
     url: String,
     worker: Worker,
     usage: Arc<Usage>,
+    chaos: Option<Chaos>,
 }
 
 impl Pollers {
     /// Starts those of every worker, and the schedule.
     #[must_use]
-    pub fn start(app: &App, client: &Client, urls: &sluice::queue::QueueUrls, usage: &Arc<Usage>) -> Self {
+    pub fn start(
+        app: &App,
+        client: &Client,
+        urls: &sluice::queue::QueueUrls,
+        usage: &Arc<Usage>,
+        chaos: Option<&Chaos>,
+    ) -> Self {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         for worker in Worker::ALL {
             for _ in 0..worker.spec().local.parallel {
                 let (app, client, usage) = (app.clone(), client.clone(), Arc::clone(usage));
-                let poller = Poller { app, client, url: urls.of(worker.queue()).to_owned(), worker, usage };
+                let (url, chaos) = (urls.of(worker.queue()).to_owned(), chaos.cloned());
+                let poller = Poller { app, client, url, worker, usage, chaos };
                 tasks.spawn(poller.run(stop.clone()));
             }
         }
@@ -93,12 +105,16 @@ impl Poller {
         let batch = i32::try_from(self.worker.spec().local.batch_size).unwrap_or(1);
         let receive = self.client.receive_message().queue_url(&self.url).max_number_of_messages(batch);
         let receive = receive.message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
-        let answer = receive.wait_time_seconds(LONG_POLL_SECONDS).send().await;
+        let patient = TimeoutConfig::builder().operation_attempt_timeout(RECEIVE).operation_timeout(2 * RECEIVE).build();
+        let patient = aws_sdk_sqs::Config::builder().timeout_config(patient);
+        let receive = receive.wait_time_seconds(LONG_POLL_SECONDS).customize().config_override(patient);
+        let answer = receive.send().await;
         let answer = answer.map_err(|e| aws_sdk_sqs::error::DisplayErrorContext(&e).to_string())?;
         Ok(answer.messages.unwrap_or_default())
     }
 
-    /// Calls the worker as Lambda would, deletes the messages that are done, and returns the others to the queue.
+    /// Calls the worker as Lambda would, and deletes the messages that are done. A call that is not over in time is
+    /// dropped where it stands.
     async fn work(&self, messages: Vec<Message>) {
         let mut event = SqsEvent::default();
         let mut received = Vec::with_capacity(messages.len());
@@ -106,17 +122,30 @@ impl Poller {
             let mut record = SqsMessage::default();
             record.message_id = message.message_id.clone();
             record.body = message.body.take();
+            record.receipt_handle = message.receipt_handle.clone();
+            let attributes = message.attributes.take().unwrap_or_default();
+            record.attributes = attributes.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
             event.records.push(record);
             received.push(message);
         }
         let begun = Instant::now();
-        let response = self.worker.run(&self.app, &event).await;
+        let timeout = Duration::from_secs(self.worker.spec().function.timeout_seconds.into());
+        let cut = self.chaos.as_ref().and_then(|chaos| chaos.cut(timeout)).unwrap_or(timeout);
+        let call = self.worker.run(&self.app, &event, Deadline::after(timeout));
+        let response = tokio::time::timeout(cut, call).await;
         self.usage.invocation(self.worker.name(), begun.elapsed());
+        let Ok(response) = response else { return self.broken_off(&event).await };
         let failed: Vec<&str> = response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
-        let has_failed = |message: &Message| failed.contains(&message.message_id().unwrap_or_default());
-        let (failed, done) = received.into_iter().partition(has_failed);
-        self.delete(done).await;
-        self.release(failed).await;
+        received.retain(|message| !failed.contains(&message.message_id().unwrap_or_default()));
+        self.delete(received).await;
+    }
+
+    /// The messages of a call that did not end come again: on AWS after their visibility timeout, which is minutes, here
+    /// soon.
+    async fn broken_off(&self, event: &SqsEvent) {
+        tracing::warn!(worker = self.worker.name(), "a call was not over in time");
+        let all: Vec<usize> = (0..event.records.len()).collect();
+        self.app.queues.release(self.worker.queue(), &receipts(event, &all)).await;
     }
 
     async fn delete(&self, messages: Vec<Message>) {
@@ -133,50 +162,5 @@ impl Poller {
             let error = aws_sdk_sqs::error::DisplayErrorContext(&error);
             tracing::warn!(worker = self.worker.name(), %error, "finished messages could not be deleted and come again");
         }
-    }
-
-    /// Has failed messages come again soon: the queue's visibility timeout is for calls that were broken off.
-    async fn release(&self, messages: Vec<Message>) {
-        let most = self.worker.spec().visibility_seconds();
-        let entry = |(i, message): (usize, Message)| {
-            let seconds = i32::try_from(failure_delay(receives(&message), most)).unwrap_or_default();
-            let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(i.to_string());
-            entry.set_receipt_handle(message.receipt_handle).visibility_timeout(seconds).build().ok()
-        };
-        let entries: Vec<_> = messages.into_iter().enumerate().filter_map(entry).collect();
-        if entries.is_empty() {
-            return;
-        }
-        let change = self.client.change_message_visibility_batch().queue_url(&self.url).set_entries(Some(entries));
-        if let Err(error) = change.send().await {
-            let error = aws_sdk_sqs::error::DisplayErrorContext(&error);
-            tracing::warn!(worker = self.worker.name(), %error, "failed messages come again after their visibility timeout");
-        }
-    }
-}
-
-/// How often a message has been received, this time included.
-fn receives(message: &Message) -> u32 {
-    let count = message.attributes().and_then(|all| all.get(&MessageSystemAttributeName::ApproximateReceiveCount));
-    count.and_then(|count| count.parse().ok()).unwrap_or(1)
-}
-
-/// Doubles with each receive, so that a fault of minutes does not use up a message's receives.
-fn failure_delay(receives: u32, most: u32) -> u32 {
-    1_u32.checked_shl(receives).map_or(most, |seconds| seconds.min(most))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failed_message_waits_longer_each_time() {
-        assert_eq!(
-            [1, 2, 5, 9, 10, 31, 32].map(|receives| failure_delay(receives, 720)),
-            [2, 4, 32, 512, 720, 720, 720]
-        );
-        let all: u32 = (1..10).map(|receives| failure_delay(receives, 720)).sum();
-        assert!(all >= 15 * 60, "ten receives take {all} s");
     }
 }

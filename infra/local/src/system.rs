@@ -15,7 +15,7 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
-use sluice::app::{App, Clients};
+use sluice::app::{App, Clients, Patience};
 use sluice::outbound::Destinations;
 use sluice::ports::Ports;
 use sluice::queue::QueueUrls;
@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::StartError;
+use crate::chaos::{self, Chaos};
 use crate::drain::drain;
 use crate::embedded::{S3Keys, Servers};
 use crate::folder::Folder;
@@ -55,6 +56,8 @@ pub struct Options {
     pub destinations: fn(Destinations) -> Destinations,
     /// Time and randomness; the embedded servers have the machine's own.
     pub ports: Ports,
+    /// Makes AWS as unkind as the real one.
+    pub chaos: Option<Chaos>,
 }
 
 /// The settings of the local run: the environment's, with loopback targets allowed, a shorter grace, for there is
@@ -63,9 +66,10 @@ pub struct Options {
 /// # Errors
 /// The first setting that is not valid.
 pub fn local_settings(defaults: &[(&str, &str)]) -> Result<Settings, StartError> {
-    const LOCAL: [(&str, &str); 4] = [
+    const LOCAL: [(&str, &str); 5] = [
         ("SLUICE_ALLOW_INSECURE_TARGETS", "loopback"),
         ("SLUICE_LOG_GRACE_MILLISECONDS", "3000"),
+        ("SLUICE_CLOCK_TOLERANCE_MILLISECONDS", "0"),
         ("SLUICE_REQUESTS_PER_MINUTE", "0"),
         ("SLUICE_EVENTS_PER_DAY", "0"),
     ];
@@ -93,11 +97,19 @@ struct Backend {
     servers: Option<Servers>,
     outside: Option<String>,
     s3_keys: S3Keys,
+    /// Those of the app and of the pollers.
     clients: Clients,
+    /// Those that tables and queues are made with: they meet no chaos.
+    calm: Clients,
 }
 
 impl Backend {
-    async fn start(data: &Path, ports: &Ports, usage: &Arc<Usage>) -> Result<Self, StartError> {
+    async fn start(
+        data: &Path,
+        ports: &Ports,
+        usage: &Arc<Usage>,
+        chaos: Option<&Chaos>,
+    ) -> Result<Self, StartError> {
         let folder = Folder::open(data)?;
         let s3_keys = s3_keys(&folder, ports)?;
         let outside = std::env::var("AWS_ENDPOINT_URL").ok();
@@ -105,8 +117,11 @@ impl Backend {
             Some(_) => None,
             None => Some(Servers::start(&folder, &s3_keys).await?),
         };
-        let clients = clients(servers.as_ref(), usage).await;
-        Ok(Self { folder, servers, outside, s3_keys, clients })
+        let (clients, calm) = (
+            clients(servers.as_ref(), usage, chaos).await,
+            clients(servers.as_ref(), usage, None).await,
+        );
+        Ok(Self { folder, servers, outside, s3_keys, clients, calm })
     }
 
     /// The app over them, and where its queues are.
@@ -117,7 +132,7 @@ impl Backend {
         destinations: fn(Destinations) -> Destinations,
     ) -> Result<(App, QueueUrls), StartError> {
         let keyring = keys::load(&self.folder, &ports)?;
-        let resources = provision::resources(&self.clients).await?;
+        let resources = provision::resources(&self.calm).await?;
         let urls = resources.queues.clone();
         let app = App::new(&self.clients, resources, settings, keyring, ports, destinations);
         Ok((app.map_err(|e| StartError::new("HTTP client", e))?, urls))
@@ -140,7 +155,7 @@ pub async fn bootstrap(
     request: &BootstrapRequest,
 ) -> Result<BootstrapAnswer, StartError> {
     let ports = Ports::system();
-    let backend = Backend::start(data, &ports, &Arc::default()).await?;
+    let backend = Backend::start(data, &ports, &Arc::default(), None).await?;
     let (app, _) = backend.app(settings, ports, identity).await?;
     let answer = sluice_workers::bootstrap(&app, request).await.map_err(|e| StartError::new("bootstrap", e));
     backend.stop().await;
@@ -157,12 +172,18 @@ impl System {
         let listener = listener.map_err(|e| StartError::new(format!("cannot listen on {}", options.listen), e))?;
         let address = listener.local_addr().map_err(|e| StartError::new("listener", e))?;
         let (ports, usage) = (options.ports, Arc::new(Usage::default()));
-        let backend = Backend::start(&options.data, &ports, &usage).await?;
-        let (app, urls) = backend.app(options.settings, ports, options.destinations).await?;
+        let chaos = options.chaos;
+        let backend = Backend::start(&options.data, &ports, &usage, chaos.as_ref()).await?;
+        let (app, urls) = backend.app(options.settings.clone(), ports.clone(), options.destinations).await?;
+        // The workers run in processes of their own, on AWS: then their clocks are not the API's.
+        let workers = match &chaos {
+            Some(_) => backend.app(options.settings, chaos::behind(&ports), options.destinations).await?.0,
+            None => app.clone(),
+        };
         let s3 = bucket(backend.servers.as_ref(), backend.outside.clone(), backend.s3_keys.clone()).await?;
         let credentials = provision::credentials(&backend.folder, &app, &format!("http://{address}"), s3).await?;
 
-        let pollers = Pollers::start(&app, &backend.clients.sqs, &urls, &usage);
+        let pollers = Pollers::start(&workers, &backend.clients.sqs, &urls, &usage, chaos.as_ref());
         let stop = CancellationToken::new();
         let api = tokio::spawn(serve(listener, router(app.clone(), &usage), stop.clone()));
         Ok(Self { credentials, app, usage, backend, pollers, api, stop })
@@ -223,14 +244,18 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -
 }
 
 /// The clients: of the embedded servers, or of what `AWS_ENDPOINT_URL` names.
-async fn clients(servers: Option<&Servers>, usage: &Arc<Usage>) -> Clients {
+async fn clients(servers: Option<&Servers>, usage: &Arc<Usage>, chaos: Option<&Chaos>) -> Clients {
     let observer = Some(SharedInterceptor::new(Observer(Arc::clone(usage))));
-    match servers {
-        Some(servers) => Clients::new(&config(&servers.dynamodb).await, &config(&servers.sqs).await, observer),
+    let (dynamodb, sqs) = match servers {
+        Some(servers) => (config(&servers.dynamodb).await, config(&servers.sqs).await),
         None => {
             let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-            Clients::new(&config, &config, observer)
+            (config.clone(), config)
         }
+    };
+    match chaos {
+        Some(chaos) => Clients::new(&chaos.over(dynamodb), &chaos.over(sqs), Patience::AWS, observer),
+        None => Clients::new(&dynamodb, &sqs, Patience::LOCAL, observer),
     }
 }
 

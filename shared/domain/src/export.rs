@@ -61,6 +61,9 @@ pub struct Plan {
     pub to: Millis,
     /// Decided on for its size, before its time: it is written only if it gets that large.
     pub by_size: bool,
+    /// Where it ends, once that is known before its time: the worker that read so far had no time left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<Position>,
 }
 
 /// A probe of a bucket that failed too often.
@@ -179,7 +182,7 @@ mod tests {
     #[test]
     fn an_export_is_complete_once_its_window_is_in_files() {
         let (interval, grace) = (Duration::from_secs(300), Duration::from_secs(5));
-        let file = || Plan { key: "k".into(), to: Millis(50_000), by_size: false };
+        let file = || Plan { key: "k".into(), to: Millis(50_000), by_size: false, end: None };
         let at = |from, plan| Cursor { from, ends_at: Some(Millis(50_000)), plan, ..cursor() };
         let short = at(Position { chunk: ChunkId::floor(Millis(50_000)).before(), index: 7 }, None);
         assert!(!short.is_complete());

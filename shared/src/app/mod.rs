@@ -1,5 +1,6 @@
 //! The parts of a process, put together once. Nothing below this module knows of it.
 
+mod conflicts;
 mod resources;
 
 use std::ops::Deref;
@@ -13,7 +14,7 @@ use crate::secrets::Keyring;
 use crate::settings::Settings;
 use crate::store::{Db, Stores};
 
-pub use resources::{Clients, MissingVariable, Resources};
+pub use resources::{Clients, MissingVariable, Patience, Resources};
 
 /// The parts, together. Cheap to clone: it is done for every request.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub struct Parts {
     pub keys: Keyring,
     /// The kinds of destination.
     pub destinations: Destinations,
+    /// The queues.
+    pub queues: Queues,
     /// The records.
     pub stores: Stores,
     /// The use cases and the workers.
@@ -73,6 +76,7 @@ impl App {
             ports: ports.clone(),
         };
         let engine = Engine::new(&tools, &stores)?;
-        Ok(Self(Arc::new(Parts { ports, settings, keys, destinations, stores, engine })))
+        let Tools { queues, .. } = tools;
+        Ok(Self(Arc::new(Parts { ports, settings, keys, destinations, queues, stores, engine })))
     }
 }

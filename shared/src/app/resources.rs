@@ -1,8 +1,13 @@
 //! Where the deployment's records and messages are, and the clients that reach them.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 
+use super::conflicts::TransactionConflicts;
 use crate::queue::QueueUrls;
 use crate::store::Tables;
 
@@ -57,12 +62,50 @@ pub struct Clients {
     pub observer: Option<SharedInterceptor>,
 }
 
+/// How long a call to DynamoDB or SQS may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Each attempt.
+    pub attempt: Duration,
+    /// All of them together.
+    pub operation: Duration,
+}
+
+impl Patience {
+    /// On AWS a call takes milliseconds: one that takes a second is lost, and another connection is better.
+    pub const AWS: Self = Self { attempt: Duration::from_secs(1), operation: Duration::from_secs(5) };
+    /// On one machine the servers share the processor with everything else: a call that takes long is not lost.
+    pub const LOCAL: Self = Self { attempt: Duration::from_secs(15), operation: Duration::from_secs(60) };
+}
+
+/// Attempts of one call.
+const ATTEMPTS: u32 = 5;
+/// The wait before the second attempt, at most; each further one is twice as long.
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
+
 impl Clients {
     /// Clients over a configuration for each service.
     #[must_use]
-    pub fn new(dynamodb: &SdkConfig, sqs: &SdkConfig, observer: Option<SharedInterceptor>) -> Self {
-        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(dynamodb);
-        let mut sqs = aws_sdk_sqs::config::Builder::from(sqs);
+    pub fn new(
+        dynamodb: &SdkConfig,
+        sqs: &SdkConfig,
+        patience: Patience,
+        observer: Option<SharedInterceptor>,
+    ) -> Self {
+        let retry = RetryConfig::standard()
+            .with_max_attempts(ATTEMPTS)
+            .with_initial_backoff(FIRST_BACKOFF)
+            .with_max_backoff(MAX_BACKOFF);
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(patience.attempt)
+            .operation_timeout(patience.operation)
+            .build();
+        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(dynamodb)
+            .retry_config(retry.clone())
+            .timeout_config(timeouts.clone())
+            .retry_classifier(TransactionConflicts);
+        let mut sqs = aws_sdk_sqs::config::Builder::from(sqs).retry_config(retry).timeout_config(timeouts);
         if let Some(observer) = &observer {
             dynamodb.push_interceptor(observer.clone());
             sqs.push_interceptor(observer.clone());

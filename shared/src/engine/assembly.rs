@@ -12,8 +12,10 @@ use super::courier::Courier;
 use super::credentials::Issuer;
 use super::deliver::Deliverer;
 use super::dispatch::Dispatcher;
+use super::edges::Edges;
 use super::finder::EventFinder;
 use super::health::Health;
+use super::leases::Leases;
 use super::lifecycle::Lifecycle;
 use super::partners::PartnerRegistry;
 use super::pipelines::{Ledger, Letters, Pipelines, Registry, Runner, Scheduler};
@@ -232,13 +234,19 @@ impl Engine {
 }
 
 impl Shared {
-    fn new(Tools { queues, destinations, settings, ports, .. }: &Tools, stores: &Stores) -> Self {
+    fn new(tools: &Tools, stores: &Stores) -> Self {
+        let Tools { queues, destinations, settings, ports, .. } = tools;
         let (routes, journal) = (stores.routes.clone(), stores.journal.clone());
         let (log, claims) = (stores.log.clone(), stores.claims.clone());
         let publisher = Publisher::new(log, claims, queues.clone(), ports.clone(), settings.log_grace);
         let announcer = Announcer { publisher, routes: routes.clone() };
-        let transitions =
-            Transitions { routes, journal: journal.clone(), announcer: announcer.clone(), ports: ports.clone() };
+        let transitions = Transitions {
+            edges: edges(tools, stores),
+            routes,
+            journal: journal.clone(),
+            announcer: announcer.clone(),
+            ports: ports.clone(),
+        };
         Self {
             courier: Courier::new(destinations.clone(), ports.clone()),
             health: Health { transitions: transitions.clone(), policy: settings.health.clone() },
@@ -255,7 +263,12 @@ impl Shared {
     }
 }
 
-fn ways(Tools { queues, settings, ports, .. }: &Tools, stores: &Stores, shared: &Shared) -> Ways {
+fn edges(Tools { settings, ports, .. }: &Tools, stores: &Stores) -> Edges {
+    Edges { routes: stores.routes.clone(), tolerance: settings.clock_tolerance, ports: ports.clone() }
+}
+
+fn ways(tools: &Tools, stores: &Stores, shared: &Shared) -> Ways {
+    let Tools { queues, settings, ports, .. } = tools;
     let grace = settings.log_grace;
     let replay = Replay {
         routes: stores.routes.clone(),
@@ -263,6 +276,7 @@ fn ways(Tools { queues, settings, ports, .. }: &Tools, stores: &Stores, shared: 
         parked: stores.parked.clone(),
         journal: stores.journal.clone(),
         queues: queues.clone(),
+        edges: edges(tools, stores),
         grace,
         ports: ports.clone(),
     };
@@ -285,6 +299,7 @@ fn ways(Tools { queues, settings, ports, .. }: &Tools, stores: &Stores, shared: 
         },
         queues: queues.clone(),
         replay,
+        timeout: settings.request_timeout,
         ports: ports.clone(),
     };
     let ordered = Ordered {
@@ -297,6 +312,7 @@ fn ways(Tools { queues, settings, ports, .. }: &Tools, stores: &Stores, shared: 
         profiles: settings.retry.clone(),
         waker: OrderedWaker::new(queues.clone(), ports.clone(), grace),
         grace,
+        timeout: settings.request_timeout,
         ports: ports.clone(),
     };
     let (interval, max_bytes) = (settings.export_interval, settings.export_max_bytes);
@@ -309,7 +325,7 @@ fn ways(Tools { queues, settings, ports, .. }: &Tools, stores: &Stores, shared: 
         health: shared.health.clone(),
         queues: queues.clone(),
         closing: Closing { interval, max_bytes, grace },
-        slots: ConcurrencySlots::default(),
+        leases: Leases { leases: stores.leases.clone(), ports: ports.clone() },
         ports: ports.clone(),
     };
     Ways { live: Arc::new(live), ordered: Arc::new(ordered), export: Arc::new(export) }

@@ -3,7 +3,7 @@
 //! A page's progress is written before the next one begins, so a crash repeats a page at most; what was sent again
 //! already is passed over then.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,6 +17,7 @@ use crate::domain::ids::ChunkId;
 use crate::domain::route::Way;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
+use crate::deadline::Deadline;
 use crate::domain::transaction::{Outcome, TransactionFilter, TransactionId, TransactionStatus};
 use crate::ports::Ports;
 use crate::queue::{Outgoing, Queue, Queues};
@@ -31,7 +32,7 @@ const PAGE: usize = 50;
 /// Chunks of the log that are searched before progress is written.
 const CHUNKS: usize = 200;
 /// How long one worker call works; the rest is left to the next.
-const BUDGET: Duration = Duration::from_secs(40);
+const STEP: Duration = Duration::from_secs(20);
 /// A message comes before its run is written.
 const HEAD_START: Duration = Duration::from_secs(1);
 /// A run that is not there by then was never written.
@@ -109,19 +110,18 @@ impl Automations {
     }
 
     /// Works on the runs of one worker call; gives the places of the messages that failed.
-    pub async fn run(&self, messages: &[String]) -> Vec<usize> {
-        each(messages, "automate", |text| self.message(text)).await
+    pub async fn run(&self, messages: &[String], deadline: Deadline) -> Vec<usize> {
+        each(messages, "automate", |text| self.message(text, deadline)).await
     }
 
-    async fn message(&self, text: &str) -> Result<(), EngineError> {
+    async fn message(&self, text: &str, deadline: Deadline) -> Result<(), EngineError> {
         let message: RunMessage = serde_json::from_str(text)?;
         let Some(mut run) = self.runs.get(&message.scope, &message.run).await? else {
             let age = self.ports.now().since(message.sent_at);
             return if age < LOST_AFTER { Err(EngineError::Interrupted) } else { Ok(()) };
         };
-        let begun = Instant::now();
         while !run.status.is_over() {
-            if begun.elapsed() > BUDGET {
+            if !deadline.allows(STEP) {
                 return self.send(&message.scope, &run.id, Duration::ZERO).await;
             }
             run.status = RunStatus::Running;

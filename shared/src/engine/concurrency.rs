@@ -82,11 +82,6 @@ impl ConcurrencySlots {
         }
     }
 
-    /// Takes the only slot of a route.
-    pub(crate) fn enter_alone(&self, route: &str) -> Option<Slot> {
-        self.enter_if(route, |under_way| under_way.is_empty().then_some(()).ok_or(Full::Slow)).ok()
-    }
-
     fn enter_if(&self, route: &str, room: impl Fn(&[Shared]) -> Result<(), Full>) -> Result<Slot, Full> {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let under_way = slots.entry(route.to_owned()).or_default();
@@ -139,14 +134,5 @@ mod tests {
         let (entered, ()) = tokio::join!(slots.enter("new"), async { fresh[0].progressed() });
         assert!(entered.is_some(), "one has shown that it is quick");
         assert!(slots.enter("new").await.is_none(), "the others have not");
-    }
-
-    #[test]
-    fn the_only_slot_is_free_again_when_dropped() {
-        let slots = ConcurrencySlots::default();
-        let slot = slots.enter_alone("one");
-        assert!(slot.is_some() && slots.enter_alone("one").is_none() && slots.enter_alone("two").is_some());
-        drop(slot);
-        assert!(slots.enter_alone("one").is_some());
     }
 }

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use super::EngineError;
 use super::messages::DeliverMessage;
 use super::ways::{Ways, Work};
+use crate::deadline::Deadline;
 use crate::domain::scope::Scope;
 use crate::domain::transaction::Outcome;
 use crate::ports::Ports;
@@ -26,8 +27,8 @@ pub struct Deliverer {
 
 impl Deliverer {
     /// Works on the messages of one worker call; gives the places of those that failed.
-    pub async fn run(&self, messages: &[String]) -> Vec<usize> {
-        let results = join_all(messages.iter().map(|text| self.message(text))).await;
+    pub async fn run(&self, messages: &[String], deadline: Deadline) -> Vec<usize> {
+        let results = join_all(messages.iter().map(|text| self.message(text, deadline))).await;
         let (mut failed, mut done): (Vec<usize>, Vec<(Scope, Vec<Outcome>)>) = (Vec::new(), Vec::new());
         for (place, result) in results.into_iter().enumerate() {
             match result {
@@ -42,7 +43,7 @@ impl Deliverer {
         failed
     }
 
-    async fn message(&self, text: &str) -> Result<Option<(Scope, Vec<Outcome>)>, EngineError> {
+    async fn message(&self, text: &str, deadline: Deadline) -> Result<Option<(Scope, Vec<Outcome>)>, EngineError> {
         let message: DeliverMessage = serde_json::from_str(text)?;
         let wait = message.not_before.map(|at| at.since(self.ports.now())).filter(|wait| !wait.is_zero());
         if let Some(wait) = wait {
@@ -53,7 +54,7 @@ impl Deliverer {
         let (snapshot, failures) = self.routes.snapshot_and_failures(&to.scope).await?;
         let Some(compiled) = snapshot.by_uid(&to.route).map(Arc::clone) else { return Ok(None) };
         let (way, scope, failures) = (compiled.route.way, to.scope.clone(), failures.of_route(&to.route));
-        let outcomes = self.ways.of(way).deliver(Work { to, task, snapshot, compiled, failures }).await?;
+        let outcomes = self.ways.of(way).deliver(Work { to, task, snapshot, compiled, failures, deadline }).await?;
         Ok(Some((scope, outcomes)))
     }
 

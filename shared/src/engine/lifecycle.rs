@@ -2,7 +2,7 @@
 
 use super::EngineError;
 use super::messages::Recipient;
-use super::transitions::{Changed, SEAM, Transitions};
+use super::transitions::{Changed, Transitions};
 use super::ways::Ways;
 use crate::domain::activity::Activity;
 use crate::domain::route::{Draft, Route, RouteKey, RouteStatus, Way};
@@ -28,15 +28,16 @@ impl Lifecycle {
     /// # Errors
     /// [`LifecycleError`].
     pub async fn create(&self, scope: &Scope, draft: Draft) -> Result<Route, LifecycleError> {
-        let Transitions { routes, journal, ports, .. } = &self.transitions;
+        let Transitions { routes, journal, ports, edges, .. } = &self.transitions;
         let now = ports.now();
-        let route = Route::new(draft, ports.unique("rt"), now, now.plus(SEAM), self.oldest(now));
+        let route = Route::new(draft, ports.unique("rt"), now, edges.next(), self.oldest(now));
         let way = self.ways.of(route.way);
         way.created(scope, &route).await?;
         if let Err(error) = routes.create(scope, &route, route.face.kind().limit()).await {
             self.forget(scope, &route).await?;
             return Err(error.into());
         }
+        let route = edges.keep(scope, route).await?;
         if let Some(ends_at) = route.window.ends_at {
             let (scope, key, route) = (scope.clone(), route.key(), route.uid.clone());
             self.endings.note(&Ending { scope, face: key.face, id: key.id, route, ends_at }).await?;
@@ -56,7 +57,7 @@ impl Lifecycle {
         self.ways.of(route.way).started(scope, route, not_live_since).await?;
         let ports = &self.transitions.ports;
         // A window that begins later is not waited for.
-        ports.wait_until(route.state.live_from().min(ports.now().plus(SEAM))).await;
+        ports.wait_until(route.state.live_from().min(self.transitions.edges.next())).await;
         Ok(())
     }
 
@@ -66,8 +67,11 @@ impl Lifecycle {
     /// [`EngineError`].
     pub async fn start(&self, scope: &Scope, key: &RouteKey) -> Result<Option<Route>, EngineError> {
         let Some(Changed { route, before }) = self.transitions.start(scope, key).await? else { return Ok(None) };
-        if let Some(before) = before {
-            self.run(scope, &route, before.state.not_live_since()).await?;
+        match before {
+            Some(before) => self.run(scope, &route, before.state.not_live_since()).await?,
+            // Whoever started it may have died before it saw to the backlog.
+            None if !route.state.backlog().is_empty() => self.run(scope, &route, None).await?,
+            None => {}
         }
         Ok(Some(route))
     }
@@ -88,7 +92,7 @@ impl Lifecycle {
     /// Waits until every worker that is sending to a route has seen that it is not to.
     async fn wait_for_workers(&self) {
         let ports = &self.transitions.ports;
-        ports.wait_until(ports.now().plus(SEAM)).await;
+        ports.wait_until(self.transitions.edges.next()).await;
     }
 
     /// Changes what its user may change of a route, if it is still as it was read.

@@ -1,9 +1,8 @@
 //! Changes of a route's state: started, stopped, suspended, resumed. Each is written once and logged.
 
-use std::time::Duration;
-
 use super::EngineError;
 use super::announcer::Announcer;
+use super::edges::Edges;
 use crate::domain::activity::{Activity, StopCause};
 use crate::domain::route::{Route, RouteKey, RouteStatus};
 use crate::domain::scope::Scope;
@@ -12,17 +11,13 @@ use crate::ports::Ports;
 use crate::store::journal::Journal;
 use crate::store::routes::Routes;
 
-/// How far ahead the edges of a route's live time are set. A write is durable before its edge, so no dispatcher can
-/// miss it. The request that changes the state waits for the edge, so an event published after its answer is on the
-/// right side.
-pub(crate) const SEAM: Duration = Duration::from_millis(150);
-
 /// Changes routes' states.
 #[derive(Clone)]
 pub(crate) struct Transitions {
     pub(crate) routes: Routes,
     pub(crate) journal: Journal,
     pub(crate) announcer: Announcer,
+    pub(crate) edges: Edges,
     pub(crate) ports: Ports,
 }
 
@@ -38,18 +33,18 @@ pub(super) struct Changed {
 impl Transitions {
     /// Starts a route; `None` if there is no such route.
     pub(super) async fn start(&self, scope: &Scope, key: &RouteKey) -> Result<Option<Changed>, EngineError> {
-        self.change(scope, key, &Activity::Started, |route, now| route.start(now, now.plus(SEAM))).await
+        self.change(scope, key, &Activity::Started, |route, now| route.start(now, self.edges.next())).await
     }
 
     /// Stops a route; `None` if there is no such route.
     pub(super) async fn stop(&self, scope: &Scope, key: &RouteKey) -> Result<Option<Changed>, EngineError> {
         let stopped = Activity::Stopped { cause: StopCause::Request };
-        self.change(scope, key, &stopped, |route, now| route.stop(now, now.plus(SEAM))).await
+        self.change(scope, key, &stopped, |route, now| route.stop(now, self.edges.next())).await
     }
 
     /// Stops the same route because its target is gone or unreachable.
     pub(super) async fn give_up(&self, scope: &Scope, route: &Route, cause: StopCause) -> Result<(), EngineError> {
-        let stop = |route: &mut Route, now: Millis| route.stop(now, now.plus(SEAM));
+        let stop = |route: &mut Route, now: Millis| route.stop(now, self.edges.next());
         self.change(scope, &route.key(), &Activity::Stopped { cause }, stop).await?;
         Ok(())
     }
@@ -57,7 +52,7 @@ impl Transitions {
     /// Stops the same route because it has got all of its window.
     pub(super) async fn finish(&self, scope: &Scope, route: &Route) -> Result<(), EngineError> {
         let stopped = Activity::Stopped { cause: StopCause::WindowOver };
-        let finish = |route: &mut Route, now: Millis| route.finish(now, now.plus(SEAM));
+        let finish = |route: &mut Route, now: Millis| route.finish(now, self.edges.next());
         self.change(scope, &route.key(), &stopped, finish).await?;
         Ok(())
     }
@@ -71,7 +66,7 @@ impl Transitions {
         reason: &str,
     ) -> Result<bool, EngineError> {
         let activity = Activity::Suspended { target: target.to_owned(), reason: reason.to_owned() };
-        let suspend = |route: &mut Route, now: Millis| route.suspend(now, now.plus(SEAM));
+        let suspend = |route: &mut Route, now: Millis| route.suspend(now, self.edges.next());
         let changed = self.change(scope, &route.key(), &activity, suspend).await?;
         Ok(changed.is_some_and(|changed| changed.before.is_some()))
     }
@@ -79,7 +74,7 @@ impl Transitions {
     /// Brings the same route back from suspension, if it is still suspended.
     pub(super) async fn resume(&self, scope: &Scope, route: &Route) -> Result<(), EngineError> {
         let resume = |route: &mut Route, now: Millis| {
-            route.status() == RouteStatus::Suspended && route.start(now, now.plus(SEAM))
+            route.status() == RouteStatus::Suspended && route.start(now, self.edges.next())
         };
         self.change(scope, &route.key(), &Activity::Resumed, resume).await?;
         Ok(())
@@ -99,8 +94,9 @@ impl Transitions {
             before = change(route, self.ports.now()).then_some(old);
             before.is_some()
         };
-        let Some(route) = self.routes.change(scope, key, apply).await? else { return Ok(None) };
+        let Some(mut route) = self.routes.change(scope, key, apply).await? else { return Ok(None) };
         if before.is_some() {
+            route = self.edges.keep(scope, route).await?;
             self.journal.note(scope, &route.uid, activity, self.ports.now()).await?;
             self.announcer.changed(scope, &route, activity).await;
         }

@@ -159,6 +159,11 @@ pub trait Target: Debug + Send + Sync {
         None
     }
 
+    /// Discards what is left of a file that was begun under a key and never finished, where that can be found.
+    async fn discard_unfinished(&self, key: &str) {
+        let _ = key;
+    }
+
     /// Begins a file under a key from [`Target::file_key`].
     fn create_file(&self, key: &str) -> Option<Box<dyn FileWriter>> {
         let _ = key;

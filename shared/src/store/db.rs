@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -10,6 +11,11 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, DeleteRequest, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, WriteRequest,
 };
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -40,12 +46,9 @@ impl Db {
         key: &Key,
         record: &T,
     ) -> Result<(), StoreError> {
-        let put = self.client.put_item().table_name(table).set_item(Some(key.item(record)?));
-        put.condition_expression("attribute_not_exists(pk)")
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await?;
-        Ok(())
+        let item = key.item(record)?;
+        let put = self.client.put_item().table_name(table).condition_expression("attribute_not_exists(pk)");
+        put_if(put, item).await
     }
 
     /// Puts a record, over any that is there.
@@ -63,13 +66,8 @@ impl Db {
         record: &T,
         read: u64,
     ) -> Result<(), StoreError> {
-        let put = self.client.put_item().table_name(table).set_item(Some(key.item(record)?));
-        put.condition_expression("revision = :read")
-            .expression_attribute_values(":read", AttributeValue::N(read.to_string()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await?;
-        Ok(())
+        let put = self.client.put_item().table_name(table).condition_expression("revision = :read");
+        put_if(put.expression_attribute_values(":read", AttributeValue::N(read.to_string())), key.item(record)?).await
     }
 
     /// Reads a record, as of now.
@@ -86,15 +84,19 @@ impl Db {
 
     /// Deletes a record; `false` if there was none.
     pub(super) async fn delete(&self, table: &str, key: &Key) -> Result<bool, StoreError> {
-        let delete = self.client.delete_item().table_name(table).set_key(Some(key.attributes()));
+        let (delete, attempts) = (self.client.delete_item().table_name(table), Attempts::default());
         let answer = delete
+            .set_key(Some(key.attributes()))
             .condition_expression("attribute_exists(pk)")
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .customize()
+            .interceptor(attempts.clone())
             .send()
             .await;
         match answer.map_err(StoreError::from) {
             Ok(_) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
+            // Where there were several attempts, an earlier one did it, and its answer was lost.
+            Err(StoreError::Conflict) => Ok(attempts.count() > 1),
             Err(error) => Err(error),
         }
     }
@@ -127,6 +129,45 @@ impl Db {
         partition: &impl AnyPartition,
     ) -> Result<Vec<T>, StoreError> {
         first(self.query(table, partition).consistent_read(true), usize::MAX).await
+    }
+}
+
+/// Puts an item if the condition of `put` holds. If it does not because the very item is there, an earlier attempt of the
+/// call put it, and its answer was lost.
+async fn put_if(put: PutItemFluentBuilder, item: Item) -> Result<(), StoreError> {
+    let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let put = put.return_consumed_capacity(ReturnConsumedCapacity::Total).set_item(Some(item.clone()));
+    let Err(error) = put.send().await else { return Ok(()) };
+    match error.as_service_error() {
+        Some(PutItemError::ConditionalCheckFailedException(failed)) if failed.item() == Some(&item) => Ok(()),
+        _ => Err(error.into()),
+    }
+}
+
+/// Counts the attempts of a call.
+#[derive(Clone, Debug, Default)]
+struct Attempts(Arc<AtomicU32>);
+
+impl Attempts {
+    fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Attempts {
+    fn name(&self) -> &'static str {
+        "attempts"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ pub mod exports;
 pub mod idempotency;
 pub mod journal;
 mod key;
+pub mod leases;
 pub mod log;
 pub mod ordered;
 pub mod parked;

@@ -12,7 +12,7 @@ use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 
 /// A run that has not written for this long is taken for dead. It writes every second.
-const LEASE: Duration = Duration::from_secs(15);
+pub const LEASE: Duration = Duration::from_secs(15);
 /// While a run is under way, requeue at most one wake-up this often.
 const WAKEUP_INTERVAL: Duration = Duration::from_secs(1);
 

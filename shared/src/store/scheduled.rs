@@ -160,7 +160,8 @@ impl Scheduled {
         let values = Item::from([(":at".to_owned(), time(again)), (":now".to_owned(), time(now))]);
         match self.set(scope, route, ("attribute_exists(pk) AND #at <= :now", values)).await {
             Ok(wake_up) => Ok(Some(wake_up)),
-            Err(StoreError::Conflict) => Ok(None),
+            // Unless an earlier attempt of this very call put it off, and its answer was lost.
+            Err(StoreError::Conflict) => Ok(self.wake_up(scope, route).await?.filter(|found| found.at == again)),
             Err(error) => Err(error),
         }
     }

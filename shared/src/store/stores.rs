@@ -13,6 +13,7 @@ use super::event_types::EventTypes;
 use super::exports::Exports;
 use super::idempotency::IdempotencyRecords;
 use super::journal::Journal;
+use super::leases::Leases;
 use super::log::EventLog;
 use super::ordered::Ordered;
 use super::parked::ParkingLot;
@@ -59,6 +60,8 @@ pub struct Stores {
     pub counters: Counters,
     /// Export cursors.
     pub exports: Exports,
+    /// Which worker is at a route.
+    pub leases: Leases,
     /// When temporary routes end.
     pub endings: Endings,
     /// How far ordered routes have come.
@@ -101,6 +104,7 @@ impl Stores {
             tenants: Tenants::new(db()),
             counters: Counters::new(db()),
             exports: Exports::new(db()),
+            leases: Leases::new(db()),
             endings: Endings::new(db()),
             ordered: Ordered::new(db()),
             journal: Journal::new(db()),

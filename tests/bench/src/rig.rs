@@ -40,6 +40,7 @@ impl Rig {
             settings: local_settings(&[])?,
             destinations: std::convert::identity,
             ports: Ports::system(),
+            chaos: None,
         };
         let system = System::start(options).await?;
         let address = system.credentials.base_url.trim_start_matches("http://").parse().context("the API's address")?;

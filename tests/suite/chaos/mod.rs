@@ -5,3 +5,4 @@ mod kill;
 mod pipeline;
 mod secrets;
 mod start;
+mod unkind;

@@ -72,7 +72,7 @@ async fn a_failed_message_does_not_wait_for_the_visibility_timeout_in_the_local_
     let set = sqs.set_queue_attributes().queue_url(&urls.dispatch);
     set.attributes(QueueAttributeName::RedrivePolicy, redrive).send().await.expect("set");
 
-    let pollers = Pollers::start(&world.system.app, sqs, &urls, &Arc::default());
+    let pollers = Pollers::start(&world.system.app, sqs, &urls, &Arc::default(), None);
     sqs.send_message().queue_url(&urls.dispatch).message_body("unreadable").send().await.expect("sent");
     // It is there as soon as the pollers would receive the message for the second time.
     let dead = sqs.receive_message().queue_url(&dlq).wait_time_seconds(20).send().await.expect("received");

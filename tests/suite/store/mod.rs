@@ -8,7 +8,7 @@ mod transactions;
 use anyhow::Result;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::config::Credentials;
-use sluice::app::Clients;
+use sluice::app::{Clients, Patience};
 use sluice::domain::scope::{Environment, Scope};
 use sluice::ports::Ports;
 use sluice::secrets::Keyring;
@@ -39,7 +39,7 @@ impl Store {
             let loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::from_static("us-east-1"));
             loader.credentials_provider(credentials).endpoint_url(endpoint).load().await
         };
-        let clients = Clients::new(&loader(&servers.dynamodb).await, &loader(&servers.sqs).await, None);
+        let clients = Clients::new(&loader(&servers.dynamodb).await, &loader(&servers.sqs).await, Patience::LOCAL, None);
         let tables = provision::resources(&clients).await?.tables;
         let (client, ports) = (clients.dynamodb, Ports::system());
         let db = Db::new(client.clone(), tables.clone(), ports.clone());

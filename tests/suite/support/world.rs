@@ -13,6 +13,7 @@ use sluice::domain::scope::{Environment, Scope, TenantId};
 use sluice::domain::tenant::Tenant as TenantRecord;
 use sluice::outbound::Destinations;
 use sluice::ports::{Clock, Ports};
+use sluice_local::chaos::Chaos;
 use sluice_local::provision::S3Access;
 use sluice_local::system::{Options, System, local_settings};
 use tempfile::TempDir;
@@ -61,21 +62,26 @@ impl World {
         settings: &[(&str, &str)],
         destinations: fn(Destinations) -> Destinations,
     ) -> Result<Self> {
-        Self::start_with(settings, destinations, Ports::system()).await
+        Self::start_with(settings, destinations, (Ports::system(), None)).await
     }
 
     /// The same on another clock; the embedded servers keep the machine's.
     pub(crate) async fn on_clock(settings: &[(&str, &str)], clock: impl Clock) -> Result<Self> {
-        Self::start_with(settings, identity, Ports::new(clock, sluice::ports::System)).await
+        Self::start_with(settings, identity, (Ports::new(clock, sluice::ports::System), None)).await
+    }
+
+    /// The same over an AWS that is unkind.
+    pub(crate) async fn under(chaos: &Chaos, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_with(settings, identity, (Ports::system(), Some(chaos.clone()))).await
     }
 
     async fn start_with(
         settings: &[(&str, &str)],
         destinations: fn(Destinations) -> Destinations,
-        ports: Ports,
+        world: (Ports, Option<Chaos>),
     ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let system = start_with(folder.path(), settings, destinations, ports).await?;
+        let system = start_with(folder.path(), settings, destinations, world).await?;
         Ok(Self { system, runtime: Handle::current(), _folder: Some(folder) })
     }
 
@@ -164,19 +170,19 @@ impl World {
 
 /// A system over a folder that outlives it.
 pub(crate) async fn start(folder: &Path, settings: &[(&str, &str)]) -> Result<System> {
-    start_with(folder, settings, identity, Ports::system()).await
+    start_with(folder, settings, identity, (Ports::system(), None)).await
 }
 
 async fn start_with(
     folder: &Path,
     settings: &[(&str, &str)],
     destinations: fn(Destinations) -> Destinations,
-    ports: Ports,
+    (ports, chaos): (Ports, Option<Chaos>),
 ) -> Result<System> {
     let settings: Vec<(&str, &str)> = settings.iter().chain(&SETTINGS).copied().collect();
     let settings = local_settings(&settings)?;
     let (listen, data) = (([127, 0, 0, 1], 0).into(), folder.to_owned());
-    Ok(System::start(Options { listen, data, settings, destinations, ports }).await?)
+    Ok(System::start(Options { listen, data, settings, destinations, ports, chaos }).await?)
 }
 
 impl Tenant {

@@ -68,6 +68,7 @@ pub async fn run(file: Option<&Path>) -> Result<(), DemoError> {
         settings,
         destinations: identity,
         ports: Ports::system(),
+        chaos: None,
     })
     .await?;
     println!(

@@ -220,6 +220,16 @@ impl Route {
         true
     }
 
+    /// Its live time begins later than was written, `edge`: what is logged between the two comes by replay, and some of it
+    /// also live. `false` if it is not live from `from` on any more.
+    pub fn move_edge(&mut self, from: Millis, edge: Millis) -> bool {
+        let is_live = self.is_running() && self.state.live_until.is_none() && self.state.live_from == from;
+        if is_live {
+            self.close_gap(from, edge);
+        }
+        is_live
+    }
+
     fn close_gap(&mut self, from: Millis, live_from: Millis) {
         self.state.gaps.push((from, live_from));
         if self.state.gaps.len() > MAX_GAPS {

@@ -166,6 +166,49 @@ proptest! {
         }
     }
 
+    /// A write may take seconds, and dispatchers see a route as it was written last: events may come twice then, but each
+    /// has a way.
+    #[test]
+    fn no_event_is_lost_by_a_slow_write(steps in prop::collection::vec((1_i64..50, 0..3, prop::collection::vec(0_i64..60, 1..4)), 0..20)) {
+        let mut route = route(0);
+        // When each state was written.
+        let mut written = vec![(0, route.clone())];
+        let mut now = 0;
+        for (wait, step, writes) in steps {
+            now += wait;
+            let mut writes = writes.into_iter();
+            let mut write = |now: &mut i64, route: &Route| {
+                *now += writes.next().unwrap_or(0);
+                written.push((*now, route.clone()));
+            };
+            let changed = match step {
+                0 => route.start(Millis(now), Millis(now + 2)),
+                1 => route.stop(Millis(now), Millis(now + 2)),
+                _ => route.suspend(Millis(now), Millis(now + 2)),
+            };
+            if !changed {
+                continue;
+            }
+            write(&mut now, &route);
+            // It is looked at after each write whether its edge had passed.
+            while route.state.live_until.is_none() && now > route.state.live_from.0 {
+                let edge = route.state.live_from;
+                prop_assert!(route.move_edge(edge, Millis(now + 2)));
+                write(&mut now, &route);
+            }
+        }
+        let end = now + 10;
+        let ways = |t: i64| {
+            let seen = written.iter().rev().find(|(at, _)| *at <= t).map(|(_, route)| route.takes_live(Millis(t)));
+            let replayed = route.state.backlog.iter().any(|span| span.from.at().0 <= t && t < span.to.0);
+            let waits = route.state.live_until.is_some_and(|until| t >= until.0);
+            seen == Some(true) || replayed || waits
+        };
+        for t in 0..end {
+            prop_assert!(ways(t), "{t} has no way: {:?}", route.state);
+        }
+    }
+
     /// Whatever chunks hold, and however many events a stretch takes: each comes once, in the order of the log.
     #[test]
     fn stretches_pass_each_event_once(chunks in prop::collection::vec(1_usize..5, 0..10), size in 1_usize..7) {

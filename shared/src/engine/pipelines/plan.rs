@@ -1,10 +1,10 @@
 //! What a run needs: its instance, its mapping, its source and its target.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::EngineError;
 use crate::connectors::{ConnectorError, Connectors, Source, SourceSpec, Target, TargetSpec};
+use crate::deadline::Deadline;
 use crate::domain::mapping::Mapping;
 use crate::domain::pipeline::config::Config;
 use crate::domain::pipeline::instance::{Entity, Instance, MAX_BATCH};
@@ -28,8 +28,8 @@ pub(super) struct Plan {
     pub(super) batch_size: usize,
     /// The fewest records that are written before progress is recorded.
     pub(super) least: usize,
-    /// When this call began.
-    pub(super) begun: Instant,
+    /// When this call ends.
+    pub(super) deadline: Deadline,
 }
 
 /// The parts of a plan that are stored.
@@ -119,7 +119,7 @@ impl Parts {
         connectors: &Connectors,
         scope: &Scope,
         run: &Run,
-        parallel: u32,
+        (parallel, deadline): (u32, Deadline),
     ) -> Result<Plan, Obstacle> {
         let Self { instance: Config { body: instance, .. }, entity, mapping, source, target } = self;
         let Some(mapping) = mapping.compiled.as_ref().clone() else {
@@ -151,6 +151,6 @@ impl Parts {
         // A file is written whole.
         let divides = target.as_ref().is_none_or(|target| target.divides());
         let least = if divides { 2 * parallel as usize } else { usize::MAX };
-        Ok(Plan { instance, mapping, source, target, batch_size, least, begun: Instant::now() })
+        Ok(Plan { instance, mapping, source, target, batch_size, least, deadline })
     }
 }

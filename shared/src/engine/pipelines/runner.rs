@@ -13,6 +13,7 @@ use super::scheduler::Scheduler;
 use super::trace::Origins;
 use super::{Pipelines, SyncMessage};
 use crate::connectors::Connectors;
+use crate::deadline::Deadline;
 use crate::deep;
 use crate::domain::pipeline::batch;
 use crate::domain::pipeline::extraction::CursorType;
@@ -45,11 +46,11 @@ pub struct Runner {
 
 impl Runner {
     /// Works on the messages of one worker call; gives the places of those that failed.
-    pub async fn run(&self, messages: &[String]) -> Vec<usize> {
-        each(messages, "sync", |text| self.message(text)).await
+    pub async fn run(&self, messages: &[String], deadline: Deadline) -> Vec<usize> {
+        each(messages, "sync", |text| self.message(text, deadline.within(BUDGET))).await
     }
 
-    async fn message(&self, text: &str) -> Result<(), EngineError> {
+    async fn message(&self, text: &str, deadline: Deadline) -> Result<(), EngineError> {
         match serde_json::from_str(text)? {
             SyncMessage::Due { scope, schedule, at } => self.scheduler.fire(&scope, &schedule, at).await,
             SyncMessage::Run { scope, run: id, sent_at } => {
@@ -63,7 +64,7 @@ impl Runner {
                     Some(run) if !run.status.is_over() => match run.leased_until.filter(|until| *until > now) {
                         // Another worker has it, or had it and died.
                         Some(until) => self.pipelines.wake(&scope, &id, until.since(now)).await,
-                        None => self.carry_out(&scope, run).await,
+                        None => self.carry_out(&scope, run, deadline).await,
                     },
                     _ => Ok(()),
                 }
@@ -71,7 +72,7 @@ impl Runner {
         }
     }
 
-    async fn carry_out(&self, scope: &Scope, mut run: Run) -> Result<(), EngineError> {
+    async fn carry_out(&self, scope: &Scope, mut run: Run, deadline: Deadline) -> Result<(), EngineError> {
         let now = self.ledger.ports.now();
         if run.leased_until.is_some() {
             // A worker died over it, perhaps because a part took too long.
@@ -80,7 +81,7 @@ impl Runner {
         run.status = Status::Running;
         run.started_at.get_or_insert(now);
         let stopped = match self.ledger.save(scope, &mut run).await {
-            Ok(()) => self.work(scope, &mut run).await.err(),
+            Ok(()) => self.work(scope, &mut run, deadline).await.err(),
             Err(stopped) => Some(stopped),
         };
         match stopped {
@@ -102,7 +103,7 @@ impl Runner {
     }
 
     /// Prepares a run, takes the calls it may make, and works on it.
-    async fn work(&self, scope: &Scope, run: &mut Run) -> Result<(), Stopped> {
+    async fn work(&self, scope: &Scope, run: &mut Run, deadline: Deadline) -> Result<(), Stopped> {
         let parts = Parts::load(&self.ledger.stores, scope, run).await.map_err(Stopped::Obstacle)?;
         let wanted = parts.wanted(run);
         let mut parallel = 0;
@@ -119,7 +120,7 @@ impl Runner {
         let worked = if parallel == 0 {
             Err(Stopped::Later(NO_SLOT, "all calls of a connection profile are taken".to_owned()))
         } else {
-            self.batches(scope, run, parts, parallel).await
+            self.batches(scope, run, parts, (parallel, deadline)).await
         };
         for one in &wanted {
             // Who cannot give slots back loses them in time.
@@ -130,12 +131,18 @@ impl Runner {
         worked
     }
 
-    async fn batches(&self, scope: &Scope, run: &mut Run, parts: Parts, parallel: u32) -> Result<(), Stopped> {
-        let plan = parts.plan(&self.connectors, scope, run, parallel).map_err(Stopped::Obstacle)?;
+    async fn batches(
+        &self,
+        scope: &Scope,
+        run: &mut Run,
+        parts: Parts,
+        (parallel, deadline): (u32, Deadline),
+    ) -> Result<(), Stopped> {
+        let plan = parts.plan(&self.connectors, scope, run, (parallel, deadline)).map_err(Stopped::Obstacle)?;
         self.begin(scope, run, &plan).await?;
         let mut ahead = None;
         while !run.progress.read {
-            if plan.begun.elapsed() > BUDGET {
+            if plan.deadline.is_over() {
                 return Err(Stopped::Later(Duration::ZERO, "its time is over".to_owned()));
             }
             match self.batch(scope, run, &plan, ahead.take()).await {
@@ -143,7 +150,7 @@ impl Runner {
                 Err(Stopped::Later(delay, reason)) => {
                     run.progress.failures += 1;
                     self.ledger.save(scope, run).await?;
-                    if delay > SHORT || plan.begun.elapsed() + delay > BUDGET {
+                    if delay > SHORT || delay > plan.deadline.left() {
                         return Err(Stopped::Later(delay, reason));
                     }
                     tracing::info!(run = run.id, reason, "a stage is tried again");
@@ -243,7 +250,7 @@ impl Runner {
             if let Some(wait) = wait {
                 return Err(Stopped::Later(wait, "the target asks for fewer requests".to_owned()));
             }
-            if plan.begun.elapsed() > BUDGET {
+            if plan.deadline.is_over() {
                 return Err(Stopped::Later(Duration::ZERO, "its time is over".to_owned()));
             }
         }

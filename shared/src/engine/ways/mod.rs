@@ -11,6 +11,7 @@ use async_trait::async_trait;
 
 use super::EngineError;
 use super::messages::{Recipient, Task};
+use crate::deadline::Deadline;
 use crate::domain::event::Event;
 use crate::domain::route::{Route, Way};
 use crate::domain::scope::Scope;
@@ -59,6 +60,8 @@ pub(crate) struct Work {
     pub(crate) compiled: Arc<Compiled>,
     /// How many attempts had failed in a row before.
     pub(crate) failures: u32,
+    /// When the worker call ends.
+    pub(crate) deadline: Deadline,
 }
 
 /// The ways of this deployment.

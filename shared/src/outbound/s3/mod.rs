@@ -15,7 +15,10 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation, SharedHttpClient};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
+use md5::{Digest as _, Md5};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -56,15 +59,15 @@ impl S3Clients {
         let mut config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .http_client(self.http.clone())
-            .region(Region::new(region.to_owned()))
-            // Services that imitate S3 often know neither trailing checksums nor virtual-hosted names.
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+            .region(Region::new(region.to_owned()));
         config = match credentials {
             Some((id, key)) => config.credentials_provider(Credentials::new(id, key, None, None, "customer")),
             None => config.allow_no_auth(),
         };
         if let Some(endpoint) = endpoint {
-            config = config.endpoint_url(endpoint).force_path_style(true);
+            // Services that imitate S3 often know neither trailing checksums nor virtual-hosted names.
+            let checksums = RequestChecksumCalculation::WhenRequired;
+            config = config.endpoint_url(endpoint).force_path_style(true).request_checksum_calculation(checksums);
         }
         if let Some(observer) = &self.observer {
             config.push_interceptor(observer.clone());
@@ -115,6 +118,7 @@ impl Kind for S3 {
             label: format!("s3://{}/{prefix}", parameters.bucket),
             bucket: parameters.bucket.clone(),
             prefix,
+            digests: Digests(endpoint.is_some()),
             timeout: self.timeout,
         }))
     }
@@ -127,7 +131,20 @@ struct Bucket {
     bucket: String,
     /// Empty, or it ends with `/`.
     prefix: String,
+    digests: Digests,
     timeout: Duration,
+}
+
+/// Whether requests say the MD5 of their bodies. The SDK sends newer checksums to S3 itself; other services know this one,
+/// and a bucket with Object Lock asks for either.
+#[derive(Clone, Copy, Debug)]
+struct Digests(bool);
+
+impl Digests {
+    /// The header's value, if it is sent.
+    fn of(self, body: &[u8]) -> Option<String> {
+        self.0.then(|| BASE64.encode(Md5::digest(body)))
+    }
 }
 
 impl fmt::Debug for Bucket {
@@ -141,6 +158,7 @@ impl Bucket {
     async fn put(&self, key: &str, content_type: &str, body: Bytes) -> Result<(), Failure> {
         let put = self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type);
         let once = aws_sdk_s3::Config::builder().retry_config(RetryConfig::disabled());
+        let put = put.set_content_md5(self.digests.of(&body));
         let answer = put.body(ByteStream::from(body)).customize().config_override(once).send().await?;
         // Every S3 gives an ETag: an endpoint that does not has kept nothing.
         answer.e_tag.map(drop).ok_or_else(Failure::not_s3)
@@ -166,8 +184,12 @@ impl Target for Bucket {
         Some(format!("{}{name}", self.prefix))
     }
 
+    async fn discard_unfinished(&self, key: &str) {
+        writer::discard_unfinished(&self.client, &self.bucket, key).await;
+    }
+
     fn create_file(&self, key: &str) -> Option<Box<dyn FileWriter>> {
-        Some(Box::new(Writer::new(self.client.clone(), &self.bucket, key)))
+        Some(Box::new(Writer::new(self.client.clone(), (&self.bucket, key), self.digests)))
     }
 }
 

@@ -6,6 +6,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 
+use super::Digests;
 use super::failure::Failure;
 use crate::outbound::kind::{FileError, FileWriter};
 
@@ -21,12 +22,25 @@ pub(super) struct Writer {
     buffer: Vec<u8>,
     upload: Option<String>,
     parts: Vec<CompletedPart>,
+    digests: Digests,
     written: u64,
+}
+
+/// Aborts the uploads of a key that were begun and never finished: whoever began them is gone. Where uploads cannot be
+/// listed, the bucket's own lifecycle rule removes them.
+pub(super) async fn discard_unfinished(client: &Client, bucket: &str, key: &str) {
+    let Ok(listed) = client.list_multipart_uploads().bucket(bucket).prefix(key).send().await else { return };
+    for upload in listed.uploads().iter().filter(|upload| upload.key() == Some(key)) {
+        let abort = client.abort_multipart_upload().bucket(bucket).key(key).set_upload_id(upload.upload_id.clone());
+        if let Err(error) = abort.send().await {
+            tracing::warn!(code = error.code().unwrap_or("unreachable"), "an unfinished upload could not be aborted");
+        }
+    }
 }
 
 impl Writer {
     /// An object of that key; nothing is sent yet.
-    pub(super) fn new(client: Client, bucket: &str, key: &str) -> Self {
+    pub(super) fn new(client: Client, (bucket, key): (&str, &str), digests: Digests) -> Self {
         Self {
             client,
             bucket: bucket.to_owned(),
@@ -34,6 +48,7 @@ impl Writer {
             buffer: Vec::new(),
             upload: None,
             parts: Vec::new(),
+            digests,
             written: 0,
         }
     }
@@ -44,10 +59,12 @@ impl Writer {
             None => self.begin().await?,
         };
         let number = i32::try_from(self.parts.len() + 1).unwrap_or(i32::MAX);
+        let digest = self.digests.of(&self.buffer);
         let body = ByteStream::from(std::mem::take(&mut self.buffer));
         let part = self.client.upload_part().bucket(&self.bucket).key(&self.key).upload_id(upload).part_number(number);
-        let answer = part.body(body).send().await?;
-        self.parts.push(CompletedPart::builder().part_number(number).set_e_tag(answer.e_tag).build());
+        let answer = part.set_content_md5(digest).body(body).send().await?;
+        let part = CompletedPart::builder().part_number(number).set_e_tag(answer.e_tag);
+        self.parts.push(part.set_checksum_crc32(answer.checksum_crc32).build());
         Ok(())
     }
 
@@ -61,9 +78,10 @@ impl Writer {
 
     async fn close(&mut self) -> Result<(), Failure> {
         if self.upload.is_none() {
+            let digest = self.digests.of(&self.buffer);
             let body = ByteStream::from(std::mem::take(&mut self.buffer));
             let put = self.client.put_object().bucket(&self.bucket).key(&self.key).content_type(CONTENT_TYPE);
-            let answer = put.body(body).send().await?;
+            let answer = put.set_content_md5(digest).body(body).send().await?;
             // Every S3 gives an ETag: an endpoint that does not has kept nothing.
             return answer.e_tag.map(drop).ok_or_else(Failure::not_s3);
         }

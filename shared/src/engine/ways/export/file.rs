@@ -1,8 +1,10 @@
 //! One export file: decided on, written, and the cursor moved past it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Export;
+use crate::deadline::Deadline;
 use crate::domain::activity::Activity;
 use crate::domain::export::{Cursor, Plan, Position, file_name};
 use crate::domain::face::Letterhead;
@@ -16,14 +18,40 @@ use crate::store::StoreError;
 use crate::store::reader::Direction;
 use crate::store::routes::Compiled;
 
+/// The longest that closing a file takes: its last part, and the request that puts its parts together.
+const CLOSING: Duration = Duration::from_secs(30);
+
 /// A file's content, as far as it came.
 pub(super) struct Written {
     bytes: u64,
     events: u64,
     /// Where the next file begins.
     end: Position,
-    /// Closed for its size.
-    full: bool,
+    /// Why it was closed.
+    closed: Closed,
+}
+
+/// Why a file was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closed {
+    /// Its time has come.
+    Time,
+    /// Its size.
+    Size,
+    /// The worker's time is over; what follows is in the next file, at once.
+    Deadline,
+}
+
+impl Written {
+    /// Whether it is worth a file.
+    fn is_enough(&self, plan: &Plan) -> bool {
+        self.bytes > 0 && !self.is_too_small(plan)
+    }
+
+    /// Whether it was decided on for a size that it does not have.
+    fn is_too_small(&self, plan: &Plan) -> bool {
+        plan.by_size && self.closed == Closed::Time
+    }
 }
 
 /// Why a file was not written.
@@ -72,7 +100,7 @@ impl Export {
         }
         let name = file_name(&scope.tenant, now, self.ports.bytes());
         let key = target.file_key(&name).ok_or(EngineError::NoFiles)?;
-        cursor.plan = Some(Plan { key, to, by_size });
+        cursor.plan = Some(Plan { key, to, by_size, end: None });
         match self.cursors.update(cursor).await {
             Err(StoreError::Conflict) => Ok(None),
             other => other.map(|()| cursor.plan.clone()).map_err(EngineError::from),
@@ -84,16 +112,13 @@ impl Export {
         &self,
         compiled: &Arc<Compiled>,
         target: &dyn Target,
-        cursor: &Cursor,
-        plan: &Plan,
+        cursor: &mut Cursor,
+        deadline: Deadline,
     ) -> Result<Written, WriteError> {
+        let plan = cursor.plan.clone().ok_or(EngineError::NoFiles)?;
         let mut writer = target.create_file(&plan.key).ok_or(EngineError::NoFiles)?;
-        let result = self.fill(compiled, cursor, plan, &mut *writer).await;
-        let enough = match &result {
-            Ok(written) => written.bytes > 0 && (written.full || !plan.by_size),
-            Err(_) => false,
-        };
-        if enough {
+        let result = self.fill(compiled, cursor, &plan, (&mut *writer, deadline)).await;
+        if result.as_ref().is_ok_and(|written| written.is_enough(&plan)) {
             writer.finish().await?;
         } else {
             writer.abort().await;
@@ -104,29 +129,53 @@ impl Export {
     async fn fill(
         &self,
         compiled: &Arc<Compiled>,
-        cursor: &Cursor,
+        cursor: &mut Cursor,
         plan: &Plan,
-        writer: &mut dyn FileWriter,
+        (writer, deadline): (&mut dyn FileWriter, Deadline),
     ) -> Result<Written, WriteError> {
-        let (scope, end) = (&cursor.scope, ChunkId::floor(plan.to));
-        let mut reader = self.log.read(scope, cursor.from.chunk, end, Direction::OldestFirst);
+        let (scope, end) = (cursor.scope.clone(), ChunkId::floor(plan.to));
+        let mut reader = self.log.read(&scope, cursor.from.chunk, end, Direction::OldestFirst);
         let letterhead = Letterhead { tenant: &scope.tenant, route: &compiled.route.id };
-        let (mut line, mut events) = (Vec::new(), 0);
+        let (mut line, mut events, mut cut) = (Vec::new(), 0, plan.end);
         while let Some((chunk, content)) = reader.next().await? {
             let passed = if chunk == cursor.from.chunk { cursor.from.index } else { 0 };
             let asked = asked_for(content, compiled).await?.into_iter();
             for (index, event) in asked.skip_while(|(index, _)| *index < passed) {
+                let place = Position { chunk, index };
+                if cut.is_none() && !deadline.allows(CLOSING) {
+                    cut = Some(self.cut(cursor, place).await?);
+                }
+                if let Some(end) = cut.filter(|end| place >= *end) {
+                    return Ok(Written { bytes: writer.written(), events, end, closed: Closed::Deadline });
+                }
                 line.clear();
                 compiled.route.face.write_body(&letterhead, &event, &mut line);
                 writer.line(&line).await?;
                 events += 1;
                 if writer.written() >= self.closing.max_bytes {
                     let end = Position { chunk, index: index + 1 };
-                    return Ok(Written { bytes: writer.written(), events, end, full: true });
+                    return Ok(Written { bytes: writer.written(), events, end, closed: Closed::Size });
                 }
             }
+            // A filter may pass over much that it has to read.
+            let after = Position { chunk: chunk.after(), index: 0 };
+            if cut.is_none() && !deadline.allows(CLOSING) {
+                cut = Some(self.cut(cursor, after).await?);
+            }
+            if let Some(end) = cut.filter(|end| after >= *end) {
+                return Ok(Written { bytes: writer.written(), events, end, closed: Closed::Deadline });
+            }
         }
-        Ok(Written { bytes: writer.written(), events, end: Position::at(plan.to), full: false })
+        Ok(Written { bytes: writer.written(), events, end: Position::at(plan.to), closed: Closed::Time })
+    }
+
+    /// Writes down where the file ends, before it is closed there: whoever repeats it ends it at the same place.
+    async fn cut(&self, cursor: &mut Cursor, end: Position) -> Result<Position, EngineError> {
+        if let Some(plan) = &mut cursor.plan {
+            plan.end = Some(end);
+        }
+        self.cursors.update(cursor).await?;
+        Ok(end)
     }
 
     /// Moves the cursor past the file; `true` if there may be another to write now.
@@ -138,12 +187,12 @@ impl Export {
         written: Written,
     ) -> Result<bool, EngineError> {
         let (scope, now) = (cursor.scope.clone(), self.ports.now());
-        let too_small = plan.by_size && !written.full;
+        let too_small = written.is_too_small(&plan);
         cursor.plan = None;
         if !too_small {
             cursor.from = written.end;
         }
-        if !written.full && !too_small {
+        if written.closed == Closed::Time && !too_small {
             cursor.closed_at = now;
         }
         match self.cursors.update(&mut cursor).await {
@@ -156,7 +205,7 @@ impl Export {
             let activity = Activity::FileWritten { key: plan.key, events: written.events, bytes: written.bytes };
             self.journal.note(&scope, &route.uid, &activity, now).await?;
         }
-        Ok(written.full)
+        Ok(written.closed != Closed::Time)
     }
 
     /// The count of waiting bytes is a hint: after each look it is corrected by what was found.
@@ -169,7 +218,7 @@ impl Export {
     ) -> Result<(), EngineError> {
         let waiting = self.cursors.waiting(scope, &route.uid).await?;
         let counted = i64::try_from(written.bytes).unwrap_or(i64::MAX);
-        let change = if written.full {
+        let change = if written.closed != Closed::Time {
             -counted.min(waiting)
         } else if too_small {
             counted - waiting

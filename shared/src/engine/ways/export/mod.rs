@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Matched, RouteWay, Work};
+use crate::deadline::Deadline;
 use crate::domain::activity::Activity;
 use crate::domain::export::{Cursor, Position, Probe};
 use crate::domain::health::{Condition, Tally};
@@ -19,10 +20,10 @@ use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::domain::transaction::Outcome;
 use crate::engine::EngineError;
-use crate::engine::concurrency::ConcurrencySlots;
 use crate::engine::courier::Courier;
 use crate::engine::each::each;
 use crate::engine::health::Health;
+use crate::engine::leases::Leases;
 use crate::engine::messages::{ExportMessage, Recipient};
 use crate::outbound::Target;
 use crate::ports::Ports;
@@ -36,6 +37,9 @@ use file::WriteError;
 
 /// Files of one worker call; the rest is left to the next.
 const FILES: usize = 10;
+
+/// A file is begun only where the call has this long left.
+const FILE: Duration = Duration::from_secs(40);
 
 /// When a file is closed.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +62,7 @@ pub struct Export {
     pub(crate) health: Health,
     pub(crate) queues: Queues,
     pub(crate) closing: Closing,
-    pub(crate) slots: ConcurrencySlots,
+    pub(crate) leases: Leases,
     pub(crate) ports: Ports,
 }
 
@@ -154,24 +158,30 @@ impl Export {
     }
 
     /// Works on the routes of one worker call; gives the places of the messages that failed.
-    pub async fn run(&self, messages: &[String]) -> Vec<usize> {
-        each(messages, "export", |text| self.message(text)).await
+    pub async fn run(&self, messages: &[String], deadline: Deadline) -> Vec<usize> {
+        each(messages, "export", |text| self.message(text, deadline)).await
     }
 
-    async fn message(&self, text: &str) -> Result<(), EngineError> {
+    async fn message(&self, text: &str, deadline: Deadline) -> Result<(), EngineError> {
         let to: ExportMessage = serde_json::from_str(text)?;
         // While one worker waits for a slow bucket, another would only wait beside it.
-        let Some(_slot) = self.slots.enter_alone(&to.route) else { return Ok(()) };
+        self.leases.hold(&to.scope, &to.route, self.files(&to, deadline)).await?.unwrap_or(Ok(()))
+    }
+
+    async fn files(&self, to: &ExportMessage, deadline: Deadline) -> Result<(), EngineError> {
         for _ in 0..FILES {
-            if !self.next_file(&to).await? {
+            if !deadline.allows(FILE) {
+                break;
+            }
+            if !self.next_file(to, deadline).await? {
                 return Ok(());
             }
         }
-        self.request(&to, Duration::ZERO).await
+        self.request(to, Duration::ZERO).await
     }
 
     /// Writes one file, if one is due; `true` if another may be.
-    async fn next_file(&self, to: &Recipient) -> Result<bool, EngineError> {
+    async fn next_file(&self, to: &Recipient, deadline: Deadline) -> Result<bool, EngineError> {
         let Some(mut cursor) = self.cursors.get(&to.scope, &to.route).await? else { return Ok(false) };
         let (snapshot, failures) = self.routes.snapshot_and_failures(&to.scope).await?;
         let Some(compiled) = snapshot.by_uid(&to.route) else { return Ok(false) };
@@ -180,8 +190,12 @@ impl Export {
             return Ok(false);
         }
         let target = self.courier.target(&to.scope, route)?;
+        if let Some(plan) = &cursor.plan {
+            // Whoever began it may have died over it.
+            target.discard_unfinished(&plan.key).await;
+        }
         let Some(plan) = self.plan(&to.scope, &mut cursor, &*target).await? else { return Ok(false) };
-        match self.write(compiled, &*target, &cursor, &plan).await {
+        match self.write(compiled, &*target, &mut cursor, deadline).await {
             Ok(written) => {
                 self.responded(to, route, &mut cursor, failures.of_route(&to.route)).await?;
                 self.commit(route, cursor, plan, written).await

@@ -1,7 +1,6 @@
 //! Sends the events of one message, many at once.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt as _};
 
@@ -18,8 +17,6 @@ use crate::engine::concurrency::Slot;
 const PARALLEL_REQUESTS: usize = 32;
 /// After this many failures in a row the rest of a message is not tried: a dead target must not hold the worker.
 const MAX_FAILURES: u32 = 20;
-/// After this time no further attempt begins: the worker's own time ends at 120 s, and a target may take 60 s.
-const BEGIN_WITHIN: Duration = Duration::from_secs(50);
 
 impl Live {
     /// Attempts each event, `in_order` those of a stretch.
@@ -30,7 +27,7 @@ impl Live {
         (slot, watch): (&Slot, &RouteWatch<'_>),
         events: Vec<Event>,
     ) -> Vec<Tried> {
-        let (tally, begun) = (Mutex::new(Tally::default()), Instant::now());
+        let tally = Mutex::new(Tally::default());
         let sequencer = in_order.then(Sequencer::new);
         let in_turn = stream::iter(events).enumerate().then(|(place, event)| {
             let sequencer = sequencer.clone();
@@ -45,7 +42,8 @@ impl Live {
                 if let Some(spacing) = spacing {
                     self.ports.wait_until(spacing.at(place)).await;
                 }
-                let gives_up = lock(tally).failed >= MAX_FAILURES || begun.elapsed() > BEGIN_WITHIN;
+                // What begins now must end, and be settled, before the worker's call does.
+                let gives_up = lock(tally).failed >= MAX_FAILURES || !batch.deadline.allows(self.timeout);
                 if gives_up || watch.check().await != Readiness::Ready {
                     return Tried { event, attempt: None };
                 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::deadline::Deadline;
 use crate::domain::attempt::Attempt;
 use crate::domain::event::Event;
 use crate::domain::route::Route;
@@ -16,6 +17,8 @@ pub(super) struct Batch<'a> {
     pub(super) target: Arc<dyn Target>,
     /// How many attempts had failed in a row before.
     pub(super) failures: u32,
+    /// When the worker call ends.
+    pub(super) deadline: Deadline,
 }
 
 /// An event and its attempt; none if the worker gave up before it came to it.

@@ -22,7 +22,7 @@ const NO_SLOT_DELAY: Duration = Duration::from_secs(2);
 impl Live {
     /// Delivers a message's events, or puts the message where it waits.
     pub(super) async fn deliver_events(&self, work: Work, mut delivery: Delivery) -> Result<Vec<Outcome>, EngineError> {
-        let Work { to, task, snapshot, compiled, failures } = work;
+        let Work { to, task, snapshot, compiled, failures, deadline } = work;
         let message = DeliverMessage { to, not_before: None, task };
         let to = &message.to;
         if Readiness::of(&snapshot, to, &delivery) != Readiness::Ready {
@@ -41,7 +41,7 @@ impl Live {
             // What of these has to come again is no longer the end of the stretch.
             delivery.step = Step::Fresh;
         }
-        let batch = Batch { to, delivery: &delivery, route: &compiled.route, target, failures };
+        let batch = Batch { to, delivery: &delivery, route: &compiled.route, target, failures, deadline };
         let watch = RouteWatch::new(&self.routes, to, &delivery);
         let in_order = whole.stretch().is_some();
         let tried = self.attempt_all(&batch, (spacing, in_order), (&slot, &watch), events).await;

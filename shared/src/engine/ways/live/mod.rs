@@ -11,6 +11,8 @@ mod sequencer;
 mod settle;
 mod watch;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{Matched, RouteWay, Work};
@@ -49,6 +51,8 @@ pub(crate) struct Live {
     pub(crate) promises: Promises,
     pub(crate) queues: Queues,
     pub(crate) replay: Replay,
+    /// The longest that an attempt takes.
+    pub(crate) timeout: Duration,
     pub(crate) ports: Ports,
 }
 

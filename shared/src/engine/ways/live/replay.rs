@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::deadline::Deadline;
 use crate::domain::activity::Activity;
 use crate::domain::chunk::{MAX_RAW_BYTES, raw_size};
 use crate::domain::event::Event;
@@ -18,9 +19,9 @@ use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::engine::EngineError;
 use crate::engine::each::each;
+use crate::engine::edges::Edges;
 use crate::engine::matching::asked_for;
 use crate::engine::messages::{DeliverMessage, Delivery, MAX_PACK_EVENTS, Recipient, ReplayMessage, Step, Task};
-use crate::engine::transitions::SEAM;
 use crate::ports::Ports;
 use crate::queue::{Outgoing, Queue, Queues};
 use crate::store::journal::Journal;
@@ -31,6 +32,8 @@ use crate::store::routes::{Compiled, Routes};
 
 /// Chunks read before progress is recorded, whatever matches.
 const STEP_CHUNKS: usize = 500;
+/// The longest that a step takes; it ends before the call does.
+const STEP: Duration = Duration::from_secs(20);
 /// Steps of one worker call; the rest is left to the next.
 const STEPS: usize = 5;
 /// The pause between two calls for a route that find much to read and nothing to send.
@@ -49,6 +52,7 @@ pub struct Replay {
     pub(crate) parked: ParkingLot,
     pub(crate) journal: Journal,
     pub(crate) queues: Queues,
+    pub(crate) edges: Edges,
     pub(crate) grace: Duration,
     pub(crate) ports: Ports,
 }
@@ -89,15 +93,18 @@ impl Replay {
     }
 
     /// Works on the routes of one worker call; gives the places of the messages that failed.
-    pub async fn run(&self, messages: &[String]) -> Vec<usize> {
-        each(messages, "replay", |text| self.message(text)).await
+    pub async fn run(&self, messages: &[String], deadline: Deadline) -> Vec<usize> {
+        each(messages, "replay", |text| self.message(text, deadline)).await
     }
 
-    async fn message(&self, text: &str) -> Result<(), EngineError> {
+    async fn message(&self, text: &str, deadline: Deadline) -> Result<(), EngineError> {
         let mut message: ReplayMessage = serde_json::from_str(text)?;
         let mut outcome = Outcome::More;
         for _ in 0..STEPS {
-            outcome = self.step(&mut message).await?;
+            if !deadline.allows(STEP) {
+                break;
+            }
+            outcome = self.step(&mut message, deadline).await?;
             if !matches!(outcome, Outcome::More) {
                 break;
             }
@@ -112,7 +119,7 @@ impl Replay {
     }
 
     /// Sends what is next; from then on the message stands for what follows it.
-    async fn step(&self, message: &mut ReplayMessage) -> Result<Outcome, EngineError> {
+    async fn step(&self, message: &mut ReplayMessage, deadline: Deadline) -> Result<Outcome, EngineError> {
         let Some(compiled) = self.to_continue(message).await? else { return Ok(Outcome::Done) };
         let (to, route) = (&message.to, &compiled.route);
         message.after = Some(route.state.stretches());
@@ -121,7 +128,7 @@ impl Replay {
         }
         let Some(span) = route.state.backlog().first() else { return self.go_live(&to.scope, route).await };
         let limit = span.to.min(self.ports.now().minus(self.grace));
-        let (events, rest) = self.read(&to.scope, &compiled, span, limit).await?;
+        let (events, rest) = self.read(&to.scope, &compiled, span, limit, deadline).await?;
         let (places, events): (Vec<Position>, Vec<Event>) = events.into_iter().unzip();
         let end = rest.unwrap_or(Position::at(limit));
         let number = route.state.stretches() + 1;
@@ -143,8 +150,10 @@ impl Replay {
             return Ok(Outcome::Done);
         }
         let go_live =
-            |route: &mut Route| route.state.backlog().is_empty() && route.go_live(self.ports.now().plus(SEAM));
-        self.routes.change(scope, &route.key(), go_live).await?;
+            |route: &mut Route| route.state.backlog().is_empty() && route.go_live(self.edges.next());
+        if let Some(route) = self.routes.change(scope, &route.key(), go_live).await? {
+            self.edges.keep(scope, route).await?;
+        }
         // Whatever became of it, it is looked at anew.
         Ok(Outcome::More)
     }
@@ -192,11 +201,13 @@ impl Replay {
         compiled: &Arc<Compiled>,
         span: &Span,
         limit: Millis,
+        deadline: Deadline,
     ) -> Result<(Vec<Placed>, Option<Position>), EngineError> {
         let mut reader = self.log.read(scope, span.from, ChunkId::floor(limit), Direction::OldestFirst);
         let (mut events, mut bytes, mut chunks) = (Vec::new(), 0, 0);
         while let Some((chunk, content)) = reader.next().await? {
-            if events.len() >= MAX_PACK_EVENTS || bytes >= MAX_RAW_BYTES || chunks >= STEP_CHUNKS {
+            let enough = events.len() >= MAX_PACK_EVENTS || bytes >= MAX_RAW_BYTES;
+            if enough || chunks >= STEP_CHUNKS || !deadline.allows(STEP / 2) {
                 return Ok((events, Some(Position { chunk, index: 0 })));
             }
             chunks += 1;

@@ -19,8 +19,6 @@ use crate::store::ordered::Lease;
 
 /// How often a run checks whether its route still runs.
 const CHECK_EVERY: Duration = Duration::from_millis(50);
-/// After this time a run begins nothing more: the worker's own time ends, and the next wake-up continues.
-const BUDGET: Duration = Duration::from_secs(10);
 /// How often a run records how far it is: what a crash may send again.
 const RECORD_EVERY: Duration = Duration::from_secs(1);
 
@@ -41,10 +39,10 @@ impl Run {
             self.ordered.progress.release(lease).await?;
             return Ok(Vec::new());
         }
-        let (begun, mut recorded, mut work) = (Instant::now(), Instant::now(), InProgress::default());
+        let (mut recorded, mut work) = (Instant::now(), InProgress::default());
         let mut checked = None;
         loop {
-            let wanted = self.is_wanted(begun, &mut checked).await?;
+            let wanted = self.is_wanted(&mut checked).await?;
             let more = wanted && self.begin(&mut lease.progress, &mut work).await?;
             if work.jobs.is_empty() && !more {
                 break;
@@ -57,14 +55,15 @@ impl Run {
             }
             if recorded.elapsed() >= RECORD_EVERY {
                 self.judge(&mut lease.progress, &mut work).await?;
-                self.ordered.progress.keep(&mut lease, self.ordered.ports.now()).await?;
                 recorded = Instant::now();
+                self.ordered.progress.keep(&mut lease, self.ordered.ports.now()).await?;
+                self.leased(recorded);
             }
         }
         self.judge(&mut lease.progress, &mut work).await?;
         let due = (!self.is_halted()).then(|| lease.progress.due_at()).flatten();
         self.ordered.progress.release(lease).await?;
-        if begun.elapsed() >= BUDGET {
+        if self.is_over() {
             self.ordered.waker.wake_after(&self.to, Duration::ZERO).await?;
         } else if let Some(due) = due {
             let delay = due.since(self.ordered.ports.now()).max(Duration::from_secs(1));
@@ -74,7 +73,7 @@ impl Run {
     }
 
     /// Whether anything more may be begun. Checks the route only now and then, for jobs end by the thousand.
-    async fn is_wanted(&self, begun: Instant, checked: &mut Option<Instant>) -> Result<bool, EngineError> {
+    async fn is_wanted(&self, checked: &mut Option<Instant>) -> Result<bool, EngineError> {
         if checked.is_none_or(|at| at.elapsed() >= CHECK_EVERY) {
             *checked = Some(Instant::now());
             let snapshot = self.ordered.routes.snapshot(&self.to.scope).await?;
@@ -82,7 +81,7 @@ impl Run {
                 self.halt();
             }
         }
-        Ok(!self.is_halted() && begun.elapsed() < BUDGET)
+        Ok(!self.is_halted() && !self.is_over())
     }
 
     /// Begins jobs: of the lanes that are due, and of what comes next in the log. `false` if there is nothing.

@@ -138,7 +138,7 @@ impl Run {
             *next = at.plus(Duration::from_secs_f64(1.0 / f64::from(rate)));
             self.ordered.ports.wait_until(at).await;
         }
-        (!self.is_halted()).then_some(permit)
+        self.may_send().then_some(permit)
     }
 }
 

@@ -49,6 +49,8 @@ pub(crate) struct Ordered {
     pub(crate) profiles: RetryProfiles,
     pub(crate) waker: OrderedWaker,
     pub(crate) grace: Duration,
+    /// The longest that an attempt takes.
+    pub(crate) timeout: Duration,
     pub(crate) ports: Ports,
 }
 
@@ -67,7 +69,7 @@ impl RouteWay for Ordered {
     }
 
     async fn deliver(&self, work: Work) -> Result<Vec<Outcome>, EngineError> {
-        let Work { to, task, compiled, .. } = work;
+        let Work { to, task, compiled, deadline, .. } = work;
         if !matches!(task, Task::Wake) || compiled.route.status() == RouteStatus::Stopped {
             return Ok(Vec::new());
         }
@@ -79,7 +81,7 @@ impl RouteWay for Ordered {
             return Ok(Vec::new());
         };
         let target = self.courier.target(&to.scope, &compiled.route)?;
-        Arc::new(Run::new(self, to, compiled, target)).go(lease).await
+        Arc::new(Run::new(self, to, compiled, target, deadline)).go(lease).await
     }
 
     async fn started(&self, scope: &Scope, route: &Route, not_live_since: Option<Millis>) -> Result<(), EngineError> {
