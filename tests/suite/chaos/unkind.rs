@@ -109,7 +109,7 @@ async fn run(seed: u64) -> Result<()> {
     for (name, inbox) in [("healthy", &healthy), ("switched", &switched), ("failing", &failing)] {
         integration(&tenant, name, json!({"callback_parameters": {"callback_url": inbox.url()}})).await?;
     }
-    let parameters = json!({"callback_parameters": {"callback_url": ordered.url(), "ordering": "key"}});
+    let parameters = json!({"callback_parameters": {"callback_url": ordered.url()}, "ordering": "key"});
     integration(&tenant, "ordered", parameters).await?;
     integration(&tenant, "files", json!({"s3_parameters": tenant.s3_parameters("chaos")})).await?;
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_smithy_http_client::Builder;
 use fastrand::Rng;
 use sluice::domain::time::Millis;
 use sluice::ports::{Clock, Ports, System};
@@ -43,7 +44,8 @@ impl Chaos {
 
     /// The same configuration, with a client whose requests and answers suffer.
     pub(crate) fn over(&self, config: SdkConfig) -> SdkConfig {
-        let Some(inner) = config.http_client() else { return config };
+        // The embedded servers are reached in plain HTTP.
+        let inner = config.http_client().unwrap_or_else(|| Builder::new().build_http());
         let client = UnkindClient { inner, chaos: self.clone() };
         config.into_builder().http_client(client).build()
     }
