@@ -113,7 +113,7 @@ const EXPORT: WorkerSpec = WorkerSpec {
             name: "Export",
             events: &[Query, PutItem],
             config: &[GetItem, Query, PutItem, UpdateItem],
-            activity: &[GetItem, PutItem],
+            activity: &[GetItem, PutItem, UpdateItem],
             receives: Some(Queue::Export),
             sends: &[Queue::Dispatch, Queue::Export],
             ..WORKER

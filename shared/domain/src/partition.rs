@@ -131,6 +131,8 @@ named! {
         Ordered = "ordered",
         /// The time reserved under the route's rate.
         RateLimiter = "pace",
+        /// How many attempts in a row have failed.
+        Health = "health",
         /// Events that wait for export.
         Export = "export",
         /// Deliveries that are due later than a queue can delay them.

@@ -51,10 +51,10 @@ impl Deliverer {
             return Ok(None);
         }
         let DeliverMessage { to, task, .. } = message;
-        let (snapshot, failures) = self.routes.snapshot_and_failures(&to.scope).await?;
+        let snapshot = self.routes.snapshot(&to.scope).await?;
         let Some(compiled) = snapshot.by_uid(&to.route).map(Arc::clone) else { return Ok(None) };
-        let (way, scope, failures) = (compiled.route.way, to.scope.clone(), failures.of_route(&to.route));
-        let outcomes = self.ways.of(way).deliver(Work { to, task, snapshot, compiled, failures, deadline }).await?;
+        let (way, scope) = (compiled.route.way, to.scope.clone());
+        let outcomes = self.ways.of(way).deliver(Work { to, task, snapshot, compiled, deadline }).await?;
         Ok(Some((scope, outcomes)))
     }
 

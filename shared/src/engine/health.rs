@@ -1,7 +1,7 @@
 //! The health of targets, for every way: failures in a row are counted, a failing route is suspended and probed, and
 //! comes back or is given up.
 //!
-//! Failures are counted in the version record of the scope's routes: a healthy target costs nothing. A way says how its
+//! Failures are counted in an item of their own: a healthy target costs a small read. A way says how its
 //! probes are sent; what they mean is decided here.
 
 use std::time::Duration;
@@ -21,18 +21,11 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    /// Counts what attempts said about a route's target; `before` is how many had failed in a row until then. Writes
-    /// only if something failed, or had.
-    pub(super) async fn judge(
-        &self,
-        scope: &Scope,
-        route: &str,
-        tally: Tally,
-        before: u32,
-    ) -> Result<Condition, EngineError> {
+    /// Counts what attempts said about a route's target. Writes only if something failed, or had.
+    pub(super) async fn judge(&self, scope: &Scope, route: &str, tally: Tally) -> Result<Condition, EngineError> {
         let routes = &self.transitions.routes;
         if tally.responded {
-            if before > 0 {
+            if routes.failures(scope, route).await? > 0 {
                 routes.clear_failures(scope, route).await?;
             }
             return Ok(Condition::Responding);

@@ -134,7 +134,7 @@ impl Db {
 
 /// Puts an item if the condition of `put` holds. If it does not because the very item is there, an earlier attempt of the
 /// call put it, and its answer was lost.
-async fn put_if(put: PutItemFluentBuilder, item: Item) -> Result<(), StoreError> {
+pub(super) async fn put_if(put: PutItemFluentBuilder, item: Item) -> Result<(), StoreError> {
     let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
     let put = put.return_consumed_capacity(ReturnConsumedCapacity::Total).set_item(Some(item.clone()));
     let Err(error) = put.send().await else { return Ok(()) };

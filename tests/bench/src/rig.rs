@@ -65,10 +65,11 @@ impl Rig {
 
     /// The route of a webhook, and how many attempts at it have failed in a row.
     pub(crate) async fn route(&self, id: &str) -> Result<(Route, u32)> {
-        let (snapshot, failures) = self.system.app.stores.routes.snapshot_and_failures(&self.scope()?).await?;
+        let (routes, scope) = (&self.system.app.stores.routes, self.scope()?);
+        let snapshot = routes.snapshot(&scope).await?;
         let compiled =
             snapshot.entries.iter().find(|compiled| compiled.route.id == id).context("the webhook is gone")?;
-        Ok((compiled.route.clone(), failures.of_route(&compiled.route.uid)))
+        Ok((compiled.route.clone(), routes.failures(&scope, &compiled.route.uid).await?))
     }
 
     /// Deletes a webhook and what waits for it.

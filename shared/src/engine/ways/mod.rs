@@ -58,8 +58,6 @@ pub(crate) struct Work {
     pub(crate) task: Task,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) compiled: Arc<Compiled>,
-    /// How many attempts had failed in a row before.
-    pub(crate) failures: u32,
     /// When the worker call ends.
     pub(crate) deadline: Deadline,
 }

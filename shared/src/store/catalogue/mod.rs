@@ -117,25 +117,6 @@ impl<R: Record> Catalogue<R> {
     /// # Errors
     /// [`StoreError`].
     pub async fn snapshot(&self, scope: &Scope) -> Result<Arc<Snapshot<R>>, StoreError> {
-        self.snapshot_and_version_record(scope).await.map(|(snapshot, _)| snapshot)
-    }
-
-    /// The records as they were at most `age` ago. Writes of this process are always in it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn recent(&self, scope: &Scope, age: Duration) -> Result<Arc<Snapshot<R>>, StoreError> {
-        match self.cache.recent(scope, age, self.ports().now()) {
-            Some(snapshot) => Ok(snapshot),
-            None => self.snapshot(scope).await,
-        }
-    }
-
-    /// The records as they are now, and the version record they belong to.
-    pub(super) async fn snapshot_and_version_record(
-        &self,
-        scope: &Scope,
-    ) -> Result<(Arc<Snapshot<R>>, Item), StoreError> {
         let looked_at = self.ports().now();
         // The version is read first: what is read after it is at least as new.
         let item = self.db.item(self.table(), &Self::version_key(scope)).await?.unwrap_or_default();
@@ -148,7 +129,18 @@ impl<R: Record> Catalogue<R> {
             snapshot = Arc::new(compiled);
         }
         self.cache.remember(scope, &snapshot, looked_at);
-        Ok((snapshot, item))
+        Ok(snapshot)
+    }
+
+    /// The records as they were at most `age` ago. Writes of this process are always in it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn recent(&self, scope: &Scope, age: Duration) -> Result<Arc<Snapshot<R>>, StoreError> {
+        match self.cache.recent(scope, age, self.ports().now()) {
+            Some(snapshot) => Ok(snapshot),
+            None => self.snapshot(scope).await,
+        }
     }
 
     /// Every record of the scope, by kind and id.

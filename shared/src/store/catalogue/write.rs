@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnConsumedCapacit
 use super::{Catalogue, Record};
 use crate::domain::scope::Scope;
 use crate::ports::Ports;
+use crate::store::db::put_if;
 use crate::store::{Item, StoreError};
 
 /// How often a conflicting write is tried again.
@@ -174,9 +175,41 @@ impl<R: Record> Catalogue<R> {
     pub async fn change(
         &self,
         scope: &Scope,
+        name: (&str, &str),
+        uid: Option<&str>,
+        change: impl FnMut(&mut R) -> bool,
+    ) -> Result<Option<R>, StoreError> {
+        self.change_by(scope, name, uid, (change, Version::Raised)).await
+    }
+
+    /// The same, without a new version: caches keep the record as it was.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn change_quietly(
+        &self,
+        scope: &Scope,
+        name: (&str, &str),
+        uid: Option<&str>,
+        change: impl FnMut(&mut R) -> bool,
+    ) -> Result<Option<R>, StoreError> {
+        self.change_by(scope, name, uid, (change, Version::Kept)).await
+    }
+
+    async fn write_quietly(&self, scope: &Scope, record: &mut R) -> Result<(), StoreError> {
+        let read = *record.revision_mut();
+        *record.revision_mut() = read + 1;
+        let (condition, values) = unchanged(record, read);
+        let put = self.db.client.put_item().table_name(self.table()).condition_expression(condition);
+        put_if(put.set_expression_attribute_values(Some(values)), self.item(scope, record)?).await
+    }
+
+    async fn change_by(
+        &self,
+        scope: &Scope,
         (kind, id): (&str, &str),
         uid: Option<&str>,
-        mut change: impl FnMut(&mut R) -> bool,
+        (mut change, version): (impl FnMut(&mut R) -> bool, Version),
     ) -> Result<Option<R>, StoreError> {
         for attempt in 0..TRIES {
             let Some(mut record) = self.get(scope, kind, id).await? else { return Ok(None) };
@@ -186,7 +219,11 @@ impl<R: Record> Catalogue<R> {
             if !change(&mut record) {
                 return Ok(Some(record));
             }
-            match self.update(scope, &mut record).await {
+            let written = match version {
+                Version::Raised => self.update(scope, &mut record).await,
+                Version::Kept => self.write_quietly(scope, &mut record).await,
+            };
+            match written {
                 Ok(()) => return Ok(Some(record)),
                 Err(StoreError::Conflict) => pause(self.ports(), attempt).await,
                 Err(error) => return Err(error),
@@ -232,6 +269,13 @@ impl<R: Record> Catalogue<R> {
         self.cache.changed(scope, self.ports().now());
         Ok(())
     }
+}
+
+/// Whether a change makes caches read the records anew.
+#[derive(Clone, Copy)]
+enum Version {
+    Raised,
+    Kept,
 }
 
 /// The condition that a record is as it was read.

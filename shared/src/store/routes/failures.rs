@@ -1,59 +1,32 @@
-//! How many attempts of each route have failed in a row.
+//! How many attempts of a route have failed in a row: an item of its own, which is written only when something fails.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
-
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
+use serde::Deserialize;
 
-use super::{Routes, Snapshot};
-use crate::domain::route::Route;
+use super::Routes;
+use crate::domain::partition::RouteFamily;
 use crate::domain::scope::Scope;
-use crate::store::catalogue::Catalogue;
-use crate::store::{Item, StoreError};
+use crate::store::{Key, StoreError};
 
-/// How often an update is tried again while a transaction writes the version record.
-const TRIES: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(20);
-
-/// How many attempts in a row have failed, by route. The counts stand in the version record: it is read for each
-/// message anyway, and is written only when something fails.
-#[derive(Clone, Debug, Default)]
-pub struct Failures(HashMap<String, u32>);
-
-impl Failures {
-    fn attribute(uid: &str) -> String {
-        format!("failures#{uid}")
-    }
-
-    fn of(item: &Item) -> Self {
-        let count =
-            |(name, value): (&String, _)| Some((name.strip_prefix("failures#")?.to_owned(), number(Some(value))));
-        Self(item.iter().filter_map(count).collect())
-    }
-
-    /// Those of one route.
-    #[must_use]
-    pub fn of_route(&self, uid: &str) -> u32 {
-        self.0.get(uid).copied().unwrap_or_default()
-    }
+#[derive(Deserialize)]
+struct Record {
+    failures: u32,
 }
 
-fn number(value: Option<&AttributeValue>) -> u32 {
-    value.and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default()
+fn key(scope: &Scope, uid: &str) -> Key {
+    Key::new(&scope.route_partition(RouteFamily::Health, uid), "failures")
 }
 
 impl Routes {
-    /// The routes as they are now, and how many attempts of each have failed in a row: both by the same small read.
+    /// How many attempts of a route have failed in a row.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn snapshot_and_failures(&self, scope: &Scope) -> Result<(Arc<Snapshot>, Failures), StoreError> {
-        let (snapshot, item) = self.catalogue.snapshot_and_version_record(scope).await?;
-        Ok((snapshot, Failures::of(&item)))
+    pub async fn failures(&self, scope: &Scope, uid: &str) -> Result<u32, StoreError> {
+        let db = &self.catalogue.db;
+        let record: Option<Record> = db.get(&db.tables.activity, &key(scope, uid)).await?;
+        Ok(record.map_or(0, |record| record.failures))
     }
 
     /// Counts failures of a route's target; gives how many there are now in a row.
@@ -61,11 +34,11 @@ impl Routes {
     /// # Errors
     /// [`StoreError`].
     pub async fn add_failures(&self, scope: &Scope, uid: &str, failed: u32) -> Result<u32, StoreError> {
-        let attribute = Failures::attribute(uid);
-        let update = self.change_failures(scope, "ADD #failures :failed", &attribute);
+        let update = self.change_failures(scope, uid, "ADD failures :failed");
         let update = update.expression_attribute_values(":failed", AttributeValue::N(failed.to_string()));
-        let answer = send(update.return_values(ReturnValue::UpdatedNew)).await?;
-        Ok(answer.attributes.as_ref().map_or(0, |item| number(item.get(&attribute))))
+        let answer = update.return_values(ReturnValue::UpdatedNew).send().await?;
+        let count = answer.attributes.and_then(|item| item.get("failures")?.as_n().ok()?.parse().ok());
+        count.ok_or_else(|| StoreError::Malformed("failures in a row".to_owned()))
     }
 
     /// Forgets the failures of a route whose target has answered.
@@ -73,31 +46,15 @@ impl Routes {
     /// # Errors
     /// [`StoreError`].
     pub async fn clear_failures(&self, scope: &Scope, uid: &str) -> Result<(), StoreError> {
-        send(self.change_failures(scope, "REMOVE #failures", &Failures::attribute(uid))).await?;
+        let update = self.change_failures(scope, uid, "SET failures = :none");
+        update.expression_attribute_values(":none", AttributeValue::N("0".to_owned())).send().await?;
         Ok(())
     }
 
-    fn change_failures(&self, scope: &Scope, change: &str, attribute: &str) -> UpdateItemFluentBuilder {
-        let (db, key) = (&self.catalogue.db, Catalogue::<Route>::version_key(scope).attributes());
-        let update = db.client.update_item().table_name(&db.tables.config).set_key(Some(key));
-        update
-            .update_expression(change)
-            .expression_attribute_names("#failures", attribute)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+    fn change_failures(&self, scope: &Scope, uid: &str, change: &str) -> UpdateItemFluentBuilder {
+        let db = &self.catalogue.db;
+        let update = db.client.update_item().table_name(&db.tables.activity);
+        let update = update.set_key(Some(key(scope, uid).attributes())).update_expression(change);
+        update.return_consumed_capacity(ReturnConsumedCapacity::Total)
     }
-}
-
-/// Sends an update; again, if it met a transaction.
-async fn send(update: UpdateItemFluentBuilder) -> Result<UpdateItemOutput, StoreError> {
-    for attempt in 1..TRIES {
-        match update.clone().send().await {
-            Err(error) if met_transaction(&error) => tokio::time::sleep(PAUSE * attempt).await,
-            sent => return Ok(sent?),
-        }
-    }
-    Ok(update.send().await?)
-}
-
-fn met_transaction<R>(error: &SdkError<UpdateItemError, R>) -> bool {
-    matches!(error.as_service_error(), Some(UpdateItemError::TransactionConflictException(_)))
 }

@@ -12,7 +12,6 @@ impl Routes {
     /// [`StoreError`]; then it may be called again.
     pub async fn forget_route(&self, scope: &Scope, uid: &str) -> Result<(), StoreError> {
         let db = &self.catalogue.db;
-        self.clear_failures(scope, uid).await?;
         for global in GlobalPartition::ALL.iter().filter(|global| global.is_of_routes()) {
             db.delete(&db.tables.config, &Key::global(*global, &scope.sort_key(uid))).await?;
         }
@@ -34,6 +33,7 @@ fn table(db: &Db, family: RouteFamily) -> &str {
         | RouteFamily::DeadEvents
         | RouteFamily::Parked
         | RouteFamily::Ordered
+        | RouteFamily::Health
         | RouteFamily::RateLimiter
         | RouteFamily::Scheduled => &db.tables.activity,
     }

@@ -7,7 +7,6 @@ mod record;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use failures::Failures;
 pub use record::Compiled;
 
 pub use super::catalogue::CreateError;
@@ -94,6 +93,20 @@ impl Routes {
         change: impl FnMut(&mut Route) -> bool,
     ) -> Result<Option<Route>, StoreError> {
         self.catalogue.change(scope, (key.face.as_str(), &key.id), key.uid.as_deref(), change).await
+    }
+
+    /// The same for how far a route's backlog has come: who matches events against the routes does not read them anew
+    /// for it, and goes on with the route as it was before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn progress(
+        &self,
+        scope: &Scope,
+        key: &RouteKey,
+        change: impl FnMut(&mut Route) -> bool,
+    ) -> Result<Option<Route>, StoreError> {
+        self.catalogue.change_quietly(scope, (key.face.as_str(), &key.id), key.uid.as_deref(), change).await
     }
 
     /// Writes a route over the revision it was read at, and raises that revision.

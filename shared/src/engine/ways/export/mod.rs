@@ -183,7 +183,7 @@ impl Export {
     /// Writes one file, if one is due; `true` if another may be.
     async fn next_file(&self, to: &Recipient, deadline: Deadline) -> Result<bool, EngineError> {
         let Some(mut cursor) = self.cursors.get(&to.scope, &to.route).await? else { return Ok(false) };
-        let (snapshot, failures) = self.routes.snapshot_and_failures(&to.scope).await?;
+        let snapshot = self.routes.snapshot(&to.scope).await?;
         let Some(compiled) = snapshot.by_uid(&to.route) else { return Ok(false) };
         let (route, now) = (&compiled.route, self.ports.now());
         if route.status() == RouteStatus::Stopped || cursor.waits_for_probe(now) {
@@ -197,7 +197,7 @@ impl Export {
         let Some(plan) = self.plan(&to.scope, &mut cursor, &*target).await? else { return Ok(false) };
         match self.write(compiled, &*target, &mut cursor, deadline).await {
             Ok(written) => {
-                self.responded(to, route, &mut cursor, failures.of_route(&to.route)).await?;
+                self.responded(to, route, &mut cursor).await?;
                 self.commit(route, cursor, plan, written).await
             }
             Err(WriteError::Engine(error)) => Err(error),
@@ -210,19 +210,13 @@ impl Export {
     }
 
     /// The bucket accepted a file: if it was suspended, it is no longer.
-    async fn responded(
-        &self,
-        to: &Recipient,
-        route: &Route,
-        cursor: &mut Cursor,
-        failures: u32,
-    ) -> Result<(), EngineError> {
+    async fn responded(&self, to: &Recipient, route: &Route, cursor: &mut Cursor) -> Result<(), EngineError> {
         cursor.probe = None;
         if route.status() == RouteStatus::Suspended {
             return self.health.resume(&to.scope, route).await;
         }
         let responded = Tally { failed: 0, responded: true };
-        self.health.judge(&to.scope, &to.route, responded, failures).await.map(|_| ())
+        self.health.judge(&to.scope, &to.route, responded).await.map(|_| ())
     }
 
     /// The bucket did not accept a file: it is tried again at the next tick, or with growing delays once the bucket has
@@ -245,7 +239,7 @@ impl Export {
             }
             _ => {
                 let failed = Tally { failed: 1, responded: false };
-                let condition = self.health.judge(&to.scope, &to.route, failed, 0).await?;
+                let condition = self.health.judge(&to.scope, &to.route, failed).await?;
                 if condition != Condition::Failing {
                     return Ok(());
                 }

@@ -15,8 +15,6 @@ pub(super) struct Batch<'a> {
     pub(super) delivery: &'a Delivery,
     pub(super) route: &'a Route,
     pub(super) target: Arc<dyn Target>,
-    /// How many attempts had failed in a row before.
-    pub(super) failures: u32,
     /// When the worker call ends.
     pub(super) deadline: Deadline,
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
 use super::batch::{Batch, Tried};
+use super::rate::Waiting;
 use super::settle::Settlement;
 use super::watch::{Readiness, RouteWatch};
 use super::{Live, Work};
@@ -19,10 +22,25 @@ use crate::queue::Queue;
 /// When a message comes again for which there is no concurrency slot.
 const NO_SLOT_DELAY: Duration = Duration::from_secs(2);
 
+/// When a message is concluded again for which our own side failed; each further wait is twice as long.
+const CONCLUDE_AGAIN: Duration = Duration::from_secs(1);
+const MAX_CONCLUDE_WAIT: Duration = Duration::from_secs(8);
+
+/// A message whose events were attempted.
+struct Ended {
+    tried: Vec<Tried>,
+    readiness: Readiness,
+    /// The message as it came, and what of it waits under the route's rate.
+    whole: Delivery,
+    waiting: Option<Waiting>,
+    /// What the attempts said about the target, once that is counted.
+    condition: OnceCell<Condition>,
+}
+
 impl Live {
     /// Delivers a message's events, or puts the message where it waits.
     pub(super) async fn deliver_events(&self, work: Work, mut delivery: Delivery) -> Result<Vec<Outcome>, EngineError> {
-        let Work { to, task, snapshot, compiled, failures, deadline } = work;
+        let Work { to, task, snapshot, compiled, deadline } = work;
         let message = DeliverMessage { to, not_before: None, task };
         let to = &message.to;
         if Readiness::of(&snapshot, to, &delivery) != Readiness::Ready {
@@ -41,19 +59,28 @@ impl Live {
             // What of these has to come again is no longer the end of the stretch.
             delivery.step = Step::Fresh;
         }
-        let batch = Batch { to, delivery: &delivery, route: &compiled.route, target, failures, deadline };
+        let batch = Batch { to, delivery: &delivery, route: &compiled.route, target, deadline };
         let watch = RouteWatch::new(&self.routes, to, &delivery);
         let in_order = whole.stretch().is_some();
         let tried = self.attempt_all(&batch, (spacing, in_order), (&slot, &watch), events).await;
-        // What was not tried comes again, and the next stretch after it.
-        let complete = tried.iter().all(|one| one.attempt.is_some());
-        let outcomes = self.conclude(&batch, tried, watch.seen()).await?;
-        match (waiting, delivery.stretch()) {
-            (Some(waiting), _) => self.send_waiting(to, &whole, waiting).await?,
-            (None, Some(number)) if complete => self.replay.request(to, Some(number)).await?,
-            (None, _) => {}
+        let ended = Ended { tried, readiness: watch.seen(), whole, waiting, condition: OnceCell::new() };
+        self.conclude_at_last(&batch, &ended).await
+    }
+
+    /// Concludes a message, again and again while our own side fails: if the message came again instead, what was
+    /// delivered would be sent again with it.
+    async fn conclude_at_last(&self, batch: &Batch<'_>, ended: &Ended) -> Result<Vec<Outcome>, EngineError> {
+        let mut wait = CONCLUDE_AGAIN;
+        loop {
+            match self.conclude(batch, ended).await {
+                Err(error @ (EngineError::Store(_) | EngineError::Queue(_))) if batch.deadline.left() > 2 * wait => {
+                    tracing::warn!(route = batch.to.route, %error, "a message is not concluded yet");
+                    tokio::time::sleep(wait).await;
+                    wait = (2 * wait).min(MAX_CONCLUDE_WAIT);
+                }
+                concluded => return concluded,
+            }
         }
-        Ok(outcomes)
     }
 
     async fn events(&self, message: &DeliverMessage) -> Result<Vec<Event>, EngineError> {
@@ -67,17 +94,24 @@ impl Live {
     }
 
     /// Sees to every event that was not accepted, durably, before the message is deleted.
-    async fn conclude(
-        &self,
-        batch: &Batch<'_>,
-        tried: Vec<Tried>,
-        readiness: Readiness,
-    ) -> Result<Vec<Outcome>, EngineError> {
+    async fn conclude(&self, batch: &Batch<'_>, ended: &Ended) -> Result<Vec<Outcome>, EngineError> {
+        let outcomes = self.see_to_each(batch, ended).await?;
+        // What was not tried comes again, and the next stretch after it.
+        let complete = ended.tried.iter().all(|one| one.attempt.is_some());
+        match (&ended.waiting, batch.delivery.stretch()) {
+            (Some(waiting), _) => self.send_waiting(batch.to, &ended.whole, waiting.clone()).await?,
+            (None, Some(number)) if complete => self.replay.request(batch.to, Some(number)).await?,
+            (None, _) => {}
+        }
+        Ok(outcomes)
+    }
+
+    async fn see_to_each(&self, batch: &Batch<'_>, ended: &Ended) -> Result<Vec<Outcome>, EngineError> {
         let (Batch { to, delivery, route, .. }, now) = (batch, self.ports.now());
         let profile = self.profiles.of(route.retry);
         let mut tally = Tally::default();
-        let mut outcomes = Vec::with_capacity(tried.len());
-        for Tried { event, attempt } in &tried {
+        let mut outcomes = Vec::with_capacity(ended.tried.len());
+        for Tried { event, attempt } in &ended.tried {
             let Some(attempt) = attempt else { continue };
             tally.add(attempt.verdict);
             outcomes.push(outcome(route, profile, event, (attempt, delivery.attempt()), now));
@@ -86,12 +120,14 @@ impl Live {
                 self.send_after(to, vec![check], delay).await?;
             }
         }
-        if readiness == Readiness::Gone {
+        if ended.readiness == Readiness::Gone {
             return Ok(outcomes);
         }
-        let condition = self.health.judge(&to.scope, &route.uid, tally, batch.failures).await?;
-        let mut settlement = Settlement::of(batch, tried, profile, self.ports.fraction(), now);
-        if readiness == Readiness::Waiting {
+        // Failures are counted once, however often this is tried.
+        let judge = || self.health.judge(&to.scope, &route.uid, tally);
+        let condition = *ended.condition.get_or_try_init(judge).await?;
+        let mut settlement = Settlement::of(batch, &ended.tried, profile, self.ports.fraction(), now);
+        if ended.readiness == Readiness::Waiting {
             settlement.hold_all();
         }
         match delivery.step {

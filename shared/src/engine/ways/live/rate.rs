@@ -27,6 +27,7 @@ impl Spacing {
 }
 
 /// Events of a message that wait for their time.
+#[derive(Clone)]
 pub(super) struct Waiting {
     events: Vec<Event>,
     from: Millis,

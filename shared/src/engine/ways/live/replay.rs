@@ -120,8 +120,8 @@ impl Replay {
 
     /// Sends what is next; from then on the message stands for what follows it.
     async fn step(&self, message: &mut ReplayMessage, deadline: Deadline) -> Result<Outcome, EngineError> {
-        let Some(compiled) = self.to_continue(message).await? else { return Ok(Outcome::Done) };
-        let (to, route) = (&message.to, &compiled.route);
+        let Some((compiled, route)) = self.to_continue(message).await? else { return Ok(Outcome::Done) };
+        let (to, route) = (&message.to, &route);
         message.after = Some(route.state.stretches());
         if let Some(outcome) = self.unpark(to, route.state.stretches()).await? {
             return Ok(outcome);
@@ -158,15 +158,17 @@ impl Replay {
         Ok(Outcome::More)
     }
 
-    /// The route, if it runs and the message is the one that continues with it.
-    async fn to_continue(&self, message: &ReplayMessage) -> Result<Option<Arc<Compiled>>, EngineError> {
+    /// The route as matching knows it and as it is now, if it runs and the message is the one that continues with it.
+    async fn to_continue(&self, message: &ReplayMessage) -> Result<Option<(Arc<Compiled>, Route)>, EngineError> {
         for _ in 0..LOOKS {
             let snapshot = self.routes.snapshot(&message.to.scope).await?;
             let live = |compiled: &&Arc<Compiled>| compiled.route.is_running() && compiled.route.way == Way::Live;
             let Some(compiled) = snapshot.by_uid(&message.to.route).filter(live) else { return Ok(None) };
-            let stretches = compiled.route.state.stretches();
+            let route = self.routes.get(&message.to.scope, &compiled.route.key()).await?;
+            let Some(route) = route.filter(Route::is_running) else { return Ok(None) };
+            let stretches = route.state.stretches();
             match stretches.cmp(&message.after.unwrap_or(stretches)) {
-                Ordering::Equal => return Ok(Some(Arc::clone(compiled))),
+                Ordering::Equal => return Ok(Some((Arc::clone(compiled), route))),
                 Ordering::Greater => return Ok(None),
                 // It arrived before its sender had recorded the stretch.
                 Ordering::Less => self.ports.wait_until(self.ports.now().plus(LOOK_AGAIN)).await,
@@ -231,7 +233,7 @@ impl Replay {
         upto: Position,
         sent: bool,
     ) -> Result<(), EngineError> {
-        self.routes.change(scope, &route.key(), |route| route.pass(span, upto, sent)).await?;
+        self.routes.progress(scope, &route.key(), |route| route.pass(span, upto, sent)).await?;
         Ok(())
     }
 }

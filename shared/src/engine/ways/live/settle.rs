@@ -34,18 +34,19 @@ pub(super) struct Settlement {
 
 impl Settlement {
     /// Decides for each event. Those of one message share the jitter, so that they stay together.
-    pub(super) fn of(batch: &Batch<'_>, tried: Vec<Tried>, profile: &RetryProfile, jitter: f64, now: Millis) -> Self {
+    pub(super) fn of(batch: &Batch<'_>, tried: &[Tried], profile: &RetryProfile, jitter: f64, now: Millis) -> Self {
         let (mut settlement, mut untried) = (Self::default(), Vec::new());
         let (number, attempts) = (batch.delivery.attempt(), profile.attempts());
         for Tried { event, attempt } in tried {
             let Some(attempt) = attempt else {
-                untried.push(event);
+                untried.push(event.clone());
                 continue;
             };
             if attempt.is_delivered() {
                 continue;
             }
-            let failure = failure(batch.target.label(), &attempt, &event, (number, attempts));
+            let failure = failure(batch.target.label(), attempt, event, (number, attempts));
+            let event = event.clone();
             match after_attempt(attempt.verdict, number, profile, jitter) {
                 Next::Done => {}
                 Next::StopRoute => {
@@ -58,7 +59,7 @@ impl Settlement {
                 }
                 next @ (Next::Reject | Next::Dead) => {
                     let fate = if next == Next::Dead { UndeliveredKind::DeadLetter } else { UndeliveredKind::Rejected };
-                    let letter = letter(&batch.to.route, event, &attempt, number, now);
+                    let letter = letter(&batch.to.route, event, attempt, number, now);
                     settlement.given_up.push(GivenUp { fate, letter, failure });
                 }
             }

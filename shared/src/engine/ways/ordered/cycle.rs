@@ -138,9 +138,7 @@ impl Run {
     async fn judge(&self, progress: &mut Progress, work: &mut InProgress) -> Result<(), EngineError> {
         let tally = std::mem::take(&mut work.tally);
         let Recipient { scope, route } = &self.to;
-        let before =
-            if tally.responded { self.ordered.routes.snapshot_and_failures(scope).await?.1.of_route(route) } else { 0 };
-        let condition = self.ordered.health.judge(scope, route, tally, before).await?;
+        let condition = self.ordered.health.judge(scope, route, tally).await?;
         match work.failure.take() {
             Some(failure) if condition == Condition::Failing && !self.is_halted() => {
                 self.suspend(progress, &failure).await
