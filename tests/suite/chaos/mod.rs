@@ -3,5 +3,6 @@
 mod automation;
 mod kill;
 mod pipeline;
+mod redrive;
 mod secrets;
 mod start;
