@@ -18,10 +18,16 @@ async fn url(client: &Client, name: &str) -> Result<String> {
 /// Has a message of a worker's queue received once too often.
 async fn bury(client: &Client, name: &str, body: &str) -> Result<()> {
     let (queue, dlq) = (url(client, name).await?, url(client, &format!("{name}-dlq")).await?);
-    let arn = client.get_queue_attributes().queue_url(&dlq).attribute_names(QueueAttributeName::QueueArn).send().await?;
+    let arn =
+        client.get_queue_attributes().queue_url(&dlq).attribute_names(QueueAttributeName::QueueArn).send().await?;
     let arn = arn.attributes.context("no attributes")?[&QueueAttributeName::QueueArn].clone();
     let redrive = json!({"deadLetterTargetArn": arn, "maxReceiveCount": 1}).to_string();
-    client.set_queue_attributes().queue_url(&queue).attributes(QueueAttributeName::RedrivePolicy, redrive).send().await?;
+    client
+        .set_queue_attributes()
+        .queue_url(&queue)
+        .attributes(QueueAttributeName::RedrivePolicy, redrive)
+        .send()
+        .await?;
     send(client, &queue, body).await;
     receive_one(client, &queue, 0, 0).await;
     ensure!(receive(client, &queue, 0, 0).await.is_empty(), "it is buried");

@@ -27,7 +27,7 @@ async fn a_stack_over_restored_tables_has_lost_nothing_and_goes_on() {
     target.answer([("order.refused", StatusCode::BAD_REQUEST)]);
     let refused = session.publish("order.refused").await;
     // What happened is recorded a moment later.
-    let both = |page: &Value| [&delivered, &refused].iter().all(|id| page.to_string().contains(**id));
+    let both = |page: &Value| [&delivered, &refused].iter().all(|id| page.to_string().contains(id.as_str()));
     let rejected = "/v1/integrations/hook/rejected_events";
     session.eventually("/v1/transactions", both).await;
     session.eventually(rejected, |page| page["rejected_events"][0].is_object()).await;
