@@ -71,6 +71,9 @@ async fn restore(lost: &Stack) -> Stack {
         ("ExistingConfigTable", "restored-config"),
         ("ExistingActivityTable", "restored-activity"),
         ("ExistingKeysSecretArn", variable("SLUICE_KEYS_SECRET_ID")),
+        // What is off by default deploys too.
+        ("Tracing", "on"),
+        ("KmsKeyArn", "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"),
     ];
     let restored = Stack::deploy("restored", &parameters).await;
     let found = restored.variables().await;
