@@ -16,6 +16,8 @@ pub struct FunctionSpec {
     pub memory_mib: u32,
     /// How long a call may take.
     pub timeout_seconds: u32,
+    /// The calls at once that are kept for it, and at the same time the most it gets; none: a share of the account's.
+    pub reserved_concurrency: Option<u32>,
     /// Its permissions.
     pub permissions: &'static PermissionSet,
 }

@@ -24,8 +24,6 @@ pub enum Queue {
     Dispatch,
     /// Deliveries to be made.
     Deliver,
-    /// Deliveries out of retries, for an operator's eyes.
-    DeliverDlq,
     /// Export files to be written.
     Export,
     /// Stretches of the log to be sent.
@@ -43,8 +41,6 @@ pub struct QueueUrls {
     pub dispatch: String,
     /// See [`Queue::Deliver`].
     pub deliver: String,
-    /// See [`Queue::DeliverDlq`].
-    pub deliver_dlq: String,
     /// See [`Queue::Export`].
     pub export: String,
     /// See [`Queue::Replay`].
@@ -62,7 +58,6 @@ impl QueueUrls {
         match queue {
             Queue::Dispatch => &self.dispatch,
             Queue::Deliver => &self.deliver,
-            Queue::DeliverDlq => &self.deliver_dlq,
             Queue::Export => &self.export,
             Queue::Replay => &self.replay,
             Queue::Automate => &self.automate,

@@ -65,7 +65,7 @@ setting!(
     INSECURE_TARGETS,
     "SLUICE_ALLOW_INSECURE_TARGETS",
     "off",
-    "`http` and loopback targets: `off`, `loopback` (the local run's default) or `all`"
+    "`http` and loopback targets: `off`, `loopback` (the local run's default) or `all`; always `off` on AWS"
 );
 setting!(LOG_RETENTION, "SLUICE_LOG_RETENTION_DAYS", "31", "how long the event log is kept, in days (1 to 3650)");
 setting!(

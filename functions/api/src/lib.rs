@@ -63,6 +63,7 @@ pub struct Endpoint {
     pub scoped: bool,
     memory_mib: u32,
     timeout_seconds: u32,
+    reserved_concurrency: Option<u32>,
     permissions: &'static PermissionSet,
     mount: fn() -> OpenApiRouter<Api>,
 }
@@ -80,8 +81,14 @@ impl Endpoint {
     /// Its Lambda function.
     #[must_use]
     pub const fn function(&self) -> FunctionSpec {
-        let Self { name, memory_mib, timeout_seconds, permissions, .. } = *self;
-        FunctionSpec { name, memory_mib, timeout_seconds, permissions }
+        let Self { name, memory_mib, timeout_seconds, reserved_concurrency, permissions, .. } = *self;
+        FunctionSpec { name, memory_mib, timeout_seconds, reserved_concurrency, permissions }
+    }
+
+    /// Whether it answers callers without credentials of ours: anybody may call it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !openapi::asks_for_credentials(&mut (self.mount)().into_openapi())
     }
 
     /// Its routes, with those of the sandbox. HEAD answers as GET.
@@ -116,25 +123,28 @@ fn methods(item: &PathItem) -> impl Iterator<Item = &'static str> {
 
 macro_rules! endpoints {
     ($($name:literal $environments:ident $permissions:ident $(memory $memory:literal)? $(timeout $timeout:literal)?
-        => $($handler:path),+;)+) => {
+        $(reserved $reserved:literal)? => $($handler:path),+;)+) => {
         /// Every endpoint, in the order of the contract.
         pub const ENDPOINTS: &[Endpoint] = &[$(Endpoint {
             name: $name,
             scoped: endpoints!(@scoped $environments),
             memory_mib: endpoints!(@or $($memory,)? FunctionSpec::MEMORY_MIB),
             timeout_seconds: endpoints!(@or $($timeout,)? FunctionSpec::TIMEOUT_SECONDS),
+            reserved_concurrency: endpoints!(@maybe $($reserved)?),
             permissions: &permissions::$permissions,
             mount: || OpenApiRouter::new()$(.routes(routes!($handler)))+,
         }),+];
     };
     (@scoped scoped) => { true };
     (@scoped global) => { false };
+    (@maybe) => { None };
+    (@maybe $own:literal) => { Some($own) };
     (@or $default:expr) => { $default };
     (@or $own:literal, $default:expr) => { $own };
 }
 
 // Name, environments (`scoped`: the sandbox too), permission set; memory in MiB and timeout in seconds, unless they are
-// the defaults; handlers. A timeout of 29 s is just below the 30 s that API Gateway waits.
+// the defaults; calls at once that are kept for it, and the most it gets; handlers. A timeout of 29 s is just below the 30 s that API Gateway waits.
 endpoints! {
     "auth.token" global AUTHENTICATE => auth::token::token;
     "api_clients.create" global CREATE_CREDENTIALS => api_clients::create::create;
@@ -151,14 +161,14 @@ endpoints! {
     "tenants.update" global PATCH_CONFIG => tenants::update::update;
     // Deletes any number of the tenant's records.
     "tenants.delete" global DELETE_TENANT timeout 29 => tenants::delete::delete;
-    // Compresses and stores up to 1,000 events a call.
-    "events.publish" scoped PUBLISH memory 1024 timeout 29 => events::publish::publish;
-    // Waits for events, up to 20 s.
-    "events.list" scoped LIST_EVENTS timeout 29 => events::list::list;
+    // Compresses and stores up to 1,000 events a call. Nothing else may take its concurrency.
+    "events.publish" scoped PUBLISH memory 1024 timeout 29 reserved 100 => events::publish::publish;
+    // Waits for events, up to 20 s: a cap, so that those who wait do not take all concurrency.
+    "events.list" scoped LIST_EVENTS timeout 29 reserved 50 => events::list::list;
     "events.get" scoped GET_EVENT => events::get::get;
     "consumers.list" scoped LIST_CONFIG => consumers::list::list;
-    // Waits for events, up to 20 s.
-    "consumers.events" scoped READ_CONSUMER timeout 29 => consumers::events::events;
+    // Waits like `events.list`.
+    "consumers.events" scoped READ_CONSUMER timeout 29 reserved 50 => consumers::events::events;
     "consumers.ack" scoped ACK_CONSUMER => consumers::ack::ack;
     "consumers.delete" scoped DELETE_RECORD => consumers::delete::delete;
     "event_types.list" scoped LIST_CONFIG => event_types::list::list;
@@ -279,6 +289,7 @@ pub fn functions() -> Vec<FunctionSpec> {
         name: FALLBACK,
         memory_mib: FunctionSpec::MEMORY_MIB,
         timeout_seconds: FunctionSpec::TIMEOUT_SECONDS,
+        reserved_concurrency: None,
         permissions: &permissions::NONE,
     };
     ENDPOINTS.iter().map(Endpoint::function).chain([fallback]).collect()

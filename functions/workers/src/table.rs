@@ -17,8 +17,8 @@ pub struct WorkerSpec {
     pub queue: Queue,
     /// The most messages of one call.
     pub batch_size: u32,
-    /// The most calls at once; none: as many as the account allows.
-    pub max_concurrency: Option<u32>,
+    /// The most calls at once, so that no backlog takes the account's whole concurrency from the endpoints.
+    pub max_concurrency: u32,
     /// How often a message is received before it goes to the dead-letter queue.
     pub max_receives: u32,
     /// How long a message is kept.
@@ -58,6 +58,7 @@ const DISPATCH: WorkerSpec = WorkerSpec {
         name: "dispatch",
         memory_mib: 1024,
         timeout_seconds: 60,
+        reserved_concurrency: None,
         permissions: &PermissionSet {
             name: "Dispatch",
             events: &[GetItem],
@@ -70,7 +71,7 @@ const DISPATCH: WorkerSpec = WorkerSpec {
     queue: Queue::Dispatch,
     // All that one call may hold without a batching window: matching takes milliseconds.
     batch_size: 10,
-    max_concurrency: None,
+    max_concurrency: 50,
     max_receives: 10,
     retention_seconds: 14 * DAY_SECONDS,
     alarm_age_seconds: 120,
@@ -82,21 +83,21 @@ const DELIVER: WorkerSpec = WorkerSpec {
         name: "deliver",
         memory_mib: 1024,
         timeout_seconds: 120,
+        reserved_concurrency: None,
         permissions: &PermissionSet {
             name: "Deliver",
             events: &[Query, PutItem],
             config: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
             activity: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
             receives: Some(Queue::Deliver),
-            sends: &[Queue::Dispatch, Queue::Deliver, Queue::DeliverDlq, Queue::Replay],
+            sends: &[Queue::Dispatch, Queue::Deliver, Queue::Replay],
             ..WORKER
         },
     },
     queue: Queue::Deliver,
-    // A slow target holds its whole call: few messages a call, many calls at once, and still room for the endpoints
-    // in the account's 1,000 concurrent calls.
+    // A slow target holds its whole call: few messages a call, many calls at once.
     batch_size: 5,
-    max_concurrency: Some(500),
+    max_concurrency: 400,
     max_receives: 10,
     retention_seconds: 14 * DAY_SECONDS,
     // Delayed retries count: a delay is up to 15 minutes.
@@ -109,6 +110,7 @@ const EXPORT: WorkerSpec = WorkerSpec {
         name: "export",
         memory_mib: 1024,
         timeout_seconds: 120,
+        reserved_concurrency: None,
         permissions: &PermissionSet {
             name: "Export",
             events: &[Query, PutItem],
@@ -122,7 +124,7 @@ const EXPORT: WorkerSpec = WorkerSpec {
     queue: Queue::Export,
     // A file takes as long as its upload.
     batch_size: 1,
-    max_concurrency: Some(50),
+    max_concurrency: 50,
     max_receives: 10,
     // The next tick asks for the same file again, so a message need not live longer.
     retention_seconds: 4 * DAY_SECONDS,
@@ -135,6 +137,7 @@ const REPLAY: WorkerSpec = WorkerSpec {
         name: "replay",
         memory_mib: 1024,
         timeout_seconds: 120,
+        reserved_concurrency: None,
         permissions: &PermissionSet {
             name: "Replay",
             events: &[Query],
@@ -148,7 +151,7 @@ const REPLAY: WorkerSpec = WorkerSpec {
     queue: Queue::Replay,
     // A message is a whole backlog.
     batch_size: 1,
-    max_concurrency: Some(50),
+    max_concurrency: 50,
     max_receives: 10,
     retention_seconds: 14 * DAY_SECONDS,
     alarm_age_seconds: 900,
@@ -160,6 +163,7 @@ const AUTOMATE: WorkerSpec = WorkerSpec {
         name: "automate",
         memory_mib: 1024,
         timeout_seconds: 120,
+        reserved_concurrency: None,
         permissions: &PermissionSet {
             name: "Automate",
             events: &[Query],
@@ -173,7 +177,7 @@ const AUTOMATE: WorkerSpec = WorkerSpec {
     queue: Queue::Automate,
     // A message is a whole run.
     batch_size: 1,
-    max_concurrency: Some(10),
+    max_concurrency: 10,
     max_receives: 10,
     retention_seconds: 14 * DAY_SECONDS,
     alarm_age_seconds: 900,
@@ -185,6 +189,7 @@ const SYNC: WorkerSpec = WorkerSpec {
         name: "sync",
         memory_mib: 1024,
         timeout_seconds: 120,
+        reserved_concurrency: None,
         permissions: &PermissionSet {
             name: "Sync",
             events: &[Query, PutItem],
@@ -198,7 +203,7 @@ const SYNC: WorkerSpec = WorkerSpec {
     queue: Queue::Sync,
     // A message is a whole run.
     batch_size: 1,
-    max_concurrency: Some(50),
+    max_concurrency: 50,
     max_receives: 10,
     retention_seconds: 14 * DAY_SECONDS,
     alarm_age_seconds: 1_200,
@@ -210,6 +215,7 @@ const TICK_FUNCTION: FunctionSpec = FunctionSpec {
     memory_mib: FunctionSpec::MEMORY_MIB,
     // It ends before the next minute's begins.
     timeout_seconds: 50,
+    reserved_concurrency: None,
     permissions: &PermissionSet {
         name: "Tick",
         events: &[Query, PutItem],
@@ -225,6 +231,7 @@ const BOOTSTRAP_FUNCTION: FunctionSpec = FunctionSpec {
     name: BOOTSTRAP,
     memory_mib: FunctionSpec::MEMORY_MIB,
     timeout_seconds: FunctionSpec::TIMEOUT_SECONDS,
+    reserved_concurrency: None,
     permissions: &PermissionSet { name: "Bootstrap", config: &[GetItem, Query, PutItem], ..PermissionSet::NONE },
 };
 

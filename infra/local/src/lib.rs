@@ -9,6 +9,7 @@ pub mod keys;
 pub mod pollers;
 pub mod provision;
 pub mod receiver;
+pub mod redrive;
 pub mod system;
 pub mod usage;
 

@@ -2,16 +2,17 @@
 
 use std::convert::identity;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 use sluice::domain::scope::TenantId;
 use sluice::ports::Ports;
 use sluice_local::chaos::Chaos;
 use sluice_local::system::{self, Options, System, local_settings};
-use sluice_local::{StartError, demo, keys};
-use sluice_workers::{BootstrapAnswer, BootstrapRequest};
+use sluice_local::{StartError, demo, keys, redrive};
+use sluice_workers::{BootstrapAnswer, BootstrapRequest, Worker};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The event gateway you run yourself: signed webhooks and S3 files, replayed, retried, never lost.
@@ -56,6 +57,15 @@ enum Command {
         #[arg(long, default_value = ".sluice")]
         data: PathBuf,
     },
+    /// Gives the workers their dead letters again: the messages that they could not take
+    Redrive {
+        /// The worker; all of them if there is none
+        #[arg(long, value_parser = PossibleValuesParser::new(Worker::ALL.map(Worker::name)))]
+        queue: Option<String>,
+        /// The data folder, of which no process may be running
+        #[arg(long, default_value = ".sluice")]
+        data: PathBuf,
+    },
     /// Prints the OpenAPI document
     Openapi,
     /// Prints the settings as a Markdown page
@@ -85,6 +95,7 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => refuse(&error),
         },
+        Command::Redrive { queue, data } => redrive(&data, queue.as_deref()),
         Command::Openapi => {
             print!("{}", sluice_api::document_text());
             ExitCode::SUCCESS
@@ -145,6 +156,19 @@ async fn bootstrap(tenant: TenantId, data: PathBuf) -> ExitCode {
 }
 
 async fn serve(listen: SocketAddr, data: PathBuf, chaos: Option<Chaos>) -> ExitCode {
+fn redrive(data: &Path, queue: Option<&str>) -> ExitCode {
+    match redrive::redrive(data, queue.and_then(Worker::named)) {
+        Ok(moved) => {
+            for (worker, messages) in moved {
+                println!("{}: {messages}", worker.name());
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => refuse(&error),
+    }
+}
+
+async fn serve(listen: SocketAddr, data: PathBuf) -> ExitCode {
     let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
         return refuse(&StartError("signals cannot be caught".to_owned()));

@@ -73,13 +73,14 @@ pub async fn resources(clients: &Clients) -> Result<Resources, StartError> {
 /// # Errors
 /// The first that cannot be made.
 pub async fn queues(sqs: &Client) -> Result<QueueUrls, StartError> {
-    let (dispatch, _) = queue(sqs, Worker::Dispatch.spec()).await?;
-    let (deliver, deliver_dlq) = queue(sqs, Worker::Deliver.spec()).await?;
-    let (export, _) = queue(sqs, Worker::Export.spec()).await?;
-    let (replay, _) = queue(sqs, Worker::Replay.spec()).await?;
-    let (automate, _) = queue(sqs, Worker::Automate.spec()).await?;
-    let (sync, _) = queue(sqs, Worker::Sync.spec()).await?;
-    Ok(QueueUrls { dispatch, deliver, deliver_dlq, export, replay, automate, sync })
+    Ok(QueueUrls {
+        dispatch: queue(sqs, Worker::Dispatch.spec()).await?,
+        deliver: queue(sqs, Worker::Deliver.spec()).await?,
+        export: queue(sqs, Worker::Export.spec()).await?,
+        replay: queue(sqs, Worker::Replay.spec()).await?,
+        automate: queue(sqs, Worker::Automate.spec()).await?,
+        sync: queue(sqs, Worker::Sync.spec()).await?,
+    })
 }
 
 async fn table(client: &aws_sdk_dynamodb::Client, name: &str, indexes: &[&str]) -> Result<(), StartError> {
@@ -118,9 +119,14 @@ fn over(index: &str) -> Result<GlobalSecondaryIndex, BuildError> {
     GlobalSecondaryIndex::builder().index_name(index).set_key_schema(Some(keys(index)?)).projection(all).build()
 }
 
-/// A worker's queue and its dead-letter queue.
-async fn queue(sqs: &Client, spec: &WorkerSpec) -> Result<(String, String), StartError> {
-    let name = format!("{PREFIX}{}", spec.function.name);
+/// The name of a worker's queue.
+pub(crate) fn queue_name(spec: &WorkerSpec) -> String {
+    format!("{PREFIX}{}", spec.function.name)
+}
+
+/// Makes a worker's queue and its dead-letter queue; gives the URL of the first.
+async fn queue(sqs: &Client, spec: &WorkerSpec) -> Result<String, StartError> {
+    let name = queue_name(spec);
     let dlq_name = format!("{name}-dlq");
     let retention = |seconds: u32| (QueueAttributeName::MessageRetentionPeriod, seconds.to_string());
     let dlq = create_queue(sqs, &dlq_name, [retention(WorkerSpec::DLQ_RETENTION_SECONDS)]).await?;
@@ -133,7 +139,7 @@ async fn queue(sqs: &Client, spec: &WorkerSpec) -> Result<(String, String), Star
         retention(spec.retention_seconds),
         (QueueAttributeName::RedrivePolicy, redrive),
     ];
-    Ok((create_queue(sqs, &name, attributes).await?, dlq))
+    create_queue(sqs, &name, attributes).await
 }
 
 /// Makes a queue, or sets the attributes of the one that is there: its settings may be an older version's.

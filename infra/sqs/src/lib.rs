@@ -15,6 +15,7 @@ mod messages;
 mod operations;
 mod receipt;
 mod reply;
+mod stopped;
 mod tables;
 mod waiters;
 mod writer;
@@ -28,6 +29,8 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt;
 use tokio::sync::oneshot;
+
+pub use stopped::{redrive, release_in_flight};
 
 /// The region in every queue's ARN.
 pub const REGION: &str = "us-east-1";
@@ -49,23 +52,6 @@ pub enum Error {
     /// The writer's thread ended by a panic; what it had answered is on disk.
     #[error("the queue writer stopped unexpectedly")]
     Writer,
-}
-
-/// Makes every message that was received and not deleted visible again, before the server is started.
-///
-/// For a consumer that runs in the same process as the server: when the server starts, the receivers of
-/// those messages are gone, so there is no reason to wait for their visibility timeouts. Returns their number.
-///
-/// # Errors
-/// When the database exists and cannot be opened.
-pub fn release_in_flight(db_path: &Path) -> Result<usize, Error> {
-    if !db_path.exists() {
-        return Ok(0);
-    }
-    let connection = rusqlite::Connection::open(db_path)?;
-    let now = clock::now_ms();
-    let release = "UPDATE messages SET visible_at = ?1 WHERE receives > 0 AND visible_at > ?1";
-    Ok(connection.execute(release, [now])?)
 }
 
 /// Serves SQS on `listener` from the database at `db_path` until `shutdown` resolves.

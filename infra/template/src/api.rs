@@ -1,6 +1,6 @@
 //! The HTTP API: its routes as an OpenAPI body, which costs no resource for each route.
 
-use sluice_api::{ENDPOINTS, FALLBACK, Route, functions};
+use sluice_api::{ENDPOINTS, Endpoint, FALLBACK, Route, functions};
 
 use crate::section;
 
@@ -23,7 +23,7 @@ pub(crate) fn body() -> String {
         "{title}  Api:
     Type: AWS::Serverless::HttpApi
     Properties:
-      # One permission for each function lets API Gateway call it by any of these routes. HEAD is a route of its own,
+{stage}      # One permission for each function lets API Gateway call it by any of these routes. HEAD is a route of its own,
       # and answers as GET.
       DefinitionBody:
         openapi: 3.0.1
@@ -36,10 +36,20 @@ pub(crate) fn body() -> String {
           x-amazon-apigateway-integrations:
 {integrations}",
         title = section("The API"),
+        stage = include_str!("../parts/stage.yaml").replace("        <open routes>\n", &open_routes()),
         paths = paths.collect::<String>(),
         default = integration_of(&fallback.unwrap_or_default()),
         integrations = integrations.collect::<String>(),
     )
+}
+
+/// The throttle of each route that takes no credentials. `$default` is one of them.
+fn open_routes() -> String {
+    let open = ENDPOINTS.iter().filter(|endpoint| endpoint.is_open()).flat_map(Endpoint::routes);
+    let keys = open.map(|Route { method, path }| format!("{method} {path}")).chain(["$default".to_owned()]);
+    let limits =
+        "ThrottlingRateLimit: !Ref OpenRouteRequestsPerSecond, ThrottlingBurstLimit: !Ref OpenRouteRequestsBurst";
+    keys.map(|key| format!("        \"{key}\": {{ {limits} }}\n")).collect()
 }
 
 fn operation(route: &Route, function: &str) -> String {

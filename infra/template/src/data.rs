@@ -5,8 +5,12 @@ use sluice::queue::Queue;
 use sluice_workers::{Worker, WorkerSpec};
 
 const TABLES: [&str; 3] = ["EventsTable", "ConfigTable", ACTIVITY];
-/// The table with indexes. Its records expire, so it has no point-in-time recovery.
+/// The table with indexes.
 const ACTIVITY: &str = "ActivityTable";
+
+/// How queues are encrypted: by SQS's own key, unless there is another one.
+const ENCRYPTED: &str = "SqsManagedSseEnabled: !If [HasKmsKey, !Ref AWS::NoValue, true]
+      KmsMasterKeyId: !If [HasKmsKey, !Ref KmsKeyArn, !Ref AWS::NoValue]";
 
 /// Its template, without the first comment.
 pub(crate) fn text() -> String {
@@ -39,10 +43,10 @@ fn table(id: &str) -> String {
     };
     let indexes: String = facts.iter().map(index).collect();
     let indexes = if indexes.is_empty() { indexes } else { format!("      GlobalSecondaryIndexes:\n{indexes}") };
-    let backup = "      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true }\n";
     format!(
         "  {id}:
     Type: AWS::DynamoDB::Table
+    Condition: Makes{id}
     DeletionPolicy: Retain
     UpdateReplacePolicy: Retain
     Properties:
@@ -50,12 +54,13 @@ fn table(id: &str) -> String {
       AttributeDefinitions: [{attributes}]
       KeySchema: {keys}
 {indexes}      TimeToLiveSpecification: {{ AttributeName: expires_at, Enabled: true }}
-{backup}      SSESpecification: {{ SSEEnabled: true }}
+      PointInTimeRecoverySpecification: {{ PointInTimeRecoveryEnabled: true }}
+      DeletionProtectionEnabled: true
+      SSESpecification: {{ SSEEnabled: true, SSEType: KMS, KMSMasterKeyId: !If [HasKmsKey, !Ref KmsKeyArn, !Ref AWS::NoValue] }}
 
 ",
         attributes = attributes.join(", "),
         keys = keys("pk"),
-        backup = if id == ACTIVITY { "" } else { backup },
     )
 }
 
@@ -70,12 +75,14 @@ fn queue(spec: &WorkerSpec) -> String {
     Properties:
       VisibilityTimeout: {visibility}
       MessageRetentionPeriod: {retention}
-      SqsManagedSseEnabled: true
+      {ENCRYPTED}
       RedrivePolicy: {{ deadLetterTargetArn: !GetAtt {dlq}.Arn, maxReceiveCount: {receives} }}
 
   {dlq}:
     Type: AWS::SQS::Queue
-    Properties: {{ MessageRetentionPeriod: {dlq_retention}, SqsManagedSseEnabled: true }}
+    Properties:
+      MessageRetentionPeriod: {dlq_retention}
+      {ENCRYPTED}
 ",
         receives = spec.max_receives,
         dlq_retention = WorkerSpec::DLQ_RETENTION_SECONDS,
@@ -83,7 +90,12 @@ fn queue(spec: &WorkerSpec) -> String {
 }
 
 fn outputs() -> String {
-    let tables = TABLES.map(|table| output(table, "Name", &format!("!Ref {table}")) + &attribute(table, "Arn", "Arn"));
+    let tables = TABLES.map(|table| {
+        let arn = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table";
+        let name = format!("!If [Makes{table}, !Ref {table}, !Ref Existing{table}]");
+        let arn = format!("!If [Makes{table}, !GetAtt {table}.Arn, !Sub \"{arn}/${{Existing{table}}}\"]");
+        output(table, "Name", &name) + &output(table, "Arn", &arn)
+    });
     let queues = Worker::ALL.map(|worker| {
         let spec = worker.spec();
         [queue_id(spec.queue).to_owned(), dlq_id(spec)].map(|queue| {
@@ -91,7 +103,8 @@ fn outputs() -> String {
             url + &attribute(&queue, "Arn", "Arn") + &attribute(&queue, "Name", "QueueName")
         })
     });
-    [tables.concat(), queues.concat().concat(), attribute("KeysSecret", "Arn", "Id")].concat()
+    let keys = output("KeysSecret", "Arn", "!If [MakesKeysSecret, !GetAtt KeysSecret.Id, !Ref ExistingKeysSecretArn]");
+    [tables.concat(), queues.concat().concat(), keys].concat()
 }
 
 fn output(resource: &str, suffix: &str, value: &str) -> String {
@@ -107,7 +120,6 @@ pub(crate) const fn queue_id(queue: Queue) -> &'static str {
     match queue {
         Queue::Dispatch => "DispatchQueue",
         Queue::Deliver => "DeliverQueue",
-        Queue::DeliverDlq => "DeliverDlq",
         Queue::Export => "ExportQueue",
         Queue::Replay => "ReplayQueue",
         Queue::Automate => "AutomateQueue",

@@ -5,7 +5,7 @@ use sluice_workers::{TICK, Worker, WorkerSpec, functions};
 
 use crate::data::{arn, queue_id};
 use crate::roles::role_id;
-use crate::{section, settings};
+use crate::{limits, section, settings};
 
 const API_CODE: &str = "target/lambda/sluice-api/bootstrap.zip";
 const WORKERS_CODE: &str = "target/lambda/sluice-workers/bootstrap.zip";
@@ -23,6 +23,7 @@ Globals:
     CodeUri: {API_CODE}
     MemorySize: {memory}
     Timeout: {timeout}
+    Tracing: !If [HasTracing, Active, PassThrough]
     LoggingConfig: {{ LogFormat: JSON, LogGroup: !Ref Logs }}
     Environment:
       Variables:
@@ -66,7 +67,7 @@ pub(crate) fn workers() -> String {
 
 fn with_queue(spec: &WorkerSpec) -> String {
     let (id, queue, batch) = (spec.function.logical_id(), arn(queue_id(spec.queue)), spec.batch_size);
-    let scaling = spec.max_concurrency.map(|most| format!("      ScalingConfig: {{ MaximumConcurrency: {most} }}\n"));
+    let most = limits::parameter(&spec.function);
     format!(
         "{}  {id}Source:
     Type: AWS::Lambda::EventSourceMapping
@@ -75,9 +76,9 @@ fn with_queue(spec: &WorkerSpec) -> String {
       EventSourceArn: {queue}
       BatchSize: {batch}
       FunctionResponseTypes: [ReportBatchItemFailures]
-{}",
+      ScalingConfig: {{ MaximumConcurrency: !Ref {most} }}
+",
         function(&spec.function, Some(WORKERS_CODE), ""),
-        scaling.unwrap_or_default(),
     )
 }
 
@@ -86,12 +87,14 @@ fn function(spec: &FunctionSpec, code: Option<&str>, events: &str) -> String {
     let memory = (spec.memory_mib != FunctionSpec::MEMORY_MIB).then(|| line("MemorySize", &spec.memory_mib));
     let timeout =
         (spec.timeout_seconds != FunctionSpec::TIMEOUT_SECONDS).then(|| line("Timeout", &spec.timeout_seconds));
+    let reserved = limits::reservation(spec).map(|calls| line("ReservedConcurrentExecutions", &calls));
     let properties = [
         line("Handler", &spec.name),
         line("Role", &format_args!("!GetAtt {}.Arn", role_id(spec.permissions))),
         code.map(|code| line("CodeUri", &code)).unwrap_or_default(),
         memory.unwrap_or_default(),
         timeout.unwrap_or_default(),
+        reserved.unwrap_or_default(),
         events.to_owned(),
     ];
     format!("  {}:\n    Type: AWS::Serverless::Function\n    Properties:\n{}", spec.logical_id(), properties.concat())

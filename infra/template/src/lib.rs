@@ -5,6 +5,7 @@
 mod api;
 mod data;
 mod functions;
+mod limits;
 mod monitoring;
 mod roles;
 mod settings;
@@ -24,8 +25,11 @@ pub fn template() -> String {
     [
         GENERATED,
         include_str!("../parts/head.yaml"),
+        &limits::parameters(&endpoints),
+        "  # The settings, as in docs/configuration.md.\n",
         &settings::parameters(),
-        "\nConditions:\n  HasAlarmTopic: !Not [!Equals [!Ref AlarmTopicArn, \"\"]]\n",
+        include_str!("../parts/conditions.yaml"),
+        &limits::conditions(&endpoints),
         &functions::globals(),
         "\nResources:\n",
         include_str!("../parts/data-stack.yaml"),

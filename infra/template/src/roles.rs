@@ -21,7 +21,17 @@ pub(crate) fn roles(functions: &[FunctionSpec]) -> String {
         }
     }
     let roles = sets.iter().map(|(set, members)| role(set, members));
-    section("Roles: one for each permission set") + &roles.collect::<Vec<_>>().join("\n")
+    let roles = roles.collect::<Vec<_>>().join("\n");
+    section("Roles: one for each permission set") + &roles + "\n" + &policies(&sets)
+}
+
+/// What a parameter allows every role, or every role that reaches data.
+fn policies(sets: &[(&PermissionSet, Vec<&str>)]) -> String {
+    let all: Vec<String> = sets.iter().map(|(set, _)| format!("!Ref {}", role_id(set))).collect();
+    let with_data = sets.iter().filter(|(set, _)| !set.allows_same(&PermissionSet::NONE));
+    let with_data: Vec<String> = with_data.map(|(set, _)| format!("!Ref {}", role_id(set))).collect();
+    let text = include_str!("../parts/policies.yaml");
+    text.replace("<all>", &all.join(", ")).replace("<with data>", &with_data.join(", "))
 }
 
 fn role(permissions: &PermissionSet, members: &[&str]) -> String {

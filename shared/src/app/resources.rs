@@ -41,7 +41,6 @@ impl Resources {
             queues: QueueUrls {
                 dispatch: variable("SLUICE_QUEUE_DISPATCH")?,
                 deliver: variable("SLUICE_QUEUE_DELIVER")?,
-                deliver_dlq: variable("SLUICE_QUEUE_DELIVER_DLQ")?,
                 export: variable("SLUICE_QUEUE_EXPORT")?,
                 replay: variable("SLUICE_QUEUE_REPLAY")?,
                 automate: variable("SLUICE_QUEUE_AUTOMATE")?,

@@ -251,12 +251,7 @@ impl Shared {
             courier: Courier::new(destinations.clone(), ports.clone()),
             health: Health { transitions: transitions.clone(), policy: settings.health.clone() },
             transitions,
-            undelivered: Undelivered {
-                letters: stores.letters.clone(),
-                journal,
-                queues: queues.clone(),
-                announcer: announcer.clone(),
-            },
+            undelivered: Undelivered { letters: stores.letters.clone(), journal, announcer: announcer.clone() },
             announcer,
             finder: EventFinder::new(stores.log.clone(), stores.claims.clone()),
         }

@@ -1,11 +1,11 @@
-//! Events that are given up: rejected by their target, or out of retries. Each is kept and logged.
+//! Events that are given up: rejected by their target, or out of retries. Each is kept, logged and announced. None
+//! goes to a dead-letter queue: those hold what the workers themselves cannot take.
 
 use super::EngineError;
 use super::announcer::Announcer;
-use super::messages::{DeliverMessage, Delivery, Due, Recipient};
+use super::messages::Recipient;
 use crate::domain::activity::{Activity, EventRef, Failure};
 use crate::domain::time::Millis;
-use crate::queue::{Queue, Queues};
 use crate::store::journal::Journal;
 use crate::store::undelivered::{UndeliveredEvent, UndeliveredEvents, UndeliveredKind};
 
@@ -14,7 +14,6 @@ use crate::store::undelivered::{UndeliveredEvent, UndeliveredEvents, Undelivered
 pub(crate) struct Undelivered {
     pub(crate) letters: UndeliveredEvents,
     pub(crate) journal: Journal,
-    pub(crate) queues: Queues,
     pub(crate) announcer: Announcer,
 }
 
@@ -44,9 +43,6 @@ impl Undelivered {
                 }
             }
             UndeliveredKind::DeadLetter => {
-                let delivery = Delivery::fresh().retry(letter.attempts);
-                let copy = DeliverMessage::deliveries(to, &delivery, vec![&letter.event], Due::now())?;
-                self.queues.send(Queue::DeliverDlq, copy).await?;
                 self.note(to, &Activity::EventDead { failure: failure.clone() }, now).await?;
             }
         }

@@ -3,6 +3,7 @@
 mod automation;
 mod kill;
 mod pipeline;
+mod redrive;
 mod secrets;
 mod start;
 mod unkind;

@@ -7,7 +7,7 @@ mod sqs_batches;
 mod sqs_durability;
 mod sqs_queues;
 mod sqs_receive;
-mod sqs_support;
+pub(crate) mod sqs_support;
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ impl Embedded {
     pub(crate) async fn start_in(folder: TempDir) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let database = folder.path().join("sqs.sqlite3");
+        let database = folder.path().join("sqs.sqlite");
         let (stop, stopped) = oneshot::channel();
         let served =
             tokio::spawn(

@@ -22,11 +22,11 @@ use super::stack::{Answer, Request, Stack, stack};
 /// A schedule is due within a minute.
 const PATIENCE: Duration = Duration::from_secs(90);
 const TENANT: &str = "acme";
-const LONG_AGO: &str = "2026-01-01T00:00:00.000Z";
+pub(super) const LONG_AGO: &str = "2026-01-01T00:00:00.000Z";
 
 /// A webhook target: hands on what it takes, and answers events of some names otherwise.
-struct Target {
-    url: String,
+pub(super) struct Target {
+    pub(super) url: String,
     received: mpsc::UnboundedReceiver<Value>,
     answers: Answers,
 }
@@ -34,7 +34,7 @@ struct Target {
 type Answers = Arc<Mutex<HashMap<&'static str, StatusCode>>>;
 
 impl Target {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
         let (sender, received) = mpsc::unbounded_channel();
@@ -44,19 +44,19 @@ impl Target {
         Self { url, received, answers }
     }
 
-    fn answer<const N: usize>(&self, answers: [(&'static str, StatusCode); N]) {
+    pub(super) fn answer<const N: usize>(&self, answers: [(&'static str, StatusCode); N]) {
         *self.answers.lock().expect("the lock") = answers.into();
     }
 
     /// The name of the next event it takes.
-    async fn next(&mut self) -> String {
+    pub(super) async fn next(&mut self) -> String {
         let next = tokio::time::timeout(PATIENCE, self.received.recv()).await;
         let event = next.expect("an event arrives in time").expect("the target runs");
         event["name"].as_str().expect("a name").to_owned()
     }
 
     /// The names of the next two, in no order.
-    async fn next_two(&mut self) -> [String; 2] {
+    pub(super) async fn next_two(&mut self) -> [String; 2] {
         let mut names = [self.next().await, self.next().await];
         names.sort();
         names
@@ -76,22 +76,27 @@ async fn take(
 }
 
 /// The gateway, with a tenant's access token.
-pub(super) struct Session {
-    stack: &'static Stack,
+pub(super) struct Session<'a> {
+    stack: &'a Stack,
     authorization: String,
 }
 
-impl Session {
-    async fn start(stack: &'static Stack) -> Self {
-        let made = stack.invoke(BOOTSTRAP, &json!({ "tenant": TENANT })).await;
+impl<'a> Session<'a> {
+    pub(super) async fn start(stack: &'a Stack, tenant: &str) -> Self {
+        let made = stack.invoke(BOOTSTRAP, &json!({ "tenant": tenant })).await;
         assert_eq!(made["status"], "created", "{made}");
-        let again = stack.invoke(BOOTSTRAP, &json!({ "tenant": TENANT })).await;
-        assert_eq!(again, json!({"status": "exists", "tenant": TENANT}));
+        let again = stack.invoke(BOOTSTRAP, &json!({ "tenant": tenant })).await;
+        assert_eq!(again, json!({"status": "exists", "tenant": tenant}));
         let body = json!({"client_id": made["client_id"], "client_secret": made["client_secret"]});
         let request = Request { method: "POST", path: "/v1/auth/token", authorization: None, body: Some(body) };
         let token = expect(stack.call(&request).await, 200);
         let authorization = format!("Bearer {}", token["access_token"].as_str().expect("a token"));
         Self { stack, authorization }
+    }
+
+    /// The same caller at another stack.
+    pub(super) fn at<'b>(&self, stack: &'b Stack) -> Session<'b> {
+        Session { stack, authorization: self.authorization.clone() }
     }
 
     pub(super) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
@@ -106,7 +111,7 @@ impl Session {
         expect(self.call("POST", path, Some(body)).await, status)
     }
 
-    async fn publish(&self, name: &str) -> String {
+    pub(super) async fn publish(&self, name: &str) -> String {
         let answer = self.post("/v1/events", json!({"name": name, "payload": {"n": 1}}), 202).await;
         answer["events"][0]["id"].as_str().expect("an id").to_owned()
     }
@@ -136,7 +141,7 @@ pub(super) fn expect(answer: Answer, status: u64) -> Value {
     answer.body
 }
 
-async fn operator(stack: &Stack) -> aws_config::SdkConfig {
+pub(super) async fn operator(stack: &Stack) -> aws_config::SdkConfig {
     aws_config::defaults(aws_config::BehaviorVersion::latest())
         .endpoint_url(&stack.endpoint)
         .region("us-east-1")
@@ -147,7 +152,7 @@ async fn operator(stack: &Stack) -> aws_config::SdkConfig {
 
 #[tokio::test]
 async fn an_event_finds_its_way_through_the_deployed_functions() {
-    let session = Session::start(stack().await).await;
+    let session = Session::start(stack().await, TENANT).await;
     let mut target = Target::start().await;
     // With a rate, so that its turns are reserved too.
     let callback = json!({"callback_url": target.url, "max_per_second": 100});
@@ -181,7 +186,7 @@ async fn an_event_finds_its_way_through_the_deployed_functions() {
 }
 
 /// The events of the log by polls, once its grace is over.
-async fn polling(session: &Session, first: &str) {
+async fn polling(session: &Session<'_>, first: &str) {
     let page = session.get("/v1/events?order=asc&wait=20&limit=1").await;
     assert_eq!(page["events"][0]["id"], first, "{page}");
     let page = session.get(&format!("/v1/consumers/erp/events?from={LONG_AGO}&wait=20&limit=1")).await;
@@ -191,7 +196,7 @@ async fn polling(session: &Session, first: &str) {
     expect(session.call("DELETE", "/v1/consumers/erp", None).await, 204);
 }
 
-async fn stopping_and_starting(session: &Session, target: &mut Target) {
+async fn stopping_and_starting(session: &Session<'_>, target: &mut Target) {
     session.post("/v1/integrations/hook/_stop", json!({}), 200).await;
     session.publish("order.missed").await;
     let patch = json!({"filter_conditions": {"entity_filter": ["order"]}});
@@ -202,12 +207,12 @@ async fn stopping_and_starting(session: &Session, target: &mut Target) {
     assert!(log.contains("integration_stopped") && log.contains("integration_started"), "{log}");
 }
 
-async fn recovering(session: &Session, target: &mut Target) {
+async fn recovering(session: &Session<'_>, target: &mut Target) {
     session.post("/v1/integrations/hook/_recover", json!({"from": LONG_AGO}), 202).await;
     assert_eq!(target.next_two().await, ["order.created", "order.missed"]);
 }
 
-async fn rejecting(session: &Session, target: &mut Target) {
+async fn rejecting(session: &Session<'_>, target: &mut Target) {
     let list = "/v1/integrations/hook/rejected_events";
     target.answer([("order.bad", StatusCode::BAD_REQUEST), ("order.worse", StatusCode::BAD_REQUEST)]);
     let (bad, worse) = (session.publish("order.bad").await, session.publish("order.worse").await);
@@ -223,7 +228,7 @@ async fn rejecting(session: &Session, target: &mut Target) {
     assert_eq!(session.get(list).await["rejected_events"], json!([]));
 }
 
-async fn suspending(session: &Session, target: &mut Target) {
+async fn suspending(session: &Session<'_>, target: &mut Target) {
     target.answer([("order.stuck", StatusCode::SERVICE_UNAVAILABLE)]);
     session.publish("order.stuck").await;
     session.eventually("/v1/integrations/hook", |hook| hook["status"] == "suspended").await;
@@ -233,7 +238,7 @@ async fn suspending(session: &Session, target: &mut Target) {
     assert_eq!(session.get("/v1/integrations/hook").await["status"], "running");
 }
 
-async fn a_window_of_the_past(session: &Session) {
+async fn a_window_of_the_past(session: &Session<'_>) {
     let mut target = Target::start().await;
     let (url, now) = (&target.url, Ports::system().now());
     let window = json!({
@@ -250,7 +255,7 @@ async fn a_window_of_the_past(session: &Session) {
     tokio::time::timeout(PATIENCE, ended).await.expect("it ends in time");
 }
 
-async fn exporting(session: &Session) {
+async fn exporting(session: &Session<'_>) {
     let stack = session.stack;
     let config = aws_sdk_s3::config::Builder::from(&operator(stack).await).force_path_style(true).build();
     let s3 = aws_sdk_s3::Client::from_conf(config);
@@ -287,7 +292,7 @@ async fn exporting(session: &Session) {
     assert_eq!(lines.iter().map(|line| &line["name"]).collect::<Vec<_>>(), ["order.filed"]);
 }
 
-async fn trading(session: &Session) {
+async fn trading(session: &Session<'_>) {
     let as2 = json!({
         "url": "http://127.0.0.1:9/as2", "as2_id": "ACME", "basic_auth": {"username": "us", "password": "s3cret"},
     });
@@ -307,7 +312,7 @@ async fn trading(session: &Session) {
 }
 
 /// Subscriptions, callbacks, and what becomes of their deliveries.
-async fn subscribing(session: &Session) {
+async fn subscribing(session: &Session<'_>) {
     let mut target = Target::start().await;
     let wanted = json!({"name": "ERP", "url": target.url.clone(), "events": ["invoice.*"]});
     let made = session.post("/v1/webhooks/subscriptions", wanted, 201).await;
@@ -354,7 +359,7 @@ async fn subscribing(session: &Session) {
     }
 }
 
-async fn administering(session: &Session) {
+async fn administering(session: &Session<'_>) {
     for (path, secret) in [("/v1/api-clients", "client_secret"), ("/v1/api-keys", "key")] {
         let made = session.post(path, json!({"name": "erp", "scopes": ["events:read"]}), 201).await;
         let one = format!("{path}/{}", made["id"].as_str().expect("an id"));

@@ -12,17 +12,17 @@ fn id(made: &Value) -> &str {
     made["id"].as_str().expect("an id")
 }
 
-async fn put(session: &Session, path: &str, body: &Value) -> Value {
+async fn put(session: &Session<'_>, path: &str, body: &Value) -> Value {
     expect(session.call("PUT", path, Some(body.clone())).await, 200)
 }
 
-async fn run(session: &Session, started: &Value) -> Value {
+async fn run(session: &Session<'_>, started: &Value) -> Value {
     let path = format!("/v1/sync-events/{}", started["correlationId"].as_str().expect("a run"));
     session.eventually(&path, |run| run["endedAt"].is_string()).await
 }
 
 /// From a shop to a shop, and to the event log.
-pub(super) async fn pipelining(session: &Session) {
+pub(super) async fn pipelining(session: &Session<'_>) {
     let refuse = |received: &sluice_local::receiver::Received, _: usize| {
         (received.path == "/kept/2").then_some(StatusCode::UNPROCESSABLE_ENTITY)
     };
@@ -87,7 +87,7 @@ pub(super) async fn pipelining(session: &Session) {
     }
 }
 
-async fn dead_letters(session: &Session) {
+async fn dead_letters(session: &Session<'_>) {
     let list = session.get("/v1/dlq?kind=record&status=pending").await;
     let path = format!("/v1/dlq/{}", id(&list["items"][0]));
     assert_eq!(session.get(&path).await["stage"], "execute");
@@ -102,7 +102,7 @@ async fn dead_letters(session: &Session) {
     expect(session.call("POST", &path, Some(json!({}))).await, 204);
 }
 
-async fn scheduling(session: &Session, instance: &str) {
+async fn scheduling(session: &Session<'_>, instance: &str) {
     let body = json!({"instanceId": instance, "entityType": "order", "cron": "* * * * *"});
     let made = session.post("/v1/schedules", body.clone(), 201).await;
     let path = format!("/v1/schedules/{}", id(&made));

@@ -1,4 +1,5 @@
-//! `sam deploy` of the real template with the real binaries, once for all tests of this process.
+//! `sam deploy` of the real template with the real binaries: the stack `sluice`, once for all tests of this process, and
+//! others beside it.
 //!
 //! ministack runs the functions natively, each with the credentials of its own role, and refuses what the role's
 //! policy does not allow. It does not read the routes of an HTTP API, so [`Stack::call`] is the API Gateway: it
@@ -11,6 +12,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value, json};
+use sluice_workers::{Worker, WorkerSpec};
 use tokio::sync::OnceCell;
 
 use super::template::{self, Function};
@@ -20,6 +22,8 @@ use crate::ministack;
 const ZIPS: &str = "SLUICE_LAMBDA_ZIPS";
 const PACKAGES: [&str; 2] = ["sluice-api", "sluice-workers"];
 const REGION: &str = "us-east-1";
+/// The id that the gateway gives to a request.
+pub(crate) const REQUEST_ID: &str = "JKJaXmPLvHcESHA=";
 
 /// The deployed functions.
 pub(crate) struct Stack {
@@ -51,19 +55,34 @@ pub(crate) struct Answer {
 pub(crate) async fn stack() -> &'static Stack {
     static STACK: OnceCell<Stack> = OnceCell::const_new();
     let start = async || {
-        let endpoint = ministack::endpoint().await;
-        let at = endpoint.clone();
-        let deployed = tokio::task::spawn_blocking(move || deploy(&at)).await.expect("the deployment does not panic");
-        if let Err(error) = deployed {
-            panic!("the stack cannot be deployed: {error:#}");
-        }
-        let deployed = functions(&endpoint).await.expect("the emulator lists the functions");
-        Stack { endpoint, deployed, template: template::functions(&template::load()) }
+        tokio::task::spawn_blocking(stage).await.expect("no panic").expect("the packages are put together");
+        Stack::deploy("sluice", &[]).await
     };
     STACK.get_or_init(start).await
 }
 
 impl Stack {
+    /// Deploys what [`stack`] has built under another name, with these parameters.
+    pub(crate) async fn deploy(name: &'static str, parameters: &[(&str, &str)]) -> Self {
+        let endpoint = ministack::endpoint().await;
+        let (at, parameters) = (endpoint.clone(), parameters.iter().map(|(key, value)| format!("{key}={value}")));
+        let parameters = parameters.collect();
+        let deployed = tokio::task::spawn_blocking(move || deploy(&at, name, parameters)).await.expect("no panic");
+        if let Err(error) = deployed {
+            panic!("the stack {name} cannot be deployed: {error:#}");
+        }
+        let deployed = functions(&endpoint, name).await.expect("the emulator lists the functions");
+        Self { endpoint, deployed, template: template::functions(&template::load()) }
+    }
+
+    /// The environment variables of its functions.
+    pub(crate) async fn variables(&self) -> Value {
+        let url = format!("{}/2015-03-31/functions/{}/configuration", self.endpoint, self.deployed["events.publish"]);
+        let answer = http().get(url).header("authorization", authorization()).send().await.expect("an answer");
+        let answer: Value = serde_json::from_str(&answer.text().await.expect("a text")).expect("JSON");
+        answer["Environment"]["Variables"].clone()
+    }
+
     /// Sends a request to the function whose route it matches.
     pub(crate) async fn call(&self, request: &Request<'_>) -> Answer {
         let (path, query) = request.path.split_once('?').unwrap_or((request.path, ""));
@@ -86,7 +105,7 @@ impl Stack {
                     "method": request.method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1",
                     "userAgent": "tests",
                 },
-                "requestId": "id", "routeKey": route, "stage": "$default",
+                "requestId": REQUEST_ID, "routeKey": route, "stage": "$default",
                 "time": "21/Nov/2026:09:00:00 +0000", "timeEpoch": 1_795_251_600_000_u64,
             },
             "body": request.body.as_ref().map(Value::to_string),
@@ -134,7 +153,8 @@ fn authorization() -> String {
     format!("AWS4-HMAC-SHA256 Credential=test/20261121/{REGION}/lambda/aws4_request, SignedHeaders=host, Signature=0")
 }
 
-async fn functions(endpoint: &str) -> Result<BTreeMap<String, String>> {
+/// The functions of a stack: their names at the emulator, by handler.
+async fn functions(endpoint: &str, stack: &str) -> Result<BTreeMap<String, String>> {
     let (mut found, mut marker) = (BTreeMap::new(), String::new());
     loop {
         let url = format!("{endpoint}/2015-03-31/functions?MaxItems=50{marker}");
@@ -143,7 +163,9 @@ async fn functions(endpoint: &str) -> Result<BTreeMap<String, String>> {
         for function in page["Functions"].as_array().with_context(|| format!("no functions in {page}"))? {
             let handler = function["Handler"].as_str().unwrap_or_default().to_owned();
             let name = function["FunctionName"].as_str().unwrap_or_default().to_owned();
-            found.insert(handler, name);
+            if name.starts_with(&format!("{stack}-")) {
+                found.insert(handler, name);
+            }
         }
         match page["NextMarker"].as_str().filter(|next| !next.is_empty()) {
             Some(next) => marker = format!("&Marker={next}"),
@@ -152,18 +174,25 @@ async fn functions(endpoint: &str) -> Result<BTreeMap<String, String>> {
     }
 }
 
-fn deploy(endpoint: &str) -> Result<()> {
-    let tools = ministack::install(&ministack::tools()?)?;
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("deploy");
-    stage(&tools, &folder)?;
+/// Where [`stage`] puts a checkout together.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("deploy")
+}
+
+fn tools() -> Result<PathBuf> {
+    ministack::install(&ministack::tools()?)
+}
+
+fn deploy(endpoint: &str, name: &str, parameters: Vec<String>) -> Result<()> {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-    let sam = run(Command::new(tools.join("sam"))
-        .current_dir(&folder)
+    let sam = run(Command::new(tools()?.join("sam"))
+        .current_dir(folder())
         .args(["deploy", "--config-file", "infra/samconfig.toml", "--no-confirm-changeset", "--no-progressbar"])
-        .args(["--parameter-overrides", &format!("Architecture={architecture}")])
-        // Loopback targets, and nothing that a test would have to wait long for.
-        .args(["AllowInsecureTargets=loopback", "ExportIntervalSeconds=1", "LogGraceMilliseconds=200"])
+        .args(["--stack-name", name, "--parameter-overrides", &format!("Architecture={architecture}")])
+        // Nothing that a test would have to wait long for.
+        .args(["ExportIntervalSeconds=1", "LogGraceMilliseconds=200"])
         .args(["SuspendAfterFailures=3", "ProbeDelays=1s", "RetryStream=1s,1s,1s,1s,1s,1s,1s,1s,1s,1s"])
+        .args(parameters)
         .env("AWS_ENDPOINT_URL", endpoint)
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
@@ -175,12 +204,13 @@ fn deploy(endpoint: &str) -> Result<()> {
 }
 
 /// Puts the template and the zips together, as a checkout has them after packaging.
-fn stage(tools: &Path, folder: &Path) -> Result<()> {
-    let root = template::root();
+fn stage() -> Result<()> {
+    let (root, tools, folder) = (template::root(), tools()?, folder());
     fs::create_dir_all(folder.join("infra"))?;
-    for file in ["template.yaml", "infra/data.yaml", "infra/samconfig.toml", "infra/worker-alarms.yaml"] {
+    for file in ["infra/data.yaml", "infra/samconfig.toml", "infra/worker-alarms.yaml"] {
         fs::copy(root.join(file), folder.join(file)).with_context(|| file.to_owned())?;
     }
+    fs::write(folder.join("template.yaml"), for_the_emulator(fs::read_to_string(root.join("template.yaml"))?)?)?;
     let ready = std::env::var_os(ZIPS).map(|zips| root.join(zips));
     let binaries = if ready.is_none() { Some(build(&root)?) } else { None };
     for package in PACKAGES {
@@ -188,11 +218,27 @@ fn stage(tools: &Path, folder: &Path) -> Result<()> {
         fs::create_dir_all(&place)?;
         match (&ready, &binaries) {
             (Some(zips), _) => drop(fs::copy(zips.join(package).join("bootstrap.zip"), place.join("bootstrap.zip"))?),
-            (None, Some(binaries)) => zip(tools, &binaries.join(package), &place)?,
+            (None, Some(binaries)) => zip(&tools, &binaries.join(package), &place)?,
             (None, None) => {}
         }
     }
     Ok(())
+}
+
+/// The template, but for what no deployment may have, and for what the emulator cannot do.
+fn for_the_emulator(template: String) -> Result<String> {
+    // The tests' targets are on this machine.
+    let (variables, local) = ("      Variables:\n", "        SLUICE_ALLOW_INSECURE_TARGETS: loopback\n");
+    ensure!(template.matches(variables).count() == 1, "the functions share their variables");
+    let mut template = template.replace(variables, &format!("{variables}{local}"));
+    // It leaves the number of a parameter a text, and then fails to compare it with one.
+    for WorkerSpec { function, max_concurrency, .. } in Worker::ALL.map(Worker::spec) {
+        let cap = |value: &str| format!("MaximumConcurrency: {value} ");
+        let parameter = cap(&format!("!Ref {}Concurrency", function.logical_id()));
+        ensure!(template.contains(&parameter), "{} has no cap", function.name);
+        template = template.replace(&parameter, &cap(&max_concurrency.to_string()));
+    }
+    Ok(template)
 }
 
 /// Builds the binaries beside this test, out of what is compiled already, and returns their folder.

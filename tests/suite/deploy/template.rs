@@ -77,6 +77,11 @@ pub(crate) fn load_data() -> Value {
     load_file("infra/data.yaml")
 }
 
+/// The nested stack with the alarms of a worker.
+pub(crate) fn load_alarms() -> Value {
+    load_file("infra/worker-alarms.yaml")
+}
+
 fn load_file(file: &str) -> Value {
     let text = std::fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
     to_json(yaml_serde::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}")))

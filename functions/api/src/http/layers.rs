@@ -35,12 +35,14 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Problem::internal(&"a handler panicked").into_response()
 }
 
-/// The id of a request, in its extensions.
+/// The id of a request, in its extensions. A server that numbers requests itself puts its own there: the same id is then
+/// in its access log.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
 async fn answer(State(ports): State<Ports>, mut request: Request, next: Next) -> Result<Response, Infallible> {
-    let request_id = ports.unique("req");
+    let given = request.extensions_mut().remove::<RequestId>();
+    let request_id = given.map_or_else(|| ports.unique("req"), |RequestId(id)| id);
     let wants_problem = accepts_problem_json(&request);
     // The path alone: query strings can carry secrets.
     let span = tracing::info_span!("request", %request_id, method = %request.method(), path = request.uri().path());

@@ -49,7 +49,7 @@ pub struct ErrorBody<'a> {
     /// The error in words, for people.
     pub message: &'a str,
     /// Also the `x-request-id` header.
-    #[schema(pattern = "^req_[0-9a-f]{32}$")]
+    #[schema(pattern = "^[0-9A-Za-z_+/=-]{1,128}$")]
     pub request_id: &'a str,
     /// Each bad field, and other facts.
     #[schema(value_type = Vec<ErrorDetail>)]
@@ -76,7 +76,7 @@ pub struct ProblemDetails<'a> {
     #[schema(example = "validation_failed")]
     pub error_code: &'a str,
     /// Also the `x-request-id` header.
-    #[schema(pattern = "^req_[0-9a-f]{32}$")]
+    #[schema(pattern = "^[0-9A-Za-z_+/=-]{1,128}$")]
     pub request_id: &'a str,
     /// Each bad field, and other facts.
     #[schema(value_type = Vec<ErrorDetail>)]

@@ -110,7 +110,7 @@ fn shape(status: &str, response: &mut Response) {
         let header = HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build();
         response.headers.insert(name.to_owned(), header.into());
     };
-    let id = text().pattern(Some("^req_[0-9a-f]{32}$")).build();
+    let id = text().pattern(Some("^[0-9A-Za-z_+/=-]{1,128}$")).build();
     header("x-request-id", id, "The id of the request, also in errors and in logs");
     if matches!(status, "429" | "503") {
         let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(86_400)).build();
