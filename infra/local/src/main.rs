@@ -46,7 +46,7 @@ enum Command {
         #[arg(long, default_value = ".sluice")]
         data: PathBuf,
     },
-    /// Adds a master key and makes it the current one; what is sealed and signed under the old ones stays good
+    /// Adds a master key to each ring and makes it the current one; what is sealed and signed under the old ones stays good
     RotateKeys {
         /// The data folder, of which no process may be running
         #[arg(long, default_value = ".sluice")]

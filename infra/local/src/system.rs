@@ -116,10 +116,10 @@ impl Backend {
         ports: Ports,
         destinations: fn(Destinations) -> Destinations,
     ) -> Result<(App, QueueUrls), StartError> {
-        let keyring = keys::load(&self.folder, &ports)?;
+        let keys = keys::load(&self.folder, &ports)?;
         let resources = provision::resources(&self.clients).await?;
         let urls = resources.queues.clone();
-        let app = App::new(&self.clients, resources, settings, keyring, ports, destinations);
+        let app = App::new(&self.clients, resources, settings, keys, ports, destinations);
         Ok((app.map_err(|e| StartError::new("HTTP client", e))?, urls))
     }
 

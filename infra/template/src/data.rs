@@ -2,6 +2,7 @@
 
 use sluice::domain::transaction::Fact;
 use sluice::queue::Queue;
+use sluice::rings::Ring;
 use sluice_workers::{Worker, WorkerSpec};
 
 const TABLES: [&str; 3] = ["EventsTable", "ConfigTable", ACTIVITY];
@@ -91,7 +92,8 @@ fn outputs() -> String {
             url + &attribute(&queue, "Arn", "Arn") + &attribute(&queue, "Name", "QueueName")
         })
     });
-    [tables.concat(), queues.concat().concat(), attribute("KeysSecret", "Arn", "Id")].concat()
+    let secrets = [Ring::Secrets, Ring::Tokens].map(|ring| attribute(secret_id(ring), "Arn", "Id")).concat();
+    [tables.concat(), queues.concat().concat(), secrets].concat()
 }
 
 fn output(resource: &str, suffix: &str, value: &str) -> String {
@@ -112,6 +114,14 @@ pub(crate) const fn queue_id(queue: Queue) -> &'static str {
         Queue::Replay => "ReplayQueue",
         Queue::Automate => "AutomateQueue",
         Queue::Sync => "SyncQueue",
+    }
+}
+
+/// The logical id of the secret of a ring.
+pub(crate) const fn secret_id(ring: Ring) -> &'static str {
+    match ring {
+        Ring::Secrets => "KeysSecret",
+        Ring::Tokens => "TokenKeysSecret",
     }
 }
 
