@@ -15,7 +15,7 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
-use sluice::app::{App, Clients};
+use sluice::app::{App, Clients, Keys};
 use sluice::outbound::Destinations;
 use sluice::ports::Ports;
 use sluice::queue::QueueUrls;
@@ -92,6 +92,7 @@ struct Backend {
     folder: Folder,
     servers: Option<Servers>,
     outside: Option<String>,
+    keys: Keys,
     s3_keys: S3Keys,
     clients: Clients,
 }
@@ -99,14 +100,14 @@ struct Backend {
 impl Backend {
     async fn start(data: &Path, ports: &Ports, usage: &Arc<Usage>) -> Result<Self, StartError> {
         let folder = Folder::open(data)?;
-        let s3_keys = s3_keys(&folder, ports)?;
+        let (keys, s3_keys) = (keys::load(&folder, ports)?, s3_keys(&folder, ports)?);
         let outside = std::env::var("AWS_ENDPOINT_URL").ok();
         let servers = match outside {
             Some(_) => None,
             None => Some(Servers::start(&folder, &s3_keys).await?),
         };
         let clients = clients(servers.as_ref(), usage).await;
-        Ok(Self { folder, servers, outside, s3_keys, clients })
+        Ok(Self { folder, servers, outside, keys, s3_keys, clients })
     }
 
     /// The app over them, and where its queues are.
@@ -116,10 +117,9 @@ impl Backend {
         ports: Ports,
         destinations: fn(Destinations) -> Destinations,
     ) -> Result<(App, QueueUrls), StartError> {
-        let keys = keys::load(&self.folder, &ports)?;
         let resources = provision::resources(&self.clients).await?;
         let urls = resources.queues.clone();
-        let app = App::new(&self.clients, resources, settings, keys, ports, destinations);
+        let app = App::new(&self.clients, resources, settings, self.keys.clone(), ports, destinations);
         Ok((app.map_err(|e| StartError::new("HTTP client", e))?, urls))
     }
 

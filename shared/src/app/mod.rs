@@ -47,6 +47,7 @@ pub struct Parts {
 }
 
 /// The master keys that a process is given.
+#[derive(Clone)]
 pub struct Keys {
     /// Those of stored secrets.
     pub secrets: Keyring,
