@@ -77,21 +77,35 @@ async fn take(
 
 /// The gateway, with a tenant's access token.
 pub(super) struct Session {
-    stack: &'static Stack,
+    pub(super) stack: &'static Stack,
+    client: Value,
     authorization: String,
 }
 
 impl Session {
-    async fn start(stack: &'static Stack) -> Self {
-        let made = stack.invoke(BOOTSTRAP, &json!({ "tenant": TENANT })).await;
+    pub(super) async fn start(stack: &'static Stack, tenant: &str) -> Self {
+        let made = stack.invoke(BOOTSTRAP, &json!({ "tenant": tenant })).await;
         assert_eq!(made["status"], "created", "{made}");
-        let again = stack.invoke(BOOTSTRAP, &json!({ "tenant": TENANT })).await;
-        assert_eq!(again, json!({"status": "exists", "tenant": TENANT}));
-        let body = json!({"client_id": made["client_id"], "client_secret": made["client_secret"]});
-        let request = Request { method: "POST", path: "/v1/auth/token", authorization: None, body: Some(body) };
-        let token = expect(stack.call(&request).await, 200);
-        let authorization = format!("Bearer {}", token["access_token"].as_str().expect("a token"));
-        Self { stack, authorization }
+        let again = stack.invoke(BOOTSTRAP, &json!({ "tenant": tenant })).await;
+        assert_eq!(again, json!({"status": "exists", "tenant": tenant}));
+        let client = json!({"client_id": made["client_id"], "client_secret": made["client_secret"]});
+        let mut session = Self { stack, client, authorization: String::new() };
+        session.sign_in().await;
+        session
+    }
+
+    /// Gets another token.
+    pub(super) async fn sign_in(&mut self) {
+        let body = Some(self.client.clone());
+        let request = Request { method: "POST", path: "/v1/auth/token", authorization: None, body };
+        let token = expect(self.stack.call(&request).await, 200);
+        self.authorization = format!("Bearer {}", token["access_token"].as_str().expect("a token"));
+    }
+
+    /// The id of the key that signed the token.
+    pub(super) fn kid(&self) -> String {
+        let token = self.authorization.trim_start_matches("Bearer ");
+        jsonwebtoken::decode_header(token).expect("a token").kid.expect("a key's id")
     }
 
     pub(super) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
@@ -136,7 +150,7 @@ pub(super) fn expect(answer: Answer, status: u64) -> Value {
     answer.body
 }
 
-async fn operator(stack: &Stack) -> aws_config::SdkConfig {
+pub(super) async fn operator(stack: &Stack) -> aws_config::SdkConfig {
     aws_config::defaults(aws_config::BehaviorVersion::latest())
         .endpoint_url(&stack.endpoint)
         .region("us-east-1")
@@ -147,7 +161,7 @@ async fn operator(stack: &Stack) -> aws_config::SdkConfig {
 
 #[tokio::test]
 async fn an_event_finds_its_way_through_the_deployed_functions() {
-    let session = Session::start(stack().await).await;
+    let session = Session::start(stack().await, TENANT).await;
     let mut target = Target::start().await;
     // With a rate, so that its turns are reserved too.
     let callback = json!({"callback_url": target.url, "max_per_second": 100});

@@ -1,9 +1,13 @@
 //! Who is given which master keys, and that an update of the stack never makes others.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
-use sluice::rings::Ring;
+use sluice::ports::Ports;
+use sluice::rings::{Ring, RingText};
 use sluice_workers::{BOOTSTRAP, functions as workers};
 
+use super::journey::{Session, operator};
+use super::stack::stack;
 use super::template::{Function, functions, load, load_data};
 
 /// A copy of the secrets as they were first deployed. CloudFormation generates another secret if the way it is
@@ -107,4 +111,60 @@ fn only_the_issuer_of_tokens_may_publish_their_keys() {
             assert!(denied.iter().any(refuses), "{} may {action} the public keys", function.id);
         }
     }
+}
+
+/// The ids of the keys that tokens are verified with.
+async fn published(session: &Session) -> Vec<String> {
+    let set = session.get("/.well-known/jwks.json").await;
+    let keys = set["keys"].as_array().expect("keys").iter();
+    keys.map(|key| key["kid"].as_str().expect("an id").to_owned()).collect()
+}
+
+/// Adds a key to a ring, and makes it current at once.
+async fn rotate(config: &aws_config::SdkConfig, logical_id: &str) {
+    let client = aws_sdk_secretsmanager::Client::new(config);
+    let secrets = client.list_secrets().send().await.expect("a list");
+    let named = |secret: &&aws_sdk_secretsmanager::types::SecretListEntry| {
+        secret.name().is_some_and(|name| name.contains(&format!("-{logical_id}-")))
+    };
+    let secret = secrets.secret_list().iter().find(named).and_then(|secret| secret.arn()).expect("the secret");
+    let ring = client.get_secret_value().secret_id(secret).send().await.expect("the ring");
+    let rotated = RingText::rotated(ring.secret_string().expect("a text"), &Ports::system()).expect("rotates");
+    client.put_secret_value().secret_id(secret).secret_string(&*rotated).send().await.expect("the ring is replaced");
+}
+
+#[tokio::test]
+async fn running_functions_find_the_keys_of_a_rotation_at_once() {
+    let stack = stack().await;
+    let mut session = Session::start(stack, "rotating").await;
+    let config = operator(stack).await;
+    let partner = |id: &str| json!({"id": id, "name": id, "transport": "webhook"});
+    session.post("/v1/partners", partner("before"), 201).await;
+    assert_eq!(session.get("/v1/partners/before").await["id"], "before");
+    let old = session.kid();
+    assert_eq!(published(&session).await, [&*old]);
+
+    for secret in ["KeysSecret", "TokenKeysSecret"] {
+        rotate(&config, secret).await;
+    }
+    // New processes seal and sign with the new keys; those that open and verify run on.
+    for handler in ["partners.create", "auth.token"] {
+        stack.restart(handler).await;
+    }
+    session.post("/v1/partners", partner("after"), 201).await;
+    let db = aws_sdk_dynamodb::Client::new(&config);
+    let tables = db.list_tables().send().await.expect("a list");
+    let table = tables.table_names().iter().find(|name| name.contains("ConfigTable")).expect("the table");
+    let items = db.query().table_name(table).key_condition_expression("pk = :pk");
+    let items = items.expression_attribute_values(":pk", AttributeValue::S("rotating#p#partners".to_owned()));
+    let items = format!("{:?}", items.send().await.expect("partners").items());
+    assert!(items.contains("v1.k1.") && items.contains("v1.k2."), "{items}");
+    for id in ["before", "after"] {
+        assert_eq!(session.get(&format!("/v1/partners/{id}")).await["id"], id);
+    }
+    session.sign_in().await;
+    assert_ne!(session.kid(), old);
+    assert_eq!(session.get("/v1/partners/after").await["id"], "after");
+    let keys = published(&session).await;
+    assert!(keys.len() == 2 && keys.contains(&old) && keys.contains(&session.kid()), "{keys:?}");
 }

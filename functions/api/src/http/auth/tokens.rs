@@ -76,7 +76,7 @@ impl Tokens {
         if let Some(ring) = &self.ring {
             self.publish(&ring.keys()).await?;
         }
-        self.verifier.published().await
+        self.store.get().await
     }
 
     /// Publishes keys, once a process; whether tokens that they sign are good.

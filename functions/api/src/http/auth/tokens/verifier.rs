@@ -10,7 +10,7 @@ use sluice::domain::time::Millis;
 use sluice::ports::Ports;
 use sluice::store::StoreError;
 use sluice::store::verification_keys::VerificationKeys;
-use sluice::tokens::{PublishedKeys, VerificationKey};
+use sluice::tokens::VerificationKey;
 
 use super::Claims;
 
@@ -19,8 +19,6 @@ const BELIEVED: Duration = Duration::from_secs(60);
 /// A key that is not known is looked up at once, but no sooner than this after a look that found none: tokens of junk
 /// cost no more reads.
 const MISSED: Duration = Duration::from_secs(2);
-/// How old the keys may be that are shown to the public.
-const SHOWN: Duration = Duration::from_secs(2);
 /// The most verified tokens that are remembered; past that the cache starts anew.
 const MAX_VERIFIED: usize = 10_000;
 
@@ -39,11 +37,21 @@ pub(super) struct Verifier {
 /// The published keys, as they were read.
 #[derive(Clone, Default)]
 struct Known {
-    published: PublishedKeys,
     keys: Arc<HashMap<String, Arc<DecodingKey>>>,
     read_at: Option<Millis>,
     /// The last time that a key was looked up and not found.
     missed_at: Option<Millis>,
+}
+
+impl Known {
+    /// The key of that id, or that there is none; `None`: they must be read.
+    fn answer(&self, kid: &str, now: Millis) -> Option<Option<Arc<DecodingKey>>> {
+        if !is_within(BELIEVED, self.read_at, now) {
+            return None;
+        }
+        let key = self.keys.get(kid).cloned();
+        (key.is_some() || is_within(MISSED, self.missed_at, now)).then_some(key)
+    }
 }
 
 /// A token whose signature was good.
@@ -92,48 +100,23 @@ impl Verifier {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
     }
 
-    /// The published keys, a little old at most.
-    pub(super) async fn published(&self) -> Result<PublishedKeys, StoreError> {
-        let enough = |known: &Known, now| is_within(SHOWN, known.read_at, now);
-        Ok(self.known_or_read(enough, |_| false).await?.published)
-    }
-
-    /// The key of that id.
+    /// The key of that id, as remembered or as published now. Who asks meanwhile waits for the same read.
     async fn key(&self, kid: &str) -> Result<Option<Arc<DecodingKey>>, StoreError> {
-        let is_known = |known: &Known| known.keys.contains_key(kid);
-        let enough = |known: &Known, now| {
-            let is_fresh = is_within(BELIEVED, known.read_at, now);
-            is_fresh && (is_known(known) || is_within(MISSED, known.missed_at, now))
-        };
-        let known = self.known_or_read(enough, |known| !is_known(known)).await?;
-        Ok(known.keys.get(kid).cloned())
-    }
-
-    /// What is known, if it is enough; else it is read. Who asks meanwhile waits for the same read.
-    async fn known_or_read(
-        &self,
-        enough: impl Fn(&Known, Millis) -> bool,
-        misses: impl Fn(&Known) -> bool,
-    ) -> Result<Known, StoreError> {
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let before = known();
-        if enough(&before, self.ports.now()) {
-            return Ok(before);
+        if let Some(answer) = known().answer(kid, self.ports.now()) {
+            return Ok(answer);
         }
         let _looking = self.looking.lock().await;
-        let before = known();
-        let now = self.ports.now();
-        if enough(&before, now) {
-            return Ok(before);
+        let (before, now) = (known(), self.ports.now());
+        if let Some(answer) = before.answer(kid, now) {
+            return Ok(answer);
         }
-        let published = self.store.get().await?;
-        let keys = published.keys.iter().filter_map(decoding_key).collect();
-        let mut read = Known { published, keys: Arc::new(keys), read_at: Some(now), missed_at: before.missed_at };
-        if misses(&read) {
-            read.missed_at = Some(now);
-        }
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = read.clone();
-        Ok(read)
+        let keys: HashMap<_, _> = self.store.get().await?.keys.iter().filter_map(decoding_key).collect();
+        let found = keys.get(kid).cloned();
+        let missed_at = if found.is_none() { Some(now) } else { before.missed_at };
+        let read = Known { keys: Arc::new(keys), read_at: Some(now), missed_at };
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = read;
+        Ok(found)
     }
 }
 
