@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::queue::Queue;
+use crate::rings::Ring;
 
 /// A Lambda function.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +45,8 @@ impl FunctionSpec {
 pub struct PermissionSet {
     /// The name of the set: its role is called `{name}Role`.
     pub name: &'static str,
-    /// Whether it reads the master keys: to authenticate callers, or to open secrets.
-    pub keys: bool,
+    /// The rings of master keys that it reads. Tokens are verified without any.
+    pub keys: &'static [Ring],
     /// Whether it counts calls against the rate limit of their credentials.
     pub counts_calls: bool,
     /// Actions on the table of the event log.
@@ -64,7 +65,7 @@ impl PermissionSet {
     /// Nothing but its own log.
     pub const NONE: Self = Self {
         name: "LogOnly",
-        keys: false,
+        keys: &[],
         counts_calls: false,
         events: &[],
         config: &[],
@@ -95,6 +96,17 @@ pub enum Action {
     DeleteItem,
     /// Writes or deletes many records.
     BatchWriteItem,
+}
+
+impl Action {
+    /// Whether it changes the table.
+    #[must_use]
+    pub const fn writes(self) -> bool {
+        match self {
+            Self::GetItem | Self::Query => false,
+            Self::PutItem | Self::UpdateItem | Self::DeleteItem | Self::BatchWriteItem => true,
+        }
+    }
 }
 
 impl fmt::Display for Action {

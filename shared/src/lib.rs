@@ -8,14 +8,15 @@ pub mod deadline;
 pub mod deep;
 pub mod deployment;
 pub mod engine;
-
 pub mod lambda;
 pub mod logs;
 pub mod outbound;
 pub mod ports;
 pub mod queue;
+pub mod rings;
 pub mod secrets;
 pub mod settings;
 pub mod store;
+pub mod tokens;
 
 pub use sluice_domain as domain;

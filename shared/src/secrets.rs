@@ -1,134 +1,119 @@
-//! Encryption at rest under a key the database does not hold, and the keys for it.
+//! Encryption at rest under a key the database does not hold.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::domain::scope::Scope;
 use crate::domain::sealed::Sealed;
+use crate::domain::time::Millis;
 use crate::ports::Ports;
+use crate::rings::{Live, NotARing, RingText, derive};
 
-/// Why a secret could not be read, or a key ring not be loaded.
+/// Why a secret could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// Sealed under a key that is not on the ring: this process may not have loaded it yet.
+    /// Sealed under a key that is not on the ring.
     #[error("a stored secret is encrypted with a key that is not on the ring")]
     UnknownKey,
+    /// The process has no keys: its function neither seals nor opens.
+    #[error("this process was not given the keys of stored secrets")]
+    NoKeys,
     /// Sealed for another scope, or changed since.
     #[error("a stored secret cannot be opened with the keys at hand")]
     Unopenable,
-    /// Not a key ring.
-    #[error("the key ring must be a JSON object with \"current\" and a key of at least 32 characters under each id")]
-    Malformed,
 }
 
-/// The master keys: the current one seals and signs, the older ones still open and verify. Clones share what
+/// The master keys of stored secrets: the current one seals, the older ones still open. Clones share what
 /// [`Keyring::replace`] puts in.
 #[derive(Clone)]
-pub struct Keyring(Arc<RwLock<Arc<Ring>>>);
+pub struct Keyring(Arc<Live<SealingKeys>>);
 
-struct Ring {
+/// None of them: the process was given none.
+#[derive(Default)]
+struct SealingKeys {
     current: String,
-    keys: BTreeMap<String, DerivedKeys>,
+    ciphers: BTreeMap<String, Aes256Gcm>,
 }
 
-struct DerivedKeys {
-    cipher: Aes256Gcm,
-    token: TokenKey,
+impl SealingKeys {
+    fn of(ring: &RingText) -> Result<Self, NotARing> {
+        let cipher = |(id, material): (&String, &Zeroizing<String>)| {
+            let cipher = Aes256Gcm::new_from_slice(&*derive(material, "secrets")).map_err(|_| NotARing)?;
+            Ok((id.clone(), cipher))
+        };
+        Ok(Self { current: ring.current.clone(), ciphers: ring.keys.iter().map(cipher).collect::<Result<_, _>>()? })
+    }
 }
-
-/// The key that signs access tokens.
-pub type TokenKey = Zeroizing<[u8; 32]>;
-
-/// The text of a ring: `{"current": "k1", "k1": "...", "k0": "..."}`.
-type Entries = BTreeMap<String, Zeroizing<String>>;
 
 impl Keyring {
-    /// Reads `{"current": "k1", "k1": "...", "k0": "..."}`.
+    /// The keys of a ring.
     ///
     /// # Errors
-    /// [`KeyError::Malformed`].
-    pub fn from_json(text: &str) -> Result<Self, KeyError> {
-        let mut entries: Entries = serde_json::from_str(text).map_err(|_| KeyError::Malformed)?;
-        let current = entries.remove("current").ok_or(KeyError::Malformed)?;
-        let mut keys = BTreeMap::new();
-        for (id, material) in entries {
-            if material.len() < 32 || id.contains('.') {
-                return Err(KeyError::Malformed);
-            }
-            let cipher = Aes256Gcm::new_from_slice(&*derive(&material, "secrets")).map_err(|_| KeyError::Malformed)?;
-            keys.insert(id, DerivedKeys { cipher, token: derive(&material, "tokens") });
-        }
-        if !keys.contains_key(current.as_str()) {
-            return Err(KeyError::Malformed);
-        }
-        Ok(Self(Arc::new(RwLock::new(Arc::new(Ring { current: current.to_string(), keys })))))
+    /// [`NotARing`].
+    pub fn new(ring: &RingText) -> Result<Self, NotARing> {
+        Ok(Self(Arc::new(Live::new(Arc::new(SealingKeys::of(ring)?)))))
     }
 
-    /// The text of a new ring with one key.
-    #[must_use]
-    pub fn generate(ports: &Ports) -> Zeroizing<String> {
-        let material = hex::encode(ports.bytes::<32>());
-        Zeroizing::new(serde_json::json!({"current": "k1", "k1": material}).to_string())
+    /// The keys of a ring, by its text.
+    ///
+    /// # Errors
+    /// [`NotARing`].
+    pub fn from_json(text: &str) -> Result<Self, NotARing> {
+        Self::new(&RingText::parse(text, Millis::ZERO)?)
     }
 
-    /// A random ring, for processes that neither sign nor decrypt.
+    /// A random ring, for tests.
     ///
     /// # Errors
     /// None that can happen.
-    pub fn throwaway(ports: &Ports) -> Result<Self, KeyError> {
-        Self::from_json(&Self::generate(ports))
+    pub fn throwaway(ports: &Ports) -> Result<Self, NotARing> {
+        Self::from_json(&RingText::generate(ports))
     }
 
-    /// The text of a ring with one key more, which is the current one; all others stay.
-    ///
-    /// # Errors
-    /// [`KeyError::Malformed`].
-    pub fn rotated(text: &str, ports: &Ports) -> Result<Zeroizing<String>, KeyError> {
-        Self::from_json(text)?;
-        let mut entries: Entries = serde_json::from_str(text).map_err(|_| KeyError::Malformed)?;
-        let id = (1_u32..).map(|n| format!("k{n}")).find(|id| !entries.contains_key(id)).ok_or(KeyError::Malformed)?;
-        entries.insert("current".to_owned(), Zeroizing::new(id.clone()));
-        entries.insert(id, Zeroizing::new(hex::encode(ports.bytes::<32>())));
-        serde_json::to_string_pretty(&entries).map(Zeroizing::new).map_err(|_| KeyError::Malformed)
+    /// No keys, for a process that has nothing to seal or open.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(Arc::new(Live::new(Arc::default())))
+    }
+
+    /// The same keys; where a secret names one that is not among them, `read` is asked for the newest ring. It may
+    /// block: that is a rare moment of a rotation.
+    #[must_use]
+    pub fn looking_up(self, read: impl Fn() -> Option<RingText> + Send + Sync + 'static, ports: Ports) -> Self {
+        let read = move || SealingKeys::of(&read()?).ok();
+        Self(Arc::new(Live::with(self.0.keys(), read, ports)))
     }
 
     /// Takes over the keys of another ring, in this one and all its clones.
     pub fn replace(&self, other: &Self) {
-        let ring = other.ring();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = ring;
-    }
-
-    fn ring(&self) -> Arc<Ring> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        self.0.replace(other.0.keys());
     }
 
     /// Encrypts `secret` so that only the same scope can open it.
     ///
     /// # Errors
-    /// [`KeyError`] where the cipher refuses, which no input of ours makes it do.
+    /// [`KeyError::NoKeys`], or where the cipher refuses, which no input of ours makes it do.
     pub fn seal(&self, scope: &Scope, secret: impl AsRef<[u8]>, ports: &Ports) -> Result<Sealed, KeyError> {
-        let ring = self.ring();
-        let key = ring.keys.get(&ring.current).ok_or(KeyError::Unopenable)?;
+        let keys = self.0.keys();
+        let cipher = keys.ciphers.get(&keys.current).ok_or(KeyError::NoKeys)?;
         let nonce = ports.bytes::<12>();
         let aad = scope.to_string();
         let payload = Payload { msg: secret.as_ref(), aad: aad.as_bytes() };
         let mut bytes = nonce.to_vec();
-        bytes.extend(key.cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| KeyError::Unopenable)?);
-        Ok(Sealed::new(format!("v1.{}.{}", ring.current, BASE64.encode(bytes))))
+        bytes.extend(cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| KeyError::Unopenable)?);
+        Ok(Sealed::new(format!("v1.{}.{}", keys.current, BASE64.encode(bytes))))
     }
 
     /// Decrypts the text that [`Keyring::seal`] was given for the same scope.
     ///
     /// # Errors
-    /// [`KeyError::UnknownKey`], [`KeyError::Unopenable`].
+    /// [`KeyError`].
     pub fn open(&self, scope: &Scope, sealed: &Sealed) -> Result<Zeroizing<String>, KeyError> {
         let plain = self.open_bytes(scope, sealed)?;
         std::str::from_utf8(&plain).map(|text| Zeroizing::new(text.to_owned())).map_err(|_| KeyError::Unopenable)
@@ -137,45 +122,31 @@ impl Keyring {
     /// Decrypts what [`Keyring::seal`] made for the same scope.
     ///
     /// # Errors
-    /// [`KeyError::UnknownKey`], [`KeyError::Unopenable`].
+    /// [`KeyError`].
     pub fn open_bytes(&self, scope: &Scope, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let mut parts = sealed.text().splitn(3, '.');
         let (version, id, data) = (parts.next(), parts.next(), parts.next());
         let (Some("v1"), Some(id), Some(data)) = (version, id, data) else { return Err(KeyError::Unopenable) };
-        let ring = self.ring();
-        let key = ring.keys.get(id).ok_or(KeyError::UnknownKey)?;
+        let mut keys = self.0.keys();
+        if keys.ciphers.is_empty() {
+            return Err(KeyError::NoKeys);
+        }
+        if !keys.ciphers.contains_key(id) {
+            keys = self.0.look_again();
+        }
+        let cipher = keys.ciphers.get(id).ok_or(KeyError::UnknownKey)?;
         let bytes = BASE64.decode(data).map_err(|_| KeyError::Unopenable)?;
         let (nonce, msg) = bytes.split_first_chunk::<12>().ok_or(KeyError::Unopenable)?;
         let aad = scope.to_string();
         let payload = Payload { msg, aad: aad.as_bytes() };
-        key.cipher.decrypt(&Nonce::from(*nonce), payload).map(Zeroizing::new).map_err(|_| KeyError::Unopenable)
+        cipher.decrypt(&Nonce::from(*nonce), payload).map(Zeroizing::new).map_err(|_| KeyError::Unopenable)
     }
-
-    /// The key that new access tokens are signed with, and its id.
-    #[must_use]
-    pub fn token_key(&self) -> Option<(String, TokenKey)> {
-        let id = self.ring().current.clone();
-        self.token_key_of(&id).map(|key| (id, key))
-    }
-
-    /// The token key of that id, to verify a token made under it.
-    #[must_use]
-    pub fn token_key_of(&self, id: &str) -> Option<TokenKey> {
-        self.ring().keys.get(id).map(|key| key.token.clone())
-    }
-}
-
-/// One master key makes several: none of them tells another.
-fn derive(material: &str, purpose: &str) -> Zeroizing<[u8; 32]> {
-    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
-    let mut mac = Hmac::<Sha256>::new_from_slice(material.as_bytes()).expect("any length is a key");
-    mac.update(b"sluice/");
-    mac.update(purpose.as_bytes());
-    Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::domain::scope::Environment;
 
@@ -183,40 +154,67 @@ mod tests {
         Scope { tenant: tenant.parse().expect("tenant"), environment: Environment::Production }
     }
 
+    fn ring(text: &str) -> Keyring {
+        Keyring::from_json(text).expect("a ring")
+    }
+
     #[test]
     fn only_the_same_scope_and_a_key_of_the_ring_open_a_secret() {
         let ports = Ports::system();
-        let ring = Keyring::from_json(&Keyring::generate(&ports)).expect("ring");
+        let ring = Keyring::throwaway(&ports).expect("ring");
         let sealed = ring.seal(&scope("a"), "s3cret", &ports).expect("seals");
         assert_eq!(*ring.open(&scope("a"), &sealed).expect("opens"), "s3cret");
         assert!(ring.open(&scope("b"), &sealed).is_err());
-        let other = Keyring::from_json(&Keyring::generate(&ports)).expect("ring");
+        let other = Keyring::throwaway(&ports).expect("ring");
         assert!(other.open(&scope("a"), &sealed).is_err());
         assert!(!format!("{sealed:?}").contains("k1"));
     }
 
     #[test]
-    fn a_rotated_ring_still_opens_and_verifies_what_is_old() {
+    fn a_process_without_keys_neither_seals_nor_opens() {
         let ports = Ports::system();
-        let first = Keyring::generate(&ports);
-        let ring = Keyring::from_json(&first).expect("ring");
-        let (sealed, old) = (ring.seal(&scope("a"), "s", &ports).expect("seals"), ring.token_key().expect("a key"));
-        let second = Keyring::rotated(&first, &ports).expect("rotates");
-        // A clone that is in use already sees the new keys too.
-        let in_use = ring.clone();
-        ring.replace(&Keyring::from_json(&second).expect("ring"));
-        assert_eq!(*in_use.open(&scope("a"), &sealed).expect("opens"), "s");
-        assert_eq!(in_use.token_key_of(&old.0), Some(old.1));
-        let (id, _) = in_use.token_key().expect("a key");
-        assert_eq!((old.0.as_str(), id.as_str()), ("k1", "k2"));
-        let third = Keyring::rotated(&second, &ports).expect("rotates");
-        assert_eq!(Keyring::from_json(&third).expect("ring").token_key().expect("a key").0, "k3");
+        let sealed = Keyring::throwaway(&ports).expect("ring").seal(&scope("a"), "s", &ports).expect("seals");
+        let none = Keyring::empty();
+        assert!(matches!(none.seal(&scope("a"), "s", &ports), Err(KeyError::NoKeys)));
+        assert!(matches!(none.open(&scope("a"), &sealed), Err(KeyError::NoKeys)));
     }
 
     #[test]
-    fn a_bad_ring_is_refused() {
-        for bad in ["", "{}", r#"{"current":"a"}"#, r#"{"current":"a","a":"short"}"#] {
-            assert!(Keyring::from_json(bad).is_err(), "{bad}");
+    fn a_rotated_ring_still_opens_what_is_old() {
+        let ports = Ports::system();
+        let first = RingText::generate(&ports);
+        let rotated = RingText::rotated(&first, &ports).expect("rotates");
+        let old = ring(&first);
+        let sealed = old.seal(&scope("a"), "s", &ports).expect("seals");
+        // A clone that is in use already sees the new keys too.
+        let in_use = old.clone();
+        old.replace(&ring(&rotated));
+        assert_eq!(*in_use.open(&scope("a"), &sealed).expect("opens"), "s");
+        assert!(in_use.seal(&scope("a"), "s", &ports).expect("seals").text().starts_with("v1.k2."));
+    }
+
+    #[test]
+    fn a_key_that_is_not_known_is_looked_up_at_once_and_not_for_every_secret() {
+        let ports = Ports::system();
+        let first = RingText::generate(&ports);
+        let second = RingText::rotated(&first, &ports).expect("rotates");
+        let third = RingText::rotated(&second, &ports).expect("rotates");
+        let looks = Arc::new(AtomicUsize::new(0));
+        let (counted, newest) = (Arc::clone(&looks), second.clone());
+        let read = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            RingText::parse(&newest, Millis::ZERO).ok()
+        };
+        let behind = ring(&first).looking_up(read, ports.clone());
+        let old = ring(&first).seal(&scope("a"), "old", &ports).expect("seals");
+        assert_eq!(*behind.open(&scope("a"), &old).expect("opens"), "old");
+        assert_eq!(looks.load(Ordering::Relaxed), 0);
+        let new = ring(&second).seal(&scope("a"), "new", &ports).expect("seals");
+        assert_eq!(*behind.open(&scope("a"), &new).expect("opens"), "new");
+        let foreign = ring(&third).seal(&scope("a"), "foreign", &ports).expect("seals");
+        for _ in 0..100 {
+            assert!(matches!(behind.open(&scope("a"), &foreign), Err(KeyError::UnknownKey)));
         }
+        assert_eq!(looks.load(Ordering::Relaxed), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! The deployed form: the template agrees with the program, and the program works as the template deploys it.
 
 mod journey;
+mod keys;
 mod limits;
 mod operations;
 mod permissions;
@@ -75,7 +76,7 @@ fn settings_are_parameters_with_the_same_defaults() {
         assert_eq!(default, setting.default, "{}", setting.name);
         left.remove(setting.name);
     }
-    let resources = ["SLUICE_TABLE_", "SLUICE_QUEUE_", "SLUICE_KEYS_SECRET_ID"];
+    let resources = ["SLUICE_TABLE_", "SLUICE_QUEUE_", "SLUICE_KEYS_SECRET_ID", "SLUICE_TOKEN_KEYS_SECRET_ID"];
     left.retain(|name| !resources.iter().any(|known| name.starts_with(known)));
     assert!(left.is_empty(), "no setting is called {left:?}, or it is none of a deployment");
 }

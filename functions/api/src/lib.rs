@@ -43,6 +43,7 @@ use axum::{Router, middleware};
 use sluice::app::App;
 use sluice::deployment::{FunctionSpec, PermissionSet};
 use sluice::ports::Ports;
+use sluice::rings::Ring;
 use utoipa::openapi::path::PathItem;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -175,35 +176,35 @@ endpoints! {
     "event_types.get" scoped GET_CONFIG => event_types::get::get;
     "event_types.put" scoped PUT_RECORD => event_types::put::put;
     "event_types.delete" scoped DELETE_RECORD => event_types::delete::delete;
-    "integrations.list" scoped LIST_CONFIG => integrations::list::list;
+    "integrations.list" scoped LIST_SEALED => integrations::list::list;
     "integrations.create" scoped CREATE_ROUTE => integrations::create::create;
-    "integrations.get" scoped GET_CONFIG => integrations::get::get;
-    "integrations.update" scoped PUT_RECORD => integrations::update::update;
+    "integrations.get" scoped GET_SEALED => integrations::get::get;
+    "integrations.update" scoped PUT_SEALED => integrations::update::update;
     // Deletes any number of the route's records.
     "integrations.delete" scoped DELETE_ROUTE timeout 29 => integrations::delete::delete;
     "integrations.start" scoped START_ROUTE => integrations::start::start;
     "integrations.stop" scoped STOP_ROUTE => integrations::stop::stop;
     "integrations.recover" scoped RECOVER_ROUTE => integrations::recover::recover;
-    "integrations.log" scoped LIST_ACTIVITY => integrations::log::log;
-    "rejected_events.list" scoped LIST_ACTIVITY => rejected_events::list::list;
-    "rejected_events.get" scoped GET_ACTIVITY => rejected_events::get::get;
+    "integrations.log" scoped LIST_ACTIVITY_OF_ROUTE => integrations::log::log;
+    "rejected_events.list" scoped LIST_ACTIVITY_OF_ROUTE => rejected_events::list::list;
+    "rejected_events.get" scoped GET_SEALED_ACTIVITY => rejected_events::get::get;
     "rejected_events.delete" scoped DELETE_REJECTED => rejected_events::delete::delete;
     // Waits for the answer of the target.
     "rejected_events.retry" scoped RETRY_REJECTED timeout 29 => rejected_events::retry::retry;
-    "subscriptions.list" scoped LIST_CONFIG => subscriptions::list::list;
+    "subscriptions.list" scoped LIST_SEALED => subscriptions::list::list;
     "subscriptions.create" scoped CREATE_ROUTE => subscriptions::create::create;
-    "subscriptions.get" scoped GET_CONFIG => subscriptions::get::get;
+    "subscriptions.get" scoped GET_SEALED => subscriptions::get::get;
     "subscriptions.update" scoped SWITCH_ROUTE => subscriptions::update::update;
     // Deletes any number of the route's records.
     "subscriptions.delete" scoped DELETE_ROUTE timeout 29 => subscriptions::delete::delete;
-    "subscriptions.deliveries" scoped GET_ACTIVITY => subscriptions::deliveries::deliveries;
+    "subscriptions.deliveries" scoped GET_SEALED_ACTIVITY => subscriptions::deliveries::deliveries;
     "subscriptions.recover" scoped START_RUN => subscriptions::recover::recover;
     "subscriptions.rotate_secret" scoped POST_RECORD => subscriptions::rotate_secret::rotate_secret;
     // Waits for the answer of the target.
     "subscriptions.test" scoped STOP_ROUTE timeout 29 => subscriptions::test::test;
-    "myd3.list" scoped LIST_CONFIG => myd3::list::list;
+    "myd3.list" scoped LIST_SEALED => myd3::list::list;
     "myd3.create" scoped CREATE_ROUTE => myd3::create::create;
-    "myd3.get" scoped GET_CONFIG => myd3::get::get;
+    "myd3.get" scoped GET_SEALED => myd3::get::get;
     "myd3.delete" scoped DELETE_ROUTE timeout 29 => myd3::delete::delete;
     "transactions.list" scoped GET_ACTIVITY => transactions::list::list;
     "transactions.get" scoped GET_ACTIVITY => transactions::get::get;
@@ -212,25 +213,25 @@ endpoints! {
     "automations.run" scoped START_RUN => automations::run::run;
     "automations.get" scoped GET_ACTIVITY => automations::get::get;
     "automations.cancel" scoped CANCEL_RUN => automations::cancel::cancel;
-    "partners.list" scoped LIST_CONFIG => partners::list::list;
+    "partners.list" scoped LIST_SEALED => partners::list::list;
     "partners.create" scoped POST_RECORD => partners::create::create;
     "partners.get" scoped GET_PARTNER => partners::get::get;
-    "partners.update" scoped PUT_RECORD => partners::update::update;
+    "partners.update" scoped PUT_SEALED => partners::update::update;
     "partners.delete" scoped DELETE_PARTNER timeout 29 => partners::delete::delete;
     // It leads out of the sandbox: its path names it, and there is no other.
     "partners.promote" global POST_RECORD => partners::promote::promote;
-    "callbacks.list" scoped LIST_CONFIG => callbacks::list::list;
+    "callbacks.list" scoped LIST_SEALED => callbacks::list::list;
     "callbacks.put" scoped CREATE_ROUTE => callbacks::put::put;
     "callbacks.delete" scoped DELETE_ROUTE timeout 29 => callbacks::delete::delete;
     // Waits for the answer of the target.
     "callbacks.echo" scoped STOP_ROUTE timeout 29 => callbacks::echo::echo;
-    "connection_profiles.list" scoped LIST_CONFIG => connection_profiles::list::list;
+    "connection_profiles.list" scoped LIST_SEALED => connection_profiles::list::list;
     "connection_profiles.create" scoped POST_RECORD => connection_profiles::create::create;
     // Waits for the answer of the system.
     "connection_profiles.test" scoped TEST_PROFILE timeout 29 => connection_profiles::test::test;
-    "connection_profiles.get" scoped GET_CONFIG => connection_profiles::get::get;
-    "connection_profiles.update" scoped PUT_RECORD => connection_profiles::update::update;
-    "connection_profiles.delete" scoped DELETE_PIPELINE => connection_profiles::delete::delete;
+    "connection_profiles.get" scoped GET_SEALED => connection_profiles::get::get;
+    "connection_profiles.update" scoped PUT_SEALED => connection_profiles::update::update;
+    "connection_profiles.delete" scoped DELETE_PROFILE => connection_profiles::delete::delete;
     "connection_profiles.test_saved" scoped TEST_PROFILE timeout 29 => connection_profiles::test_saved::test_saved;
     "mapping_configurations.list" scoped LIST_CONFIG => mapping_configurations::list::list;
     "mapping_configurations.create" scoped POST_RECORD => mapping_configurations::create::create;
@@ -239,9 +240,9 @@ endpoints! {
     "mapping_configurations.update" scoped PUT_RECORD => mapping_configurations::update::update;
     "mapping_configurations.delete" scoped DELETE_PIPELINE => mapping_configurations::delete::delete;
     "mapping_configurations.preview" scoped PREVIEW_MAPPING => mapping_configurations::preview::preview;
-    "instances.list" scoped LIST_CONFIG => instances::list::list;
+    "instances.list" scoped LIST_SEALED => instances::list::list;
     "instances.create" scoped POST_PIPELINE => instances::create::create;
-    "instances.get" scoped LIST_CONFIG => instances::get::get;
+    "instances.get" scoped LIST_SEALED => instances::get::get;
     "instances.update" scoped PUT_PIPELINE => instances::update::update;
     "instances.delete" scoped DELETE_PIPELINE => instances::delete::delete;
     "instances.activate" scoped POST_PIPELINE => instances::activate::activate;
@@ -250,7 +251,7 @@ endpoints! {
     "schedules.create" scoped POST_PIPELINE => schedules::create::create;
     "schedules.preview" scoped GET_CONFIG => schedules::preview::preview;
     "schedules.get" scoped GET_CONFIG => schedules::get::get;
-    "schedules.update" scoped PUT_PIPELINE => schedules::update::update;
+    "schedules.update" scoped PUT_SCHEDULE => schedules::update::update;
     "schedules.delete" scoped DELETE_PIPELINE => schedules::delete::delete;
     "sync_events.create" scoped START_SYNC => sync_events::create::create;
     "sync_events.get" scoped GET_ACTIVITY => sync_events::get::get;
@@ -258,7 +259,7 @@ endpoints! {
     "sync_logs.list" scoped GET_ACTIVITY => sync_logs::list::list;
     "sync_logs.get" scoped GET_ACTIVITY => sync_logs::get::get;
     "dlq.list" scoped GET_ACTIVITY => dlq::list::list;
-    "dlq.get" scoped GET_ACTIVITY => dlq::get::get;
+    "dlq.get" scoped GET_SEALED_ACTIVITY => dlq::get::get;
     "dlq.replay" scoped REPLAY_LETTER => dlq::replay::replay;
     "dlq.discard" scoped DISCARD_LETTER => dlq::discard::discard;
     "dlq.replay_all" scoped REPLAY_LETTERS => dlq::replay_all::replay_all;
@@ -267,6 +268,7 @@ endpoints! {
     "inbound.woocommerce" scoped RECEIVE memory 512 => inbound::woocommerce::woocommerce;
     "audit_log.list" scoped LIST_ACTIVITY => audit_log::list::list;
     "meta.health" global NONE => meta::health::health;
+    "meta.jwks" global READ_PUBLIC_KEYS => meta::jwks::jwks;
     "meta.openapi" global NONE => meta::openapi::openapi;
     "meta.docs" global NONE => meta::docs::docs, meta::docs::asset;
 }
@@ -295,10 +297,10 @@ pub fn functions() -> Vec<FunctionSpec> {
     ENDPOINTS.iter().map(Endpoint::function).chain([fallback]).collect()
 }
 
-/// Whether the function of that name is given the master keys; [`FALLBACK`] is not.
+/// The rings of master keys that the function of that name is given; [`FALLBACK`] gets none.
 #[must_use]
-pub fn needs_keys(name: &str) -> bool {
-    ENDPOINTS.iter().any(|endpoint| endpoint.name == name && endpoint.permissions.keys)
+pub fn rings(name: &str) -> &'static [Ring] {
+    ENDPOINTS.iter().find(|endpoint| endpoint.name == name).map_or(&[], |endpoint| endpoint.permissions.keys)
 }
 
 /// The router of one Lambda function: one endpoint, or [`FALLBACK`]. `None` for an unknown name.

@@ -12,7 +12,7 @@ use sluice_api::http::layers::RequestId;
 async fn main() -> Result<(), lambda_http::Error> {
     lambda::init_logs();
     let name = lambda::handler_name()?;
-    let function = Function::start(sluice_api::needs_keys(&name)).await?;
+    let function = Function::start(sluice_api::rings(&name)).await?;
     let router = sluice_api::function(&name, function.app.clone());
     let router = router.ok_or_else(|| format!("no endpoint is called {name}"))?;
     let router = router.layer(middleware::from_fn_with_state(function, with_fresh_keys));

@@ -1,32 +1,53 @@
 //! The permission sets of the endpoints.
 //!
 //! A set is named after what it may do. Its members share one role, so a member that needs more gets another set.
+//!
+//! Verifying a token takes no key: the public ones are in the table `config`. The ring of stored secrets is for whoever
+//! reads routes, partners or connection profiles, and for every POST, whose first answer is kept encrypted.
 
 use sluice::deployment::Action::{BatchWriteItem, DeleteItem, GetItem, PutItem, Query, UpdateItem};
 use sluice::deployment::PermissionSet;
 use sluice::queue::Queue;
+use sluice::rings::Ring;
 
 /// The permissions of every endpoint behind the guard, which authenticates the caller and counts the call.
 /// A change also writes the audit log (`PutItem` on `activity`), and a POST claims its idempotency key, which it
 /// releases where it fails (`PutItem` and `DeleteItem`).
-const GUARDED: PermissionSet =
-    PermissionSet { keys: true, counts_calls: true, config: &[GetItem], ..PermissionSet::NONE };
+const GUARDED: PermissionSet = PermissionSet { counts_calls: true, config: &[GetItem], ..PermissionSet::NONE };
+
+/// The same with the ring of stored secrets.
+const SEALED: PermissionSet = PermissionSet { keys: &[Ring::Secrets], ..GUARDED };
 
 /// Issues tokens: the one endpoint that sees credentials before there is a caller whose calls could be counted.
 pub(crate) const AUTHENTICATE: PermissionSet =
-    PermissionSet { name: "Authenticate", keys: true, config: &[GetItem], ..PermissionSet::NONE };
+    PermissionSet { name: "Authenticate", keys: &[Ring::Tokens], config: &[GetItem], ..PermissionSet::NONE };
+
+pub(crate) const READ_PUBLIC_KEYS: PermissionSet =
+    PermissionSet { name: "ReadPublicKeys", config: &[GetItem], ..PermissionSet::NONE };
 
 // Reading.
 
 pub(crate) const GET_CONFIG: PermissionSet = PermissionSet { name: "GetConfig", ..GUARDED };
 
+pub(crate) const GET_SEALED: PermissionSet = PermissionSet { name: "GetSealed", ..SEALED };
+
 pub(crate) const LIST_CONFIG: PermissionSet =
     PermissionSet { name: "ListConfig", config: &[GetItem, Query], ..GUARDED };
 
+pub(crate) const LIST_SEALED: PermissionSet = PermissionSet { name: "ListSealed", config: &[GetItem, Query], ..SEALED };
+
 pub(crate) const LIST_ACTIVITY: PermissionSet = PermissionSet { name: "ListActivity", activity: &[Query], ..GUARDED };
+
+/// What happened to a route, which is read first.
+pub(crate) const LIST_ACTIVITY_OF_ROUTE: PermissionSet =
+    PermissionSet { name: "ListActivityOfRoute", activity: &[Query], ..SEALED };
 
 pub(crate) const GET_ACTIVITY: PermissionSet =
     PermissionSet { name: "GetActivity", activity: &[GetItem, Query], ..GUARDED };
+
+/// The same of a route, or with a payload that is stored encrypted.
+pub(crate) const GET_SEALED_ACTIVITY: PermissionSet =
+    PermissionSet { name: "GetSealedActivity", keys: SEALED.keys, ..GET_ACTIVITY };
 
 pub(crate) const LIST_EVENTS: PermissionSet = PermissionSet { name: "ListEvents", events: &[Query], ..GUARDED };
 
@@ -41,11 +62,11 @@ pub(crate) const CREATE_CREDENTIALS: PermissionSet = PermissionSet {
     name: "CreateCredentials",
     config: &[GetItem, Query, PutItem],
     activity: &[PutItem, DeleteItem],
-    ..GUARDED
+    ..SEALED
 };
 
 pub(crate) const POST_CONFIG: PermissionSet =
-    PermissionSet { name: "PostConfig", config: &[GetItem, PutItem], activity: &[PutItem, DeleteItem], ..GUARDED };
+    PermissionSet { name: "PostConfig", config: &[GetItem, PutItem], activity: &[PutItem, DeleteItem], ..SEALED };
 
 pub(crate) const PATCH_CONFIG: PermissionSet =
     PermissionSet { name: "PatchConfig", config: &[GetItem, PutItem], activity: &[PutItem], ..GUARDED };
@@ -59,7 +80,7 @@ pub(crate) const DELETE_TENANT: PermissionSet = PermissionSet {
     events: &[Query],
     config: &[GetItem, Query, PutItem, UpdateItem, DeleteItem, BatchWriteItem],
     activity: &[Query, PutItem, DeleteItem, BatchWriteItem],
-    ..GUARDED
+    ..SEALED
 };
 
 // Events and their types.
@@ -71,19 +92,22 @@ pub(crate) const PUBLISH: PermissionSet = PermissionSet {
     config: &[GetItem, Query],
     activity: &[GetItem, PutItem, DeleteItem],
     sends: &[Queue::Dispatch],
-    ..GUARDED
+    ..SEALED
 };
 
 /// Changes a record of a versioned, counted family.
 pub(crate) const PUT_RECORD: PermissionSet =
     PermissionSet { name: "PutRecord", config: &[GetItem, PutItem, UpdateItem], activity: &[PutItem], ..GUARDED };
 
-/// The same by a POST.
+/// The same of a family that is stored encrypted.
+pub(crate) const PUT_SEALED: PermissionSet = PermissionSet { name: "PutSealed", keys: SEALED.keys, ..PUT_RECORD };
+
+/// A POST to either.
 pub(crate) const POST_RECORD: PermissionSet = PermissionSet {
     name: "PostRecord",
     config: &[GetItem, PutItem, UpdateItem],
     activity: &[PutItem, DeleteItem],
-    ..GUARDED
+    ..SEALED
 };
 
 pub(crate) const DELETE_RECORD: PermissionSet =
@@ -101,7 +125,7 @@ pub(crate) const READ_CONSUMER: PermissionSet = PermissionSet {
 };
 
 pub(crate) const ACK_CONSUMER: PermissionSet =
-    PermissionSet { name: "AckConsumer", config: &[GetItem, UpdateItem], activity: &[PutItem, DeleteItem], ..GUARDED };
+    PermissionSet { name: "AckConsumer", config: &[GetItem, UpdateItem], activity: &[PutItem, DeleteItem], ..SEALED };
 
 // Routes.
 
@@ -122,7 +146,7 @@ pub(crate) const STOP_ROUTE: PermissionSet = PermissionSet {
     config: &[GetItem, Query, PutItem, UpdateItem],
     activity: &[GetItem, PutItem, DeleteItem],
     sends: &[Queue::Dispatch],
-    ..GUARDED
+    ..SEALED
 };
 
 /// Changes a route, and starts or stops it.
@@ -141,13 +165,13 @@ pub(crate) const DELETE_ROUTE: PermissionSet = PermissionSet {
     name: "DeleteRoute",
     config: &[GetItem, Query, UpdateItem, DeleteItem, BatchWriteItem],
     activity: &[Query, PutItem, DeleteItem, BatchWriteItem],
-    ..GUARDED
+    ..SEALED
 };
 
 // Rejected events.
 
 pub(crate) const DELETE_REJECTED: PermissionSet =
-    PermissionSet { name: "DeleteRejected", activity: &[GetItem, Query, PutItem, DeleteItem], ..GUARDED };
+    PermissionSet { name: "DeleteRejected", activity: &[GetItem, Query, PutItem, DeleteItem], ..SEALED };
 
 /// The answer of the target may stop or resume the route.
 pub(crate) const RETRY_REJECTED: PermissionSet =
@@ -157,7 +181,7 @@ pub(crate) const RETRY_REJECTED: PermissionSet =
 
 /// Its deliveries show how a partner is doing.
 pub(crate) const GET_PARTNER: PermissionSet =
-    PermissionSet { name: "GetPartner", config: &[GetItem, Query], activity: &[GetItem, Query], ..GUARDED };
+    PermissionSet { name: "GetPartner", config: &[GetItem, Query], activity: &[GetItem, Query], ..SEALED };
 
 /// A partner goes with its callbacks.
 pub(crate) const DELETE_PARTNER: PermissionSet = PermissionSet {
@@ -174,24 +198,27 @@ pub(crate) const RESEND: PermissionSet = PermissionSet {
     config: &[GetItem, Query],
     activity: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
     sends: &[Queue::Deliver],
-    ..GUARDED
+    ..SEALED
 };
 
 pub(crate) const START_RUN: PermissionSet =
-    PermissionSet { name: "StartRun", activity: &[GetItem, PutItem, DeleteItem], sends: &[Queue::Automate], ..GUARDED };
+    PermissionSet { name: "StartRun", activity: &[GetItem, PutItem, DeleteItem], sends: &[Queue::Automate], ..SEALED };
 
 pub(crate) const CANCEL_RUN: PermissionSet =
-    PermissionSet { name: "CancelRun", activity: &[GetItem, PutItem, DeleteItem], ..GUARDED };
+    PermissionSet { name: "CancelRun", activity: &[GetItem, PutItem, DeleteItem], ..SEALED };
 
 // Pipelines.
 
-/// Reads the profiles and mappings that an instance or a schedule names.
-pub(crate) const PUT_PIPELINE: PermissionSet = PermissionSet {
-    name: "PutPipeline",
+/// Reads the instance and the mappings that a schedule names.
+pub(crate) const PUT_SCHEDULE: PermissionSet = PermissionSet {
+    name: "PutSchedule",
     config: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
     activity: &[PutItem],
     ..GUARDED
 };
+
+/// Reads the profiles and mappings that an instance names.
+pub(crate) const PUT_PIPELINE: PermissionSet = PermissionSet { name: "PutPipeline", keys: SEALED.keys, ..PUT_SCHEDULE };
 
 /// The same by a POST.
 pub(crate) const POST_PIPELINE: PermissionSet =
@@ -205,19 +232,22 @@ pub(crate) const DELETE_PIPELINE: PermissionSet = PermissionSet {
     ..GUARDED
 };
 
+pub(crate) const DELETE_PROFILE: PermissionSet =
+    PermissionSet { name: "DeleteProfile", keys: SEALED.keys, ..DELETE_PIPELINE };
+
 /// Its system may be the event log.
 pub(crate) const TEST_PROFILE: PermissionSet =
-    PermissionSet { name: "TestProfile", events: &[Query], activity: &[PutItem, DeleteItem], ..GUARDED };
+    PermissionSet { name: "TestProfile", events: &[Query], activity: &[PutItem, DeleteItem], ..SEALED };
 
 pub(crate) const PREVIEW_MAPPING: PermissionSet =
-    PermissionSet { name: "PreviewMapping", config: &[GetItem, Query], activity: &[PutItem, DeleteItem], ..GUARDED };
+    PermissionSet { name: "PreviewMapping", config: &[GetItem, Query], activity: &[PutItem, DeleteItem], ..SEALED };
 
 pub(crate) const START_SYNC: PermissionSet = PermissionSet {
     name: "StartSync",
     config: &[GetItem],
     activity: &[PutItem, DeleteItem],
     sends: &[Queue::Sync],
-    ..GUARDED
+    ..SEALED
 };
 
 /// Keeps what came in, and starts its run.
@@ -226,7 +256,7 @@ pub(crate) const RECEIVE: PermissionSet = PermissionSet {
     config: &[GetItem],
     activity: &[GetItem, PutItem, DeleteItem],
     sends: &[Queue::Sync],
-    ..GUARDED
+    ..SEALED
 };
 
 /// A delivery is sent again as a transaction is.
@@ -237,10 +267,10 @@ pub(crate) const REPLAY_LETTERS: PermissionSet = PermissionSet {
     name: "ReplayLetters",
     activity: &[GetItem, Query, PutItem, DeleteItem],
     sends: &[Queue::Automate, Queue::Sync],
-    ..GUARDED
+    ..SEALED
 };
 
 pub(crate) const DISCARD_LETTER: PermissionSet =
-    PermissionSet { name: "DiscardLetter", activity: &[GetItem, Query, PutItem, UpdateItem, DeleteItem], ..GUARDED };
+    PermissionSet { name: "DiscardLetter", activity: &[GetItem, Query, PutItem, UpdateItem, DeleteItem], ..SEALED };
 
 pub(crate) const NONE: PermissionSet = PermissionSet::NONE;

@@ -32,7 +32,7 @@ use sluice::store::transactions::Transactions;
 use sluice::store::undelivered::UndeliveredEvents;
 
 use crate::events::poll::Polls;
-use crate::http::auth::Authenticator;
+use crate::http::auth::{Authenticator, Tokens};
 use crate::http::limits::Limiter;
 
 /// The state of the router. Cheap to clone: it is done for every request.
@@ -40,6 +40,7 @@ use crate::http::limits::Limiter;
 pub(crate) struct Api {
     app: App,
     authenticator: Authenticator,
+    tokens: Tokens,
     limiter: Limiter,
     polls: Polls,
 }
@@ -48,15 +49,16 @@ impl Api {
     /// The endpoints' state over an app.
     pub(crate) fn new(app: App) -> Self {
         let limiter = Limiter::new(app.engine.quota.clone(), app.settings.requests_per_minute);
+        let tokens = Tokens::new(&app);
         let authenticator = Authenticator::new(
             app.stores.credentials.clone(),
             app.stores.tenants.clone(),
             limiter.clone(),
-            app.keys.clone(),
+            tokens.clone(),
             app.ports.clone(),
         );
         let polls = Polls::new(app.engine.poller.clone(), authenticator.clone());
-        Self { app, authenticator, limiter, polls }
+        Self { app, authenticator, tokens, limiter, polls }
     }
 
     /// The whole app, for the layers around the endpoints.
@@ -78,6 +80,7 @@ macro_rules! parts {
 
 parts! {
     Authenticator: authenticator,
+    Tokens: tokens,
     Limiter: limiter,
     Polls: polls,
     Ports: app.ports,

@@ -3,6 +3,7 @@
 use sluice::deployment::Action::{DeleteItem, GetItem, PutItem, Query, UpdateItem};
 use sluice::deployment::{FunctionSpec, PermissionSet};
 use sluice::queue::Queue;
+use sluice::rings::Ring;
 
 use crate::{BOOTSTRAP, TICK, Worker};
 
@@ -51,7 +52,7 @@ impl WorkerSpec {
 }
 
 /// The permissions of every worker: routes hold encrypted secrets.
-const WORKER: PermissionSet = PermissionSet { keys: true, ..PermissionSet::NONE };
+const WORKER: PermissionSet = PermissionSet { keys: &[Ring::Secrets], ..PermissionSet::NONE };
 
 const DISPATCH: WorkerSpec = WorkerSpec {
     function: FunctionSpec {

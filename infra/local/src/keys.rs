@@ -1,43 +1,60 @@
-//! The master keys of the local run: a file of the data folder that only its owner may read.
+//! The master keys of the local run: a file for each ring in the data folder, which only its owner may read.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use sluice::app::Keys;
 use sluice::ports::Ports;
+use sluice::rings::{Ring, RingText};
 use sluice::secrets::Keyring;
+use sluice::tokens::TokenRing;
 
 use crate::StartError;
 use crate::folder::Folder;
 
-const FILE: &str = "keys.json";
-
-/// The ring of the folder, made where there is none.
-///
-/// # Errors
-/// Where it cannot be read, or others can read it too.
-pub(crate) fn load(folder: &Folder, ports: &Ports) -> Result<Keyring, StartError> {
-    Keyring::from_json(&text(folder, ports)?).map_err(|e| StartError::new(FILE, e))
+const fn file(ring: Ring) -> &'static str {
+    match ring {
+        Ring::Secrets => "keys.json",
+        Ring::Tokens => "token-keys.json",
+    }
 }
 
-/// Adds a key to the ring of a folder that no process uses, and makes it current; the old ones still decrypt and
+/// The rings of the folder, made where there are none.
+///
+/// # Errors
+/// Where one cannot be read, or others can read it too.
+pub(crate) fn load(folder: &Folder, ports: &Ports) -> Result<Keys, StartError> {
+    let ring = |ring| {
+        let text = RingText::parse(&text(folder, ring, ports)?, ports.now());
+        text.map_err(|e| StartError::new(file(ring), e))
+    };
+    let secrets = Keyring::new(&ring(Ring::Secrets)?).map_err(|e| StartError::new(file(Ring::Secrets), e))?;
+    let tokens = TokenRing::new(&ring(Ring::Tokens)?).map_err(|e| StartError::new(file(Ring::Tokens), e))?;
+    Ok(Keys { secrets, tokens: Some(tokens) })
+}
+
+/// Adds a key to each ring of a folder that no process uses, and makes it current; the old ones still decrypt and
 /// verify.
 ///
 /// # Errors
 /// As [`load`]'s, or where it cannot be written.
 pub fn rotate(data: &Path) -> Result<(), StartError> {
     let (folder, ports) = (Folder::open(data)?, Ports::system());
-    let rotated = Keyring::rotated(&text(&folder, &ports)?, &ports).map_err(|e| StartError::new(FILE, e))?;
-    write(&folder, &rotated)
+    for ring in [Ring::Secrets, Ring::Tokens] {
+        let rotated = RingText::rotated(&text(&folder, ring, &ports)?, &ports);
+        write(&folder, ring, &rotated.map_err(|e| StartError::new(file(ring), e))?)?;
+    }
+    Ok(())
 }
 
-fn text(folder: &Folder, ports: &Ports) -> Result<String, StartError> {
-    let Some(ring) = folder.read::<serde_json::Value>(FILE)? else {
-        let new = Keyring::generate(ports);
-        write(folder, &new)?;
+fn text(folder: &Folder, of: Ring, ports: &Ports) -> Result<String, StartError> {
+    let Some(ring) = folder.read::<serde_json::Value>(file(of))? else {
+        let new = RingText::generate(ports);
+        write(folder, of, &new)?;
         return Ok(new.to_string());
     };
-    let path = folder.file(FILE);
+    let path = folder.file(file(of));
     let mode = fs::metadata(&path).map_err(|e| StartError::new(path.display(), e))?.permissions().mode();
     if mode & 0o077 != 0 {
         return Err(StartError::new(
@@ -48,7 +65,7 @@ fn text(folder: &Folder, ports: &Ports) -> Result<String, StartError> {
     Ok(ring.to_string())
 }
 
-fn write(folder: &Folder, ring: &str) -> Result<(), StartError> {
-    let ring: serde_json::Value = serde_json::from_str(ring).map_err(|e| StartError::new(FILE, e))?;
-    folder.write(FILE, &ring)
+fn write(folder: &Folder, ring: Ring, text: &str) -> Result<(), StartError> {
+    let content: serde_json::Value = serde_json::from_str(text).map_err(|e| StartError::new(file(ring), e))?;
+    folder.write(file(ring), &content)
 }

@@ -51,7 +51,7 @@ enum Command {
         #[arg(long, default_value = ".sluice")]
         data: PathBuf,
     },
-    /// Adds a master key and makes it the current one; what is sealed and signed under the old ones stays good
+    /// Adds a master key to each ring and makes it the current one; what is sealed and signed under the old ones stays good
     RotateKeys {
         /// The data folder, of which no process may be running
         #[arg(long, default_value = ".sluice")]
@@ -155,7 +155,6 @@ async fn bootstrap(tenant: TenantId, data: PathBuf) -> ExitCode {
     }
 }
 
-async fn serve(listen: SocketAddr, data: PathBuf, chaos: Option<Chaos>) -> ExitCode {
 fn redrive(data: &Path, queue: Option<&str>) -> ExitCode {
     match redrive::redrive(data, queue.and_then(Worker::named)) {
         Ok(moved) => {
@@ -168,7 +167,7 @@ fn redrive(data: &Path, queue: Option<&str>) -> ExitCode {
     }
 }
 
-async fn serve(listen: SocketAddr, data: PathBuf) -> ExitCode {
+async fn serve(listen: SocketAddr, data: PathBuf, chaos: Option<Chaos>) -> ExitCode {
     let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
         return refuse(&StartError("signals cannot be caught".to_owned()));

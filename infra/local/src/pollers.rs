@@ -105,7 +105,8 @@ impl Poller {
         let batch = i32::try_from(self.worker.spec().local.batch_size).unwrap_or(1);
         let receive = self.client.receive_message().queue_url(&self.url).max_number_of_messages(batch);
         let receive = receive.message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
-        let patient = TimeoutConfig::builder().operation_attempt_timeout(RECEIVE).operation_timeout(2 * RECEIVE).build();
+        let patient =
+            TimeoutConfig::builder().operation_attempt_timeout(RECEIVE).operation_timeout(2 * RECEIVE).build();
         let patient = aws_sdk_sqs::Config::builder().timeout_config(patient);
         let receive = receive.wait_time_seconds(LONG_POLL_SECONDS).customize().config_override(patient);
         let answer = receive.send().await;

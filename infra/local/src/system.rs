@@ -15,7 +15,7 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
-use sluice::app::{App, Clients, Patience};
+use sluice::app::{App, Clients, Keys, Patience};
 use sluice::outbound::Destinations;
 use sluice::ports::Ports;
 use sluice::queue::QueueUrls;
@@ -96,6 +96,7 @@ struct Backend {
     folder: Folder,
     servers: Option<Servers>,
     outside: Option<String>,
+    keys: Keys,
     s3_keys: S3Keys,
     /// Those of the app and of the pollers.
     clients: Clients,
@@ -104,24 +105,17 @@ struct Backend {
 }
 
 impl Backend {
-    async fn start(
-        data: &Path,
-        ports: &Ports,
-        usage: &Arc<Usage>,
-        chaos: Option<&Chaos>,
-    ) -> Result<Self, StartError> {
+    async fn start(data: &Path, ports: &Ports, usage: &Arc<Usage>, chaos: Option<&Chaos>) -> Result<Self, StartError> {
         let folder = Folder::open(data)?;
-        let s3_keys = s3_keys(&folder, ports)?;
+        let (keys, s3_keys) = (keys::load(&folder, ports)?, s3_keys(&folder, ports)?);
         let outside = std::env::var("AWS_ENDPOINT_URL").ok();
         let servers = match outside {
             Some(_) => None,
             None => Some(Servers::start(&folder, &s3_keys).await?),
         };
-        let (clients, calm) = (
-            clients(servers.as_ref(), usage, chaos).await,
-            clients(servers.as_ref(), usage, None).await,
-        );
-        Ok(Self { folder, servers, outside, s3_keys, clients, calm })
+        let (clients, calm) =
+            (clients(servers.as_ref(), usage, chaos).await, clients(servers.as_ref(), usage, None).await);
+        Ok(Self { folder, servers, outside, keys, s3_keys, clients, calm })
     }
 
     /// The app over them, and where its queues are.
@@ -131,10 +125,9 @@ impl Backend {
         ports: Ports,
         destinations: fn(Destinations) -> Destinations,
     ) -> Result<(App, QueueUrls), StartError> {
-        let keyring = keys::load(&self.folder, &ports)?;
         let resources = provision::resources(&self.calm).await?;
         let urls = resources.queues.clone();
-        let app = App::new(&self.clients, resources, settings, keyring, ports, destinations);
+        let app = App::new(&self.clients, resources, settings, self.keys.clone(), ports, destinations);
         Ok((app.map_err(|e| StartError::new("HTTP client", e))?, urls))
     }
 

@@ -2,6 +2,7 @@
 
 use sluice::domain::transaction::Fact;
 use sluice::queue::Queue;
+use sluice::rings::Ring;
 use sluice_workers::{Worker, WorkerSpec};
 
 const TABLES: [&str; 3] = ["EventsTable", "ConfigTable", ACTIVITY];
@@ -103,8 +104,10 @@ fn outputs() -> String {
             url + &attribute(&queue, "Arn", "Arn") + &attribute(&queue, "Name", "QueueName")
         })
     });
-    let keys = output("KeysSecret", "Arn", "!If [MakesKeysSecret, !GetAtt KeysSecret.Id, !Ref ExistingKeysSecretArn]");
-    [tables.concat(), queues.concat().concat(), keys].concat()
+    let secrets = [Ring::Secrets, Ring::Tokens].map(secret_id).map(|secret| {
+        output(secret, "Arn", &format!("!If [Makes{secret}, !GetAtt {secret}.Id, !Ref Existing{secret}Arn]"))
+    });
+    [tables.concat(), queues.concat().concat(), secrets.concat()].concat()
 }
 
 fn output(resource: &str, suffix: &str, value: &str) -> String {
@@ -124,6 +127,14 @@ pub(crate) const fn queue_id(queue: Queue) -> &'static str {
         Queue::Replay => "ReplayQueue",
         Queue::Automate => "AutomateQueue",
         Queue::Sync => "SyncQueue",
+    }
+}
+
+/// The logical id of the secret of a ring.
+pub(crate) const fn secret_id(ring: Ring) -> &'static str {
+    match ring {
+        Ring::Secrets => "KeysSecret",
+        Ring::Tokens => "TokenKeysSecret",
     }
 }
 

@@ -1,9 +1,11 @@
 //! One role for each permission set.
 
 use sluice::deployment::{Action, FunctionSpec, PermissionSet};
+use sluice::domain::partition::GlobalPartition;
 use sluice::domain::transaction::Fact;
+use sluice::rings::Ring;
 
-use crate::data::{arn, queue_id};
+use crate::data::{arn, queue_id, secret_id};
 use crate::{one_or_many, section};
 
 /// The logical id of a set's role.
@@ -58,9 +60,8 @@ fn role(permissions: &PermissionSet, members: &[&str]) -> String {
 fn statements(permissions: &PermissionSet) -> Vec<String> {
     let PermissionSet { keys, counts_calls, events, config, activity, receives, sends, .. } = *permissions;
     let mut statements = vec![allow(&["logs:CreateLogStream", "logs:PutLogEvents"], "!GetAtt Logs.Arn")];
-    if keys {
-        statements.push(allow(&["secretsmanager:GetSecretValue"], &arn("KeysSecret")));
-    }
+    statements.extend(keys.iter().map(|ring| allow(&["secretsmanager:GetSecretValue"], &arn(secret_id(*ring)))));
+    statements.extend(of_public_keys(permissions));
     if counts_calls {
         // Counters belong to both environments, and nothing else of that partition is updated in place.
         let partitions = r##"{ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["*#both#*"] } }"##;
@@ -86,7 +87,25 @@ fn statements(permissions: &PermissionSet) -> Vec<String> {
     statements
 }
 
+/// Who issues tokens publishes the keys that verify them; no one else may, whatever it may write beside them.
+fn of_public_keys(permissions: &PermissionSet) -> Option<String> {
+    let partition = GlobalPartition::TokenKeys.as_str();
+    let on = |operator: &str| {
+        let condition = format!(r#"{{ "{operator}": {{ "dynamodb:LeadingKeys": ["{partition}"] }} }}"#);
+        format!("{}, Condition: {condition}", arn("ConfigTable"))
+    };
+    if permissions.keys.contains(&Ring::Tokens) {
+        return Some(allow(&[Action::PutItem], &on("ForAllValues:StringEquals")));
+    }
+    let writes: Vec<Action> = permissions.config.iter().copied().filter(|action| action.writes()).collect();
+    (!writes.is_empty()).then(|| statement("Deny", &writes, &on("ForAnyValue:StringEquals")))
+}
+
 fn allow(actions: &[impl ToString], resource: &str) -> String {
+    statement("Allow", actions, resource)
+}
+
+fn statement(effect: &str, actions: &[impl ToString], resource: &str) -> String {
     let actions: Vec<String> = actions.iter().map(ToString::to_string).collect();
-    format!("{{ Effect: Allow, Action: {}, Resource: {resource} }}", one_or_many(&actions))
+    format!("{{ Effect: {effect}, Action: {}, Resource: {resource} }}", one_or_many(&actions))
 }

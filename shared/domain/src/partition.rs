@@ -173,6 +173,8 @@ named! {
         Schedules = "schedules",
         /// Whose pipeline instances are.
         Instances = "instances",
+        /// The public keys of access tokens.
+        TokenKeys = "token_keys",
     }
 }
 
@@ -182,7 +184,7 @@ impl GlobalPartition {
     pub const fn is_of_routes(self) -> bool {
         match self {
             Self::Endings | Self::Exports | Self::WakeUps => true,
-            Self::Tenants | Self::Schedules | Self::Instances => false,
+            Self::Tenants | Self::Schedules | Self::Instances | Self::TokenKeys => false,
         }
     }
 }
@@ -321,7 +323,7 @@ mod tests {
     #[test]
     fn global_partitions() {
         let names: Vec<&str> = GlobalPartition::ALL.iter().map(AnyPartition::as_str).collect();
-        assert_eq!(names, ["tenants", "endings", "exports", "wake_ups", "schedules", "instances"]);
+        assert_eq!(names, ["tenants", "endings", "exports", "wake_ups", "schedules", "instances", "token_keys"]);
         let of_routes = GlobalPartition::ALL.iter().filter(|partition| partition.is_of_routes());
         assert_eq!(of_routes.count(), 3);
     }

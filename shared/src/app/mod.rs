@@ -13,6 +13,7 @@ use crate::queue::Queues;
 use crate::secrets::Keyring;
 use crate::settings::Settings;
 use crate::store::{Db, Stores};
+use crate::tokens::TokenRing;
 
 pub use resources::{Clients, MissingVariable, Patience, Resources};
 
@@ -34,8 +35,10 @@ pub struct Parts {
     pub ports: Ports,
     /// The operator's settings.
     pub settings: Settings,
-    /// The master keys.
+    /// The keys of stored secrets.
     pub keys: Keyring,
+    /// The keys that sign access tokens, if this process issues them.
+    pub tokens: Option<TokenRing>,
     /// The kinds of destination.
     pub destinations: Destinations,
     /// The queues.
@@ -44,6 +47,15 @@ pub struct Parts {
     pub stores: Stores,
     /// The use cases and the workers.
     pub engine: Engine,
+}
+
+/// The master keys that a process is given.
+#[derive(Clone)]
+pub struct Keys {
+    /// Those of stored secrets.
+    pub secrets: Keyring,
+    /// Those of access tokens, if it issues them.
+    pub tokens: Option<TokenRing>,
 }
 
 impl App {
@@ -55,7 +67,7 @@ impl App {
         clients: &Clients,
         resources: Resources,
         settings: Settings,
-        keys: Keyring,
+        Keys { secrets: keys, tokens }: Keys,
         ports: Ports,
         extend: impl FnOnce(Destinations) -> Destinations,
     ) -> Result<Self, reqwest::Error> {
@@ -77,6 +89,6 @@ impl App {
         };
         let engine = Engine::new(&tools, &stores)?;
         let Tools { queues, .. } = tools;
-        Ok(Self(Arc::new(Parts { ports, settings, keys, destinations, queues, stores, engine })))
+        Ok(Self(Arc::new(Parts { ports, settings, keys, tokens, destinations, queues, stores, engine })))
     }
 }

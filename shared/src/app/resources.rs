@@ -86,12 +86,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(1);
 impl Clients {
     /// Clients over a configuration for each service.
     #[must_use]
-    pub fn new(
-        dynamodb: &SdkConfig,
-        sqs: &SdkConfig,
-        patience: Patience,
-        observer: Option<SharedInterceptor>,
-    ) -> Self {
+    pub fn new(dynamodb: &SdkConfig, sqs: &SdkConfig, patience: Patience, observer: Option<SharedInterceptor>) -> Self {
         let retry = RetryConfig::standard()
             .with_max_attempts(ATTEMPTS)
             .with_initial_backoff(FIRST_BACKOFF)

@@ -29,6 +29,7 @@ mod stores;
 pub mod tenants;
 pub mod transactions;
 pub mod undelivered;
+pub mod verification_keys;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 

@@ -26,6 +26,7 @@ use super::scheduled::Scheduled;
 use super::tenants::Tenants;
 use super::transactions::Transactions;
 use super::undelivered::UndeliveredEvents;
+use super::verification_keys::VerificationKeys;
 use crate::secrets::Keyring;
 
 /// How long records are kept.
@@ -56,6 +57,8 @@ pub struct Stores {
     pub credentials: Credentials,
     /// Tenants.
     pub tenants: Tenants,
+    /// The public keys of access tokens.
+    pub verification_keys: VerificationKeys,
     /// The usage counters of limits.
     pub counters: Counters,
     /// Export cursors.
@@ -102,6 +105,7 @@ impl Stores {
             partners: Partners::new(db(), keys.clone()),
             credentials: Credentials::new(db()),
             tenants: Tenants::new(db()),
+            verification_keys: VerificationKeys::new(db()),
             counters: Counters::new(db()),
             exports: Exports::new(db()),
             leases: Leases::new(db()),

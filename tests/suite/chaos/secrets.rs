@@ -15,7 +15,7 @@ use crate::support::token_endpoint::{CLIENT_SECRET, TOKEN, TokenEndpoint};
 use crate::support::{Api, Inbox, SOON, bucket, eventually};
 
 /// Files that hold secrets by their nature; only their owner may read them.
-const KEY_FILES: [&str; 3] = ["credentials.json", "keys.json", "s3-keys.json"];
+const KEY_FILES: [&str; 4] = ["credentials.json", "keys.json", "token-keys.json", "s3-keys.json"];
 const SETTINGS: [(&str, &str); 4] = [
     ("SLUICE_EXPORT_INTERVAL_SECONDS", "1"),
     ("SLUICE_LOG_GRACE_MILLISECONDS", "200"),

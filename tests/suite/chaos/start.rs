@@ -102,7 +102,7 @@ async fn secrets_in_the_folder_are_for_its_owner_alone() -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir()?;
     let serve = Serve::start(folder.path(), &[]).await?;
-    for name in ["credentials.json", "keys.json", "s3-keys.json"] {
+    for name in ["credentials.json", "keys.json", "token-keys.json", "s3-keys.json"] {
         let mode = std::fs::metadata(folder.path().join(name))?.permissions().mode();
         ensure!(mode & 0o077 == 0, "{name} has mode {mode:o}");
     }
@@ -176,8 +176,39 @@ async fn master_keys_that_others_may_read_are_refused() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().to_str().context("a path")?;
     ensure!(run(&["rotate-keys", "--data", data], &[]).await?.status.success());
-    std::fs::set_permissions(folder.path().join("keys.json"), std::fs::Permissions::from_mode(0o644))?;
-    refused(&run(&["serve", "--listen", "127.0.0.1:0", "--data", data], &[]).await?, "chmod 600")
+    for file in ["keys.json", "token-keys.json"] {
+        let mode = |mode| std::fs::set_permissions(folder.path().join(file), std::fs::Permissions::from_mode(mode));
+        mode(0o644)?;
+        refused(&run(&["serve", "--listen", "127.0.0.1:0", "--data", data], &[]).await?, "chmod 600")?;
+        mode(0o600)?;
+    }
+    Ok(())
+}
+
+/// Once there was one ring for both purposes.
+#[tokio::test]
+async fn a_folder_without_token_keys_gets_them_and_keeps_its_secrets() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let inbox = Inbox::open().await?;
+    let serve = Serve::start(folder.path(), &[]).await?;
+    let api = Api::open(&serve.credentials.base_url)?.with(&format!("ApiKey {}", serve.credentials.api_key));
+    let hook = serde_json::json!({
+        "id": "hook", "integration_type": "permanent", "callback_parameters": {"callback_url": inbox.url()},
+    });
+    api.post("/v1/integrations", &hook).await?.json(200)?;
+    ensure!(serve.signal("TERM").await? == Some(0), "SIGTERM");
+    let keys = std::fs::read(folder.path().join("keys.json"))?;
+    std::fs::remove_file(folder.path().join("token-keys.json"))?;
+
+    let serve = Serve::start(folder.path(), &[]).await?;
+    ensure!(std::fs::read(folder.path().join("keys.json"))? == keys, "the old ring has changed");
+    let key = format!("ApiKey {}", serve.credentials.api_key);
+    let open = Api::open(&serve.credentials.base_url)?;
+    let token = open.with(&key).act("/v1/auth/token").await?.json(200)?;
+    let api = open.with(&format!("Bearer {}", token["access_token"].as_str().context("a token")?));
+    api.publish(&serde_json::json!({"name": "a.b", "payload": {}})).await?.json(202)?;
+    inbox.wait_for(1).await?;
+    Ok(())
 }
 
 #[tokio::test]

@@ -56,7 +56,8 @@ fn id(number: usize) -> String {
 }
 
 async fn publish(tenant: &Tenant, batch: usize) -> Result<()> {
-    let event = |n: usize| json!({"id": id(n), "name": "a.b", "payload": {"n": n}, "ordering_key": format!("k{}", n % KEYS)});
+    let event =
+        |n: usize| json!({"id": id(n), "name": "a.b", "payload": {"n": n}, "ordering_key": format!("k{}", n % KEYS)});
     let events: Vec<Value> = (batch * BATCH..(batch + 1) * BATCH).map(event).collect();
     let body = json!({"events": events});
     let accepted = insist("a publish", async || tenant.api.publish(&body).await).await?.json(202)?;
@@ -123,7 +124,8 @@ async fn run(seed: u64) -> Result<()> {
     }
     let ids: Vec<String> = (0..BATCHES * BATCH).map(id).collect();
     let mut doubled = BTreeMap::new();
-    for (name, inbox) in [("healthy", &healthy), ("switched", &switched), ("failing", &failing), ("ordered", &ordered)] {
+    for (name, inbox) in [("healthy", &healthy), ("switched", &switched), ("failing", &failing), ("ordered", &ordered)]
+    {
         doubled.insert(name, account(name, inbox, &ids).await?);
     }
     in_order(&ordered)?;
@@ -133,7 +135,11 @@ async fn run(seed: u64) -> Result<()> {
     let twice: Vec<_> = counts.iter().filter(|(_, times)| **times != 1).collect();
     ensure!(twice.is_empty(), "these stand in files more than once: {twice:?}");
     let injected: u64 = chaos.injected().values().sum();
-    println!("seed {seed}: {} events, {injected} faults {:?}, lost 0, sent again {doubled:?}", ids.len(), chaos.injected());
+    println!(
+        "seed {seed}: {} events, {injected} faults {:?}, lost 0, sent again {doubled:?}",
+        ids.len(),
+        chaos.injected()
+    );
     ensure!(injected > 100, "{injected} faults are no chaos");
     world.stop().await;
     Ok(())

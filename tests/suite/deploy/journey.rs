@@ -77,7 +77,8 @@ async fn take(
 
 /// The gateway, with a tenant's access token.
 pub(super) struct Session<'a> {
-    stack: &'a Stack,
+    pub(super) stack: &'a Stack,
+    client: Value,
     authorization: String,
 }
 
@@ -87,16 +88,29 @@ impl<'a> Session<'a> {
         assert_eq!(made["status"], "created", "{made}");
         let again = stack.invoke(BOOTSTRAP, &json!({ "tenant": tenant })).await;
         assert_eq!(again, json!({"status": "exists", "tenant": tenant}));
-        let body = json!({"client_id": made["client_id"], "client_secret": made["client_secret"]});
-        let request = Request { method: "POST", path: "/v1/auth/token", authorization: None, body: Some(body) };
-        let token = expect(stack.call(&request).await, 200);
-        let authorization = format!("Bearer {}", token["access_token"].as_str().expect("a token"));
-        Self { stack, authorization }
+        let client = json!({"client_id": made["client_id"], "client_secret": made["client_secret"]});
+        let mut session = Self { stack, client, authorization: String::new() };
+        session.sign_in().await;
+        session
+    }
+
+    /// Gets another token.
+    pub(super) async fn sign_in(&mut self) {
+        let body = Some(self.client.clone());
+        let request = Request { method: "POST", path: "/v1/auth/token", authorization: None, body };
+        let token = expect(self.stack.call(&request).await, 200);
+        self.authorization = format!("Bearer {}", token["access_token"].as_str().expect("a token"));
+    }
+
+    /// The id of the key that signed the token.
+    pub(super) fn kid(&self) -> String {
+        let token = self.authorization.trim_start_matches("Bearer ");
+        jsonwebtoken::decode_header(token).expect("a token").kid.expect("a key's id")
     }
 
     /// The same caller at another stack.
     pub(super) fn at<'b>(&self, stack: &'b Stack) -> Session<'b> {
-        Session { stack, authorization: self.authorization.clone() }
+        Session { stack, client: self.client.clone(), authorization: self.authorization.clone() }
     }
 
     pub(super) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Answer {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use sluice_workers::{TICK, Worker};
+use sluice_api::{ENDPOINTS, FALLBACK};
 
 use super::routes::{belongs, document, documented};
 use super::template::{Function, functions, load, resources};
@@ -71,13 +71,10 @@ fn whatever_changes_something_may_write_what_the_guard_writes() {
 }
 
 #[test]
-fn the_master_keys_are_for_those_who_need_them_and_callers_are_counted() {
+fn callers_are_counted_wherever_they_are_authenticated() {
     for Function { id, handler, statements, .. } in functions(&load()) {
-        let policies = json!(statements).to_string();
-        let works = handler == TICK || Worker::named(&handler).is_some();
-        let keys = works || sluice_api::needs_keys(&handler);
-        assert_eq!(policies.contains("secretsmanager:GetSecretValue"), keys, "{id}");
-        let counts = sluice_api::needs_keys(&handler) && handler != "auth.token";
-        assert_eq!(policies.contains("#both#"), counts, "{id}");
+        let is_open = handler == "auth.token" || handler == FALLBACK || handler.starts_with("meta.");
+        let is_endpoint = ENDPOINTS.iter().any(|endpoint| endpoint.name == handler);
+        assert_eq!(json!(statements).to_string().contains("#both#"), is_endpoint && !is_open, "{id}");
     }
 }

@@ -144,6 +144,16 @@ impl Stack {
     }
 }
 
+impl Stack {
+    /// Has the next call of a function start a new process.
+    pub(crate) async fn restart(&self, handler: &str) {
+        let url = format!("{}/2015-03-31/functions/{}/configuration", self.endpoint, self.deployed[handler]);
+        let request = http().put(url).header("authorization", authorization()).body(r#"{"MemorySize":640}"#);
+        let answer = request.send().await.expect("the emulator answers");
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+}
+
 fn http() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().expect("a client")
 }

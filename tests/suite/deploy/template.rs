@@ -26,7 +26,10 @@ pub(crate) struct Function {
 impl Function {
     /// The actions that its role allows on the resource whose ARN is this output of the data stack.
     pub(crate) fn actions_on(&self, arn: &str) -> String {
-        let on = |statement: &&Value| statement["Resource"].to_string().contains(&format!("Data.Outputs.{arn}\""));
+        let on = |statement: &&Value| {
+            statement["Effect"] == "Allow"
+                && statement["Resource"].to_string().contains(&format!("Data.Outputs.{arn}\""))
+        };
         self.statements.iter().filter(on).map(|statement| statement["Action"].to_string()).collect()
     }
 }

@@ -27,7 +27,7 @@ async fn unknown_paths_and_methods() -> Result<()> {
         }
     }
     // The token and the documents stand outside the environments.
-    for path in ["/sandbox/healthz", "/sandbox/openapi.json"] {
+    for path in ["/sandbox/healthz", "/sandbox/openapi.json", "/sandbox/.well-known/jwks.json"] {
         world.open()?.get(path).await?.error(404, "not_found")?;
     }
     for (method, path, allowed) in [
@@ -35,6 +35,7 @@ async fn unknown_paths_and_methods() -> Result<()> {
         (Method::PATCH, "/sandbox/v1/integrations", ["GET", "POST"]),
         (Method::GET, "/v1/integrations/x/_start", ["POST", "POST"]),
         (Method::POST, "/healthz", ["GET", "GET"]),
+        (Method::POST, "/.well-known/jwks.json", ["GET", "HEAD"]),
     ] {
         let reply = tenant.api.send(method.clone(), path, |request| request).await?;
         reply.error(405, "method_not_allowed").with_context(|| format!("{method} {path}"))?;

@@ -16,6 +16,7 @@ async fn head_answers_as_get_without_a_body() -> Result<()> {
         "/v1/nothing",
         "/sandbox/v1/events",
         "/healthz",
+        "/.well-known/jwks.json",
         "/openapi.json",
         "/docs",
         "/docs/index.html",

@@ -22,6 +22,7 @@ mod filters;
 mod head;
 mod idempotency;
 mod isolation;
+mod jwks;
 mod kinds;
 mod life;
 mod limits;

@@ -8,6 +8,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use sluice::domain::partition::ScopeFamily;
 use sluice::ports::Ports;
+use sluice::rings::RingText;
 use sluice::secrets::Keyring;
 use sluice::store::catalogue::{Catalogue, CreateError, Placed, Record, Sealer};
 use sluice::store::{Item, StoreError};
@@ -110,8 +111,8 @@ async fn a_malformed_record_is_left_out_alone() -> Result<()> {
 #[tokio::test]
 async fn a_record_under_a_key_that_is_not_loaded_yet_is_not_left_out() -> Result<()> {
     let (store, scope) = (Store::start().await?, scope()?);
-    let text = Keyring::generate(&Ports::system());
-    let rotated = Keyring::rotated(&text, &Ports::system())?;
+    let text = RingText::generate(&Ports::system());
+    let rotated = RingText::rotated(&text, &Ports::system())?;
     let (old, new) = (Keyring::from_json(&text)?, Keyring::from_json(&rotated)?);
     Catalogue::new(store.db.clone(), new.clone()).create(&scope, &thing("a", "1"), 10).await?;
     let things: Catalogue<Thing> = Catalogue::new(store.db.clone(), old.clone());

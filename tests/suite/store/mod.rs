@@ -3,12 +3,16 @@
 mod catalogue;
 mod forget;
 mod queries;
+mod token_keys;
 mod transactions;
+
+use std::sync::Arc;
 
 use anyhow::Result;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::config::Credentials;
-use sluice::app::{Clients, Patience};
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
+use sluice::app::{Clients, Patience, Resources};
 use sluice::domain::scope::{Environment, Scope};
 use sluice::ports::Ports;
 use sluice::secrets::Keyring;
@@ -16,6 +20,7 @@ use sluice::store::{Db, Tables};
 use sluice_local::embedded::{S3Keys, Servers};
 use sluice_local::folder::Folder;
 use sluice_local::provision;
+use sluice_local::usage::{Observer, Usage};
 use tempfile::TempDir;
 
 /// An embedded DynamoDB with the tables, and what the store is made of.
@@ -24,6 +29,9 @@ struct Store {
     tables: Tables,
     db: Db,
     keys: Keyring,
+    resources: Resources,
+    usage: Arc<Usage>,
+    clients: Clients,
     servers: Servers,
     _folder: TempDir,
 }
@@ -39,11 +47,15 @@ impl Store {
             let loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::from_static("us-east-1"));
             loader.credentials_provider(credentials).endpoint_url(endpoint).load().await
         };
-        let clients = Clients::new(&loader(&servers.dynamodb).await, &loader(&servers.sqs).await, Patience::LOCAL, None);
-        let tables = provision::resources(&clients).await?.tables;
-        let (client, ports) = (clients.dynamodb, Ports::system());
+        let usage = Arc::new(Usage::default());
+        let observer = SharedInterceptor::new(Observer(Arc::clone(&usage)));
+        let (dynamodb, sqs) = (loader(&servers.dynamodb).await, loader(&servers.sqs).await);
+        let clients = Clients::new(&dynamodb, &sqs, Patience::LOCAL, Some(observer));
+        let resources = provision::resources(&clients).await?;
+        let (client, tables, ports) = (clients.dynamodb.clone(), resources.tables.clone(), Ports::system());
         let db = Db::new(client.clone(), tables.clone(), ports.clone());
-        Ok(Self { client, tables, db, keys: Keyring::throwaway(&ports)?, servers, _folder: temporary })
+        let keys = Keyring::throwaway(&ports)?;
+        Ok(Self { client, tables, db, keys, resources, usage, clients, servers, _folder: temporary })
     }
 
     /// Sets one attribute of an item, whatever it was.

@@ -86,7 +86,7 @@ pub(crate) async fn token(
     };
     let credential = credential.ok_or_else(invalid_client)?;
     let granted = grant(request.scope.as_deref(), &credential.scopes)?;
-    let access_token = authenticator.token(&credential, &granted)?;
+    let access_token = authenticator.token(&credential, &granted).await?;
     let answer = TokenAnswer {
         myd3: key.map(|_| access_token.clone()),
         access_token,

@@ -2,6 +2,7 @@
 
 mod authenticator;
 pub(super) mod caller;
+mod tokens;
 
 use std::marker::PhantomData;
 
@@ -16,6 +17,7 @@ use super::problem::Problem;
 pub use authenticator::{Authenticator, TOKEN_SECONDS};
 pub use caller::Caller;
 use caller::insufficient_scope;
+pub(crate) use tokens::Tokens;
 
 impl<S> FromRequestParts<S> for Caller
 where

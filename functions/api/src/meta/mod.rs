@@ -3,4 +3,5 @@
 pub(crate) mod docs;
 mod file;
 pub(crate) mod health;
+pub(crate) mod jwks;
 pub(crate) mod openapi;

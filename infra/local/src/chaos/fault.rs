@@ -77,7 +77,8 @@ impl Kind {
 
 impl Fault {
     pub(super) fn of(rng: &mut Rng, operation: &str) -> Option<Self> {
-        let (kind, _) = SHARES.into_iter().find(|(kind, share)| kind.befalls(operation) && rng.u32(0..1_000) < *share)?;
+        let (kind, _) =
+            SHARES.into_iter().find(|(kind, share)| kind.befalls(operation) && rng.u32(0..1_000) < *share)?;
         Some(match kind {
             Kind::Throttled => Self::Throttled,
             Kind::Unavailable => Self::Unavailable,

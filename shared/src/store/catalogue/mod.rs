@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+pub(in crate::store) use record::unopenable;
 pub use record::{Record, Sealer};
 pub use write::{CreateError, Placed};
 

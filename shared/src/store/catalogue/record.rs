@@ -94,9 +94,9 @@ fn malformed(error: impl std::fmt::Display) -> StoreError {
 }
 
 /// A process that has not loaded the newest keys must not take the records under them for malformed.
-fn unopenable(error: KeyError) -> StoreError {
+pub(in crate::store) fn unopenable(error: KeyError) -> StoreError {
     match error {
-        KeyError::UnknownKey => StoreError::Unavailable(error.to_string()),
-        KeyError::Unopenable | KeyError::Malformed => malformed(error),
+        KeyError::UnknownKey | KeyError::NoKeys => StoreError::Unavailable(error.to_string()),
+        KeyError::Unopenable => malformed(error),
     }
 }

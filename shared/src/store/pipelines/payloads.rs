@@ -8,6 +8,7 @@ use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
 use crate::domain::sealed::Sealed;
 use crate::secrets::Keyring;
+use crate::store::catalogue::unopenable;
 use crate::store::{Db, Key, StoreError};
 
 /// The most that is kept of one subject.
@@ -56,7 +57,7 @@ impl Payloads {
     /// [`StoreError`].
     pub async fn keep(&self, scope: &Scope, subject: &str, payload: &[u8]) -> Result<(), StoreError> {
         let compressed = chunk::compress(payload, Effort::Log).map_err(|error| malformed(&error))?;
-        let sealed = self.keys.seal(scope, compressed, &self.db.ports).map_err(|error| malformed(&error))?;
+        let sealed = self.keys.seal(scope, compressed, &self.db.ports).map_err(unopenable)?;
         let expires_at = self.db.ports.now().plus(KEPT).as_secs();
         let pieces: Vec<String> = sealed.text().as_bytes().chunks(PIECE).map(text).collect();
         let count = pieces.len();
@@ -82,7 +83,7 @@ impl Payloads {
                 break;
             }
         }
-        let compressed = self.keys.open_bytes(scope, &Sealed::new(sealed)).map_err(|error| malformed(&error))?;
+        let compressed = self.keys.open_bytes(scope, &Sealed::new(sealed)).map_err(unopenable)?;
         chunk::decompress(&compressed, MAX_PAYLOAD_BYTES).map(Some).map_err(|error| malformed(&error))
     }
 

@@ -7,19 +7,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use serde::{Deserialize, Serialize};
 use sluice::domain::credentials::{Credential, CredentialKind, Digest256, Permissions, client_tenant, key_parts};
 use sluice::domain::scope::{Environment, Scope, TenantId};
 use sluice::domain::tenant::{Tenant, TenantStatus};
 use sluice::domain::time::Millis;
 use sluice::ports::Ports;
-use sluice::secrets::Keyring;
 use sluice::store::StoreError;
 use sluice::store::credentials::Credentials;
 use sluice::store::tenants::Tenants;
 
 use super::caller::Caller;
+use super::tokens::{Claims, Tokens};
 use crate::http::limits::Limiter;
 use crate::http::problem::Problem;
 
@@ -38,32 +36,28 @@ struct Identity {
     read_at: Millis,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Claims {
-    sub: String,
-    tenant: TenantId,
-    scope: Permissions,
-    iat: i64,
-    exp: i64,
-    jti: String,
-}
-
 /// Authenticates callers and issues access tokens.
 #[derive(Clone)]
 pub struct Authenticator {
     credentials: Credentials,
     tenants: Tenants,
     limiter: Limiter,
-    keys: Keyring,
+    tokens: Tokens,
     ports: Ports,
     remembered: Arc<Mutex<HashMap<String, Arc<Identity>>>>,
 }
 
 impl Authenticator {
-    /// Over the stored credentials and the master keys.
+    /// Over the stored credentials and the keys of tokens.
     #[must_use]
-    pub fn new(credentials: Credentials, tenants: Tenants, limiter: Limiter, keys: Keyring, ports: Ports) -> Self {
-        Self { credentials, tenants, limiter, keys, ports, remembered: Arc::default() }
+    pub(crate) fn new(
+        credentials: Credentials,
+        tenants: Tenants,
+        limiter: Limiter,
+        tokens: Tokens,
+        ports: Ports,
+    ) -> Self {
+        Self { credentials, tenants, limiter, tokens, ports, remembered: Arc::default() }
     }
 
     /// The caller that an `Authorization` header speaks of, its request counted.
@@ -99,22 +93,10 @@ impl Authenticator {
     }
 
     async fn of_token(&self, token: &str) -> Result<Option<(Arc<Identity>, Permissions)>, StoreError> {
-        let Some(claims) = self.claims(token) else { return Ok(None) };
+        let Some(claims) = self.tokens.claims(token).await? else { return Ok(None) };
         let identity = self.identity(&claims.tenant, &claims.sub).await?;
         let good = identity.filter(|identity| identity.credential.is_good(self.ports.now()));
-        Ok(good.map(|identity| (identity, claims.scope)))
-    }
-
-    /// The claims of a token, if it is valid and not expired.
-    fn claims(&self, token: &str) -> Option<Claims> {
-        let header = jsonwebtoken::decode_header(token).ok()?;
-        let key = self.keys.token_key_of(header.kid.as_deref()?)?;
-        let mut validation = Validation::new(Algorithm::HS256);
-        // The time comes through the port, below.
-        validation.validate_exp = false;
-        let key = DecodingKey::from_secret(&*key);
-        let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation).ok()?.claims;
-        (claims.exp > self.ports.now().as_secs()).then_some(claims)
+        Ok(good.map(|identity| (identity, claims.scope.clone())))
     }
 
     async fn of_key(&self, text: &str) -> Result<Option<(Arc<Identity>, Permissions)>, StoreError> {
@@ -185,8 +167,8 @@ impl Authenticator {
     /// An access token for a client or a key.
     ///
     /// # Errors
-    /// 500 where the key ring cannot sign.
-    pub fn token(&self, credential: &Credential, scope: &Permissions) -> Result<String, Problem> {
+    /// 503, or 500 where there are no keys to sign with.
+    pub async fn token(&self, credential: &Credential, scope: &Permissions) -> Result<String, Problem> {
         let now = self.ports.now().as_secs();
         let claims = Claims {
             sub: credential.id.clone(),
@@ -196,8 +178,6 @@ impl Authenticator {
             exp: now + TOKEN_SECONDS,
             jti: self.ports.unique("tok"),
         };
-        let (id, key) = self.keys.token_key().ok_or_else(|| Problem::internal(&"no token key"))?;
-        let header = Header { kid: Some(id), ..Header::new(Algorithm::HS256) };
-        jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&*key)).map_err(|e| Problem::internal(&e))
+        self.tokens.sign(&claims).await
     }
 }

@@ -149,8 +149,7 @@ impl Replay {
         if route.state.not_live_since().is_none() {
             return Ok(Outcome::Done);
         }
-        let go_live =
-            |route: &mut Route| route.state.backlog().is_empty() && route.go_live(self.edges.next());
+        let go_live = |route: &mut Route| route.state.backlog().is_empty() && route.go_live(self.edges.next());
         if let Some(route) = self.routes.change(scope, &route.key(), go_live).await? {
             self.edges.keep(scope, route).await?;
         }
