@@ -1,7 +1,5 @@
 //! The master keys of the local run: a file of the data folder that only its owner may read.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use sluice::ports::Ports;
@@ -37,14 +35,6 @@ fn text(folder: &Folder, ports: &Ports) -> Result<String, StartError> {
         write(folder, &new)?;
         return Ok(new.to_string());
     };
-    let path = folder.file(FILE);
-    let mode = fs::metadata(&path).map_err(|e| StartError::new(path.display(), e))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(StartError::new(
-            path.display(),
-            format!("others may read it too (mode {:o}); chmod 600 it", mode & 0o777),
-        ));
-    }
     Ok(ring.to_string())
 }
 

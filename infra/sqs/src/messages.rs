@@ -32,7 +32,7 @@ pub(crate) struct NewMessage {
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) message_id: String,
-    pub(crate) receipt: String,
+    pub(crate) receipt: Receipt,
     pub(crate) md5: String,
     pub(crate) body: String,
     pub(crate) attributes: Option<String>,
@@ -153,7 +153,7 @@ impl Tables<'_> {
                     md5: body.get(1)?,
                     body: body.get(2)?,
                     attributes: body.get(3)?,
-                    receipt: receipt.encode(),
+                    receipt,
                     sent_at: row.sent_at,
                     first_received_at,
                     receives: row.earlier_receives + receive,
@@ -217,6 +217,22 @@ impl Tables<'_> {
             .prepare_cached("UPDATE messages SET visible_at = ?2 WHERE id = ?1")?
             .execute(params![receipt.row, self.now + visibility * 1000])?;
         self.touched.insert(Arc::clone(&queue.name));
+        Ok(())
+    }
+
+    /// Undoes a receive whose receiver never got the message. Nothing happens where it has been received again.
+    pub(crate) fn give_back(&mut self, receipt: Receipt) -> rusqlite::Result<()> {
+        let queue: Option<i64> = self
+            .connection
+            .prepare_cached(
+                "UPDATE messages SET visible_at = ?3, receives = receives - 1,
+                 first_received_at = CASE receives WHEN 1 THEN NULL ELSE first_received_at END
+                 WHERE id = ?1 AND receives = ?2 RETURNING queue",
+            )?
+            .query_row(params![receipt.row, receipt.receive, self.now], |row| row.get(0))
+            .optional()?;
+        let queue = self.cache.queues.values().find(|known| Some(known.id) == queue);
+        self.touched.extend(queue.map(|queue| Arc::clone(&queue.name)));
         Ok(())
     }
 

@@ -104,10 +104,8 @@ async fn out_of_retries_is_a_dead_letter_and_the_stream_goes_on() -> Result<()> 
 
 /// Whether `deliver-dlq` holds this event for this route, and nothing else: its server is served once more for that.
 async fn in_dead_letter_queue(folder: &std::path::Path, route: &str, id: &str) -> Result<()> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let client = crate::conformance::client(&format!("http://{}", listener.local_addr()?));
-    let database = folder.join("sqs.sqlite");
-    let server = tokio::spawn(async move { sluice_sqs::serve(listener, &database, std::future::pending()).await });
+    let server = sluice_sqs::Server::open(&folder.join("sqs.sqlite")).await?;
+    let client = crate::conformance::client_of(&server).await;
     let url = client.get_queue_url().queue_name("sluice-deliver-dlq").send().await?.queue_url.context("no queue")?;
     let receive = client.receive_message().queue_url(url).max_number_of_messages(10).send().await?;
     let bodies: Vec<&str> = receive.messages().iter().filter_map(|message| message.body()).collect();
@@ -119,7 +117,7 @@ async fn in_dead_letter_queue(folder: &std::path::Path, route: &str, id: &str) -
     ensure!(message.to.route == route && delivery.attempt() == 3, "{:?}: {delivery:?}", message.to);
     let events = sluice::domain::chunk::decode(&packed.0)?;
     ensure!(events.len() == 1 && events[0].id == id, "{events:?}");
-    server.abort();
+    server.stop().await?;
     Ok(())
 }
 

@@ -6,8 +6,6 @@ mod queries;
 mod transactions;
 
 use anyhow::Result;
-use aws_config::{BehaviorVersion, Region};
-use aws_sdk_s3::config::Credentials;
 use sluice::app::Clients;
 use sluice::domain::scope::{Environment, Scope};
 use sluice::ports::Ports;
@@ -33,13 +31,8 @@ impl Store {
         let temporary = tempfile::tempdir()?;
         let folder = Folder::open(temporary.path())?;
         let s3 = S3Keys { access_key_id: "test".to_owned(), secret_access_key: "test".to_owned() };
-        let servers = Servers::start(&folder, &s3).await?;
-        let loader = async |endpoint: &str| {
-            let credentials = Credentials::new("test", "test", None, None, "tests");
-            let loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::from_static("us-east-1"));
-            loader.credentials_provider(credentials).endpoint_url(endpoint).load().await
-        };
-        let clients = Clients::new(&loader(&servers.dynamodb).await, &loader(&servers.sqs).await, None);
+        let servers = Servers::start(&folder, &s3, &Ports::system()).await?;
+        let clients = servers.clients(None).await;
         let tables = provision::resources(&clients).await?.tables;
         let (client, ports) = (clients.dynamodb, Ports::system());
         let db = Db::new(client.clone(), tables.clone(), ports.clone());

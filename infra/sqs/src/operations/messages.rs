@@ -170,7 +170,7 @@ fn shape(received: Received, system: &[String], wanted: &[String]) -> Message {
     Message {
         attributes: system_attributes(&received, system),
         message_id: received.message_id,
-        receipt_handle: received.receipt,
+        receipt_handle: received.receipt.encode(),
         md5_of_body: received.md5,
         body: received.body,
         message_attributes,
