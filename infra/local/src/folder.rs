@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::StartError;
@@ -32,7 +33,7 @@ impl Folder {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| fail(&e))?;
         close(path).map_err(|e| fail(&e))?;
         DirBuilder::new().recursive(true).mode(0o700).create(path.join("s3")).map_err(|e| fail(&e))?;
-        let lock = own().create(true).truncate(false).write(true).open(path.join("lock")).map_err(|e| fail(&e))?;
+        let lock = open(own().create(true).truncate(false).write(true), &path.join("lock")).map_err(|e| fail(&e))?;
         lock.try_lock().map_err(|_| fail(&"another process is using it"))?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
@@ -66,7 +67,7 @@ impl Folder {
             let text = serde_json::to_string_pretty(content)?;
             // An earlier process may have died over it.
             fs::remove_file(&draft).or_else(|e| if e.kind() == ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
-            let mut file = own().create_new(true).write(true).open(&draft)?;
+            let mut file = open(own().create_new(true).write(true), &draft)?;
             file.write_all(text.as_bytes())?;
             file.write_all(b"\n")?;
             file.sync_all()?;
@@ -84,6 +85,14 @@ fn own() -> OpenOptions {
     options
 }
 
+fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
+    let is_link = |error: &io::Error| error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+    options.open(path).map_err(|error| match is_link(&error) {
+        true => io::Error::other(format!("{} is a link; put the file itself there", path.display())),
+        false => error,
+    })
+}
+
 /// Closes a folder to others, which only its owner can do.
 fn close(path: &Path) -> io::Result<()> {
     let folder = File::open(path)?;
@@ -99,10 +108,7 @@ fn close(path: &Path) -> io::Result<()> {
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if fs::symlink_metadata(path)?.is_symlink() {
-        return Err(io::Error::other("it is a link; put the file itself here"));
-    }
-    let mut file = own().read(true).open(path)?;
+    let mut file = open(own().read(true), path)?;
     let found = file.metadata()?;
     check_owner(&found)?;
     let mode = found.mode() & 0o777;

@@ -114,15 +114,16 @@ pub(crate) async fn start(path: PathBuf) -> Result<(Store, Writer), Error> {
     let (commands, received) = mpsc::channel(CHANNEL);
     let (back, given_back) = mpsc::unbounded_channel();
     let (opened, open) = oneshot::channel();
-    let thread =
-        std::thread::Builder::new().name("sluice-sqs".to_owned()).spawn(move || match Loop::open(&path, received, given_back) {
+    let thread = std::thread::Builder::new().name("sluice-sqs".to_owned()).spawn(move || {
+        match Loop::open(&path, received, given_back) {
             Ok((writer, runtime)) => {
                 if opened.send(Ok(())).is_ok() {
                     runtime.block_on(writer.run());
                 }
             }
             Err(error) => drop(opened.send(Err(error))),
-        })?;
+        }
+    })?;
     open.await.map_err(|_| Error::Writer)??;
     Ok((Store { commands: commands.clone(), back }, Writer { commands, thread }))
 }

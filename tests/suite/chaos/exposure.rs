@@ -1,9 +1,9 @@
 //! What other users and programs of the machine can reach: ports, and files of the data folder.
 
 use std::collections::BTreeSet;
-use std::fs::{self, Permissions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -89,19 +89,21 @@ async fn a_folder_of_another_user_is_refused() -> Result<()> {
 #[tokio::test]
 async fn a_link_in_the_place_of_a_key_file_is_refused() -> Result<()> {
     let (folder, elsewhere) = (tempfile::tempdir()?, tempfile::tempdir()?);
-    let data = folder.path().to_str().context("a path")?;
-    for name in ["lock", "keys.json", "s3-keys.json"] {
-        let (place, target) = (folder.path().join(name), elsewhere.path().join(name));
+    let inside = folder.path().join("data");
+    let data = inside.to_str().context("a path")?;
+    DirBuilder::new().mode(0o700).create(&inside)?;
+    for name in ["lock", "s3-keys.json", "keys.json"] {
+        let (place, target) = (inside.join(name), elsewhere.path().join(name));
         symlink(&target, &place)?;
-        refused(&run(&["serve", "--listen", "127.0.0.1:0", "--data", data], &[]).await?, "link")?;
+        refused(&run(&["serve", "--listen", "127.0.0.1:0", "--data", data], &[]).await?, "is a link")?;
         ensure!(!target.exists(), "{name} was made elsewhere");
         fs::remove_file(place)?;
     }
     ensure!(run(&["rotate-keys", "--data", data], &[]).await?.status.success());
-    let (place, target) = (folder.path().join("keys.json"), elsewhere.path().join("keys.json"));
+    let (place, target) = (inside.join("keys.json"), elsewhere.path().join("keys.json"));
     fs::rename(&place, &target)?;
     symlink(&target, &place)?;
-    refused(&run(&["serve", "--listen", "127.0.0.1:0", "--data", data], &[]).await?, "link")
+    refused(&run(&["serve", "--listen", "127.0.0.1:0", "--data", data], &[]).await?, "is a link")
 }
 
 #[tokio::test]

@@ -6,7 +6,6 @@ mod queries;
 mod transactions;
 
 use anyhow::Result;
-use sluice::app::Clients;
 use sluice::domain::scope::{Environment, Scope};
 use sluice::ports::Ports;
 use sluice::secrets::Keyring;

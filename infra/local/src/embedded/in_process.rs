@@ -2,7 +2,6 @@
 
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::Credentials;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -16,7 +15,7 @@ pub(super) async fn config(host: &str, connector: impl HttpConnector + 'static) 
     let connector = SharedHttpConnector::new(connector);
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
-        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .no_credentials()
         .http_client(http_client_fn(move |_, _| connector.clone()))
         .endpoint_url(format!("http://{host}"))
         // Bodies are in memory, whole.
