@@ -73,6 +73,8 @@ pub struct Outgoing {
     pub body: String,
     /// How long it stays invisible to receivers.
     pub delay: Duration,
+    /// What it shares its turns with: of a group that has many messages in flight, no more are received while others wait.
+    pub group: Option<String>,
 }
 
 /// A message that was received.
@@ -104,7 +106,13 @@ impl Outgoing {
     /// [`QueueError`] where it cannot be written as JSON.
     pub fn json(content: &impl Serialize, delay: Duration) -> Result<Self, QueueError> {
         let body = serde_json::to_string(content).map_err(|e| QueueError(e.to_string()))?;
-        Ok(Self { body, delay: delay.min(MAX_DELAY) })
+        Ok(Self { body, delay: delay.min(MAX_DELAY), group: None })
+    }
+
+    /// The same in a group.
+    #[must_use]
+    pub fn of_group(self, group: &str) -> Self {
+        Self { group: Some(group.to_owned()), ..self }
     }
 }
 
@@ -154,6 +162,7 @@ impl Queues {
     async fn send_batch(&self, url: &str, batch: Vec<Outgoing>) -> Result<(), QueueError> {
         if let [message] = &batch[..] {
             let send = self.client.send_message().queue_url(url).message_body(&message.body);
+            let send = send.set_message_group_id(message.group.clone());
             let sent = send.delay_seconds(seconds(message.delay)).send().await;
             return sent.map(|_| ()).map_err(|e| QueueError(aws_sdk_sqs::error::DisplayErrorContext(&e).to_string()));
         }
@@ -185,6 +194,7 @@ fn entry(index: usize, message: &Outgoing) -> Result<SendMessageBatchRequestEntr
     SendMessageBatchRequestEntry::builder()
         .id(index.to_string())
         .message_body(&message.body)
+        .set_message_group_id(message.group.clone())
         .delay_seconds(seconds(message.delay))
         .build()
 }
@@ -219,7 +229,7 @@ mod tests {
     proptest! {
         #[test]
         fn batches_hold_the_limits_and_lose_nothing(sizes in prop::collection::vec(1_usize..MAX_MESSAGE_BYTES, 0..60)) {
-            let messages = sizes.iter().map(|n| Outgoing { body: "x".repeat(*n), delay: Duration::ZERO }).collect();
+            let messages = sizes.iter().map(|n| Outgoing { body: "x".repeat(*n), delay: Duration::ZERO, group: None }).collect();
             let batches = batches(messages);
             for batch in &batches {
                 prop_assert!((1..=MAX_BATCH).contains(&batch.len()));

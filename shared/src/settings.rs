@@ -81,6 +81,12 @@ setting!(
     "how long after its time an event may still reach the log; export and replay read no later than that (200 to 60000; 3000 in the local run)"
 );
 setting!(
+    PUBLISH_MAX_BYTES,
+    "SLUICE_PUBLISH_MAX_BYTES",
+    "4194304",
+    "the largest body of `POST /v1/events`, in bytes (262144 to 5242880; 5242880 in the local run). API Gateway hands a function 6 MB at most, with every quote of the body escaped"
+);
+setting!(
     CLOCK_TOLERANCE,
     "SLUICE_CLOCK_TOLERANCE_MILLISECONDS",
     "300",
@@ -112,6 +118,7 @@ pub const SETTINGS: &[Setting] = &[
     LOG_RETENTION,
     TRANSACTION_RETENTION,
     LOG_GRACE,
+    PUBLISH_MAX_BYTES,
     CLOCK_TOLERANCE,
     REQUESTS_PER_MINUTE,
     EVENTS_PER_DAY,
@@ -138,6 +145,8 @@ pub struct Settings {
     pub transaction_retention: Duration,
     /// How long a write to the log may take after its time was read.
     pub log_grace: Duration,
+    /// The largest body of a publish.
+    pub publish_max_bytes: usize,
     /// How far the clocks of two processes may be apart.
     pub clock_tolerance: Duration,
     /// How many requests one client or key may make in a minute; 0 is no limit.
@@ -187,6 +196,7 @@ impl Settings {
             log_retention: Duration::from_secs(86_400 * number(LOG_RETENTION, 1, 3_650)?),
             transaction_retention: Duration::from_secs(86_400 * number(TRANSACTION_RETENTION, 1, 3_650)?),
             log_grace: Duration::from_millis(number(LOG_GRACE, 200, 60_000)?),
+            publish_max_bytes: usize::try_from(number(PUBLISH_MAX_BYTES, 262_144, 5_242_880)?).unwrap_or(usize::MAX),
             clock_tolerance: Duration::from_millis(number(CLOCK_TOLERANCE, 0, 5_000)?),
             requests_per_minute: number(REQUESTS_PER_MINUTE, 0, 1_000_000_000)?,
             events_per_day: number(EVENTS_PER_DAY, 0, 1_000_000_000_000)?,

@@ -48,7 +48,7 @@ pub(crate) struct Api {
 impl Api {
     /// The endpoints' state over an app.
     pub(crate) fn new(app: App) -> Self {
-        let limiter = Limiter::new(app.engine.quota.clone(), app.settings.requests_per_minute);
+        let limiter = Limiter::new(app.engine.quota.clone(), &app.settings);
         let tokens = Tokens::new(&app);
         let authenticator = Authenticator::new(
             app.stores.credentials.clone(),

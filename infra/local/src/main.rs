@@ -81,8 +81,9 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let quiet = matches!(cli.command, Command::Demo { .. } | Command::Bootstrap { .. });
-    // The embedded database reports every failed condition, which here is an expected outcome.
-    init_logs(if quiet { "error" } else { "info,dynoxide=error" });
+    // Whatever this process makes is for its owner alone.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    init_logs(if quiet { "error" } else { "info" });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&StartError::new("runtime", error)),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use axum::extract::{ConnectInfo, Request, State};
@@ -29,15 +29,13 @@ use tokio_util::sync::CancellationToken;
 use crate::StartError;
 use crate::chaos::{self, Chaos};
 use crate::drain::drain;
-use crate::embedded::{S3Keys, Servers};
+use crate::embedded::{REGION, S3Keys, Servers};
 use crate::folder::Folder;
 use crate::keys;
 use crate::pollers::Pollers;
 use crate::provision::{self, LocalCredentials, S3Access, hex};
 use crate::usage::{Observer, Report, Usage};
 
-/// The region that the embedded servers play.
-const REGION: &str = "us-east-1";
 /// The bucket of the embedded S3.
 const BUCKET: &str = "sluice-exports";
 /// How long requests under way may take once the process is asked to stop.
@@ -66,9 +64,10 @@ pub struct Options {
 /// # Errors
 /// The first setting that is not valid.
 pub fn local_settings(defaults: &[(&str, &str)]) -> Result<Settings, StartError> {
-    const LOCAL: [(&str, &str); 5] = [
+    const LOCAL: [(&str, &str); 6] = [
         ("SLUICE_ALLOW_INSECURE_TARGETS", "loopback"),
         ("SLUICE_LOG_GRACE_MILLISECONDS", "3000"),
+        ("SLUICE_PUBLISH_MAX_BYTES", "5242880"),
         ("SLUICE_CLOCK_TOLERANCE_MILLISECONDS", "0"),
         ("SLUICE_REQUESTS_PER_MINUTE", "0"),
         ("SLUICE_EVENTS_PER_DAY", "0"),
@@ -111,7 +110,7 @@ impl Backend {
         let outside = std::env::var("AWS_ENDPOINT_URL").ok();
         let servers = match outside {
             Some(_) => None,
-            None => Some(Servers::start(&folder, &s3_keys).await?),
+            None => Some(Servers::start(&folder, &s3_keys, ports).await?),
         };
         let (clients, calm) =
             (clients(servers.as_ref(), usage, chaos).await, clients(servers.as_ref(), usage, None).await);
@@ -182,6 +181,12 @@ impl System {
         Ok(Self { credentials, app, usage, backend, pollers, api, stop })
     }
 
+    /// The client of the queues, for tests.
+    #[must_use]
+    pub fn queues(&self) -> &aws_sdk_sqs::Client {
+        &self.backend.calm.sqs
+    }
+
     /// The usage so far, as AWS would bill it.
     #[must_use]
     pub fn usage(&self) -> Report {
@@ -240,7 +245,7 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -
 async fn clients(servers: Option<&Servers>, usage: &Arc<Usage>, chaos: Option<&Chaos>) -> Clients {
     let observer = Some(SharedInterceptor::new(Observer(Arc::clone(usage))));
     let (dynamodb, sqs) = match servers {
-        Some(servers) => (config(&servers.dynamodb).await, config(&servers.sqs).await),
+        Some(servers) => servers.configs().await,
         None => {
             let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
             (config.clone(), config)
@@ -252,16 +257,10 @@ async fn clients(servers: Option<&Servers>, usage: &Arc<Usage>, chaos: Option<&C
     }
 }
 
-async fn config(endpoint: &str) -> SdkConfig {
-    let loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::from_static(REGION));
-    let credentials = Credentials::new("local", "local", None, None, "local");
-    loader.credentials_provider(credentials).endpoint_url(endpoint).load().await
-}
-
 /// The embedded bucket, or one of that name in the outside S3.
 async fn bucket(servers: Option<&Servers>, outside: Option<String>, keys: S3Keys) -> Result<S3Access, StartError> {
     let (endpoint_url, access_key_id, secret_access_key) = match (servers, outside) {
-        (Some(servers), _) => (servers.s3.clone(), keys.access_key_id, keys.secret_access_key),
+        (Some(servers), _) => (servers.s3_url.clone(), keys.access_key_id, keys.secret_access_key),
         (None, endpoint) => {
             let variable = |name| std::env::var(name).unwrap_or_default();
             (endpoint.unwrap_or_default(), variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, Row, params};
 
 use crate::fault::{Code, Fault, Outcome};
 use crate::receipt::{self, Receipt};
@@ -26,13 +26,15 @@ pub(crate) struct NewMessage {
     pub(crate) size: i64,
     /// In seconds; the queue's own where there is none.
     pub(crate) delay: Option<i64>,
+    /// The group that it shares its turns with.
+    pub(crate) group: Option<String>,
 }
 
 /// A message on its way out.
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) message_id: String,
-    pub(crate) receipt: String,
+    pub(crate) receipt: Receipt,
     pub(crate) md5: String,
     pub(crate) body: String,
     pub(crate) attributes: Option<String>,
@@ -45,14 +47,31 @@ pub(crate) struct Received {
 }
 
 /// A row of `messages` that is due.
-struct Due {
-    id: i64,
+pub(crate) struct Due {
+    pub(crate) id: i64,
     receives: i64,
     earlier_receives: i64,
     sent_at: i64,
     size: i64,
     first_received_at: Option<i64>,
     source: Option<String>,
+    /// The group that it shares its turns with.
+    pub(crate) group: Option<String>,
+}
+
+impl Due {
+    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            receives: row.get(1)?,
+            earlier_receives: row.get(2)?,
+            sent_at: row.get(3)?,
+            size: row.get(4)?,
+            first_received_at: row.get(5)?,
+            source: row.get(6)?,
+            group: row.get(7)?,
+        })
+    }
 }
 
 impl Tables<'_> {
@@ -78,8 +97,8 @@ impl Tables<'_> {
     fn insert(&mut self, queue: &Queue, message: &NewMessage) -> rusqlite::Result<()> {
         let visible_at = self.now + message.delay.unwrap_or(queue.config.delay) * 1000;
         self.connection
-            .prepare_cached("INSERT INTO messages (queue, visible_at, sent_at, size) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![queue.id, visible_at, self.now, message.size])?;
+            .prepare_cached("INSERT INTO messages (queue, visible_at, sent_at, size, grp) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![queue.id, visible_at, self.now, message.size, message.group])?;
         let id = self.connection.last_insert_rowid();
         self.connection
             .prepare_cached("INSERT INTO bodies (id, message_id, md5, body, attributes) VALUES (?1, ?2, ?3, ?4, ?5)")?
@@ -118,26 +137,6 @@ impl Tables<'_> {
         }
     }
 
-    fn due(&self, queue: i64, most: usize) -> rusqlite::Result<Vec<Due>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, receives, earlier_receives, sent_at, size, first_received_at, source
-             FROM messages WHERE queue = ?1 AND visible_at <= ?2
-             ORDER BY visible_at, receives, id LIMIT ?3",
-        )?;
-        let rows = statement.query_map(params![queue, self.now, count(most)], |row| {
-            Ok(Due {
-                id: row.get(0)?,
-                receives: row.get(1)?,
-                earlier_receives: row.get(2)?,
-                sent_at: row.get(3)?,
-                size: row.get(4)?,
-                first_received_at: row.get(5)?,
-                source: row.get(6)?,
-            })
-        })?;
-        rows.collect()
-    }
-
     fn take(&self, row: Due, hidden_until: i64) -> rusqlite::Result<Received> {
         let first_received_at = row.first_received_at.unwrap_or(self.now);
         let receive = row.receives + 1;
@@ -153,7 +152,7 @@ impl Tables<'_> {
                     md5: body.get(1)?,
                     body: body.get(2)?,
                     attributes: body.get(3)?,
-                    receipt: receipt.encode(),
+                    receipt,
                     sent_at: row.sent_at,
                     first_received_at,
                     receives: row.earlier_receives + receive,
@@ -220,6 +219,22 @@ impl Tables<'_> {
         Ok(())
     }
 
+    /// Undoes a receive whose receiver never got the message. Nothing happens where it has been received again.
+    pub(crate) fn give_back(&mut self, receipt: Receipt) -> rusqlite::Result<()> {
+        let queue: Option<i64> = self
+            .connection
+            .prepare_cached(
+                "UPDATE messages SET visible_at = ?3, receives = receives - 1,
+                 first_received_at = CASE receives WHEN 1 THEN NULL ELSE first_received_at END
+                 WHERE id = ?1 AND receives = ?2 RETURNING queue",
+            )?
+            .query_row(params![receipt.row, receipt.receive, self.now], |row| row.get(0))
+            .optional()?;
+        let queue = self.cache.queues.values().find(|known| Some(known.id) == queue);
+        self.touched.extend(queue.map(|queue| Arc::clone(&queue.name)));
+        Ok(())
+    }
+
     fn check(&self, receipt: Receipt) -> Result<(), Fault> {
         if receipt.instance == self.cache.instance { Ok(()) } else { Err(receipt::invalid()) }
     }
@@ -272,6 +287,6 @@ impl Tables<'_> {
     }
 }
 
-fn count(number: usize) -> i64 {
+pub(crate) fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

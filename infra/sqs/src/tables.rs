@@ -33,7 +33,8 @@ CREATE TABLE IF NOT EXISTS messages (
     size INTEGER NOT NULL,
     first_received_at INTEGER,
     earlier_receives INTEGER NOT NULL DEFAULT 0,
-    source TEXT
+    source TEXT,
+    grp TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS messages_due ON messages (queue, visible_at, receives);
 CREATE INDEX IF NOT EXISTS messages_age ON messages (queue, sent_at);
@@ -100,10 +101,22 @@ pub(crate) fn open(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update_and_check(None, "journal_size_limit", 67_108_864, |_| Ok(()))?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.execute_batch(SCHEMA)?;
+    add_groups(&connection)?;
     // The tail of a v7 UUID is random.
     let instance = Uuid::now_v7().as_u64_pair().1.cast_signed();
     connection.execute("INSERT OR IGNORE INTO meta VALUES ('instance', ?1)", [instance])?;
     Ok(connection)
+}
+
+/// A database of an earlier version has no groups.
+fn add_groups(connection: &Connection) -> rusqlite::Result<()> {
+    let columns = connection.prepare("SELECT 1 FROM pragma_table_info('messages') WHERE name = 'grp'")?.exists([])?;
+    if !columns {
+        connection.execute_batch("ALTER TABLE messages ADD COLUMN grp TEXT")?;
+    }
+    connection.execute_batch(
+        "CREATE INDEX IF NOT EXISTS messages_group ON messages (queue, grp, visible_at) WHERE grp IS NOT NULL",
+    )
 }
 
 /// The tables inside one transaction.

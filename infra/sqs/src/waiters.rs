@@ -8,10 +8,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::fault::{Code, Fault, Outcome, Refusal};
+use crate::handover::Handover;
 use crate::messages::Received;
+use crate::receipt::Receipt;
 use crate::reply::Reply;
 use crate::tables::Tables;
 
@@ -26,13 +28,18 @@ pub(crate) struct Receive {
     pub(crate) visibility: Option<i64>,
     /// In seconds; the queue's own where there is none.
     pub(crate) wait: Option<i64>,
-    pub(crate) answer: oneshot::Sender<Result<Vec<Received>, Fault>>,
+    pub(crate) answer: oneshot::Sender<Result<Handover, Fault>>,
+    /// Where messages go that do not reach the asker.
+    pub(crate) back: mpsc::UnboundedSender<Vec<Receipt>>,
 }
 
 impl Receive {
     fn reply(self, result: Result<Vec<Received>, Fault>) -> Reply {
-        // The asker may have gone: its messages come back when their timeout is over.
-        Box::new(move || drop(self.answer.send(result)))
+        // The asker may have gone: the handover then gives its messages back.
+        Box::new(move || {
+            let result = result.map(|messages| Handover::new(messages, self.back));
+            drop(self.answer.send(result));
+        })
     }
 }
 

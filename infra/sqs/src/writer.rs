@@ -10,6 +10,7 @@ use crate::Error;
 use crate::clock::now_ms;
 use crate::fault::{Fault, Outcome};
 use crate::messages::Received;
+use crate::receipt::Receipt;
 use crate::reply::Reply;
 use crate::tables::{self, Cache, Tables};
 use crate::waiters::{Receive, Waiters, settle};
@@ -33,6 +34,7 @@ type Job = Box<dyn FnOnce(&mut Tables<'_>) -> rusqlite::Result<Reply> + Send>;
 enum Command {
     Run(Job),
     Receive(Receive),
+    GiveBack(Vec<Receipt>),
     Drain,
     Stop,
 }
@@ -41,6 +43,7 @@ enum Command {
 #[derive(Clone)]
 pub(crate) struct Store {
     commands: mpsc::Sender<Command>,
+    back: mpsc::UnboundedSender<Vec<Receipt>>,
 }
 
 impl Store {
@@ -71,9 +74,9 @@ impl Store {
         wait: Option<i64>,
     ) -> Result<Vec<Received>, Fault> {
         let (answer, answered) = oneshot::channel();
-        let receive = Receive { queue, most, visibility, wait, answer };
+        let receive = Receive { queue, most, visibility, wait, answer, back: self.back.clone() };
         self.command(Command::Receive(receive)).await?;
-        answered.await.map_err(|_| Fault::internal())?
+        Ok(answered.await.map_err(|_| Fault::internal())??.take())
     }
 
     /// Ends all long polls, now and from now on.
@@ -109,18 +112,20 @@ impl Writer {
 /// Opens the database and starts its thread.
 pub(crate) async fn start(path: PathBuf) -> Result<(Store, Writer), Error> {
     let (commands, received) = mpsc::channel(CHANNEL);
+    let (back, given_back) = mpsc::unbounded_channel();
     let (opened, open) = oneshot::channel();
-    let thread =
-        std::thread::Builder::new().name("sluice-sqs".to_owned()).spawn(move || match Loop::open(&path, received) {
+    let thread = std::thread::Builder::new().name("sluice-sqs".to_owned()).spawn(move || {
+        match Loop::open(&path, received, given_back) {
             Ok((writer, runtime)) => {
                 if opened.send(Ok(())).is_ok() {
                     runtime.block_on(writer.run());
                 }
             }
             Err(error) => drop(opened.send(Err(error))),
-        })?;
+        }
+    })?;
     open.await.map_err(|_| Error::Writer)??;
-    Ok((Store { commands: commands.clone() }, Writer { commands, thread }))
+    Ok((Store { commands: commands.clone(), back }, Writer { commands, thread }))
 }
 
 struct Loop {
@@ -128,18 +133,23 @@ struct Loop {
     cache: Cache,
     waiters: Waiters,
     commands: mpsc::Receiver<Command>,
+    given_back: mpsc::UnboundedReceiver<Vec<Receipt>>,
     next_sweep: Instant,
 }
 
 impl Loop {
     /// The runtime of its own gives the thread a receive with a timeout, whatever becomes of the
     /// runtime that serves.
-    fn open(path: &Path, commands: mpsc::Receiver<Command>) -> Result<(Self, tokio::runtime::Runtime), Error> {
+    fn open(
+        path: &Path,
+        commands: mpsc::Receiver<Command>,
+        given_back: mpsc::UnboundedReceiver<Vec<Receipt>>,
+    ) -> Result<(Self, tokio::runtime::Runtime), Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let connection = tables::open(path)?;
         let cache = Cache::load(&connection)?;
         let (waiters, next_sweep) = (Waiters::default(), Instant::now());
-        Ok((Self { connection, cache, waiters, commands, next_sweep }, runtime))
+        Ok((Self { connection, cache, waiters, commands, given_back, next_sweep }, runtime))
     }
 
     async fn run(mut self) {
@@ -147,9 +157,10 @@ impl Loop {
         loop {
             let sweep = self.next_sweep.saturating_duration_since(Instant::now());
             let sleep = self.waiters.next(now_ms()).unwrap_or(sweep).min(sweep);
-            let received = self.commands.recv_many(&mut group, GROUP);
-            if let Ok(0) = tokio::time::timeout(sleep, received).await {
-                return;
+            tokio::select! {
+                received = self.commands.recv_many(&mut group, GROUP) => if received == 0 { return },
+                Some(receipts) = self.given_back.recv() => group.push(Command::GiveBack(receipts)),
+                () = tokio::time::sleep(sleep) => {}
             }
             let stop = group.iter().any(|command| matches!(command, Command::Stop));
             if let Err(error) = self.turn(&mut group) {
@@ -176,6 +187,11 @@ impl Loop {
                 Command::Run(job) => replies.push(job(&mut tables)?),
                 Command::Receive(receive) => {
                     replies.extend(self.waiters.receive(&mut tables, receive)?);
+                }
+                Command::GiveBack(receipts) => {
+                    for receipt in receipts {
+                        tables.give_back(receipt)?;
+                    }
                 }
                 Command::Drain => self.waiters.drain(&mut replies),
                 Command::Stop => {}

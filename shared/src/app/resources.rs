@@ -84,9 +84,15 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
 impl Clients {
-    /// Clients over a configuration for each service.
+    /// Clients over a configuration for each service. Without credentials, which is a server in this process, requests
+    /// are not signed.
     #[must_use]
-    pub fn new(dynamodb: &SdkConfig, sqs: &SdkConfig, patience: Patience, observer: Option<SharedInterceptor>) -> Self {
+    pub fn new(
+        dynamodb_config: &SdkConfig,
+        sqs_config: &SdkConfig,
+        patience: Patience,
+        observer: Option<SharedInterceptor>,
+    ) -> Self {
         let retry = RetryConfig::standard()
             .with_max_attempts(ATTEMPTS)
             .with_initial_backoff(FIRST_BACKOFF)
@@ -95,11 +101,15 @@ impl Clients {
             .operation_attempt_timeout(patience.attempt)
             .operation_timeout(patience.operation)
             .build();
-        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(dynamodb)
+        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(dynamodb_config)
             .retry_config(retry.clone())
             .timeout_config(timeouts.clone())
             .retry_classifier(TransactionConflicts);
-        let mut sqs = aws_sdk_sqs::config::Builder::from(sqs).retry_config(retry).timeout_config(timeouts);
+        let mut sqs = aws_sdk_sqs::config::Builder::from(sqs_config).retry_config(retry).timeout_config(timeouts);
+        if [dynamodb_config, sqs_config].iter().all(|config| config.credentials_provider().is_none()) {
+            dynamodb.set_allow_no_auth();
+            sqs.set_allow_no_auth();
+        }
         if let Some(observer) = &observer {
             dynamodb.push_interceptor(observer.clone());
             sqs.push_interceptor(observer.clone());

@@ -58,7 +58,8 @@ impl DispatchMessage {
     /// [`QueueError`] if it cannot be written as JSON.
     pub fn of(scope: &Scope, chunk: ChunkId, body: Option<Vec<u8>>) -> Result<Outgoing, QueueError> {
         let body = body.filter(|body| body.len() <= MAX_INLINE_BYTES).map(Packed);
-        Outgoing::json(&Self { scope: scope.clone(), chunk, body }, Duration::ZERO)
+        let message = Outgoing::json(&Self { scope: scope.clone(), chunk, body }, Duration::ZERO)?;
+        Ok(message.of_group(&scope.to_string()))
     }
 }
 
@@ -237,7 +238,7 @@ impl DeliverMessage {
     /// # Errors
     /// [`QueueError`] if it cannot be written as JSON.
     pub fn outgoing(&self, delay: Duration) -> Result<Outgoing, QueueError> {
-        Outgoing::json(self, delay)
+        Ok(Outgoing::json(self, delay)?.of_group(&self.to.route))
     }
 
     /// A message that has a route continue with its own cursor.

@@ -21,8 +21,8 @@ use crate::store::reader::Direction;
 const MAX_CHUNKS: usize = 200;
 /// The time that one page spans at most: days without events cost reads too.
 const MAX_SPAN: Duration = Duration::from_secs(32 * 86_400);
-/// The most that the events of a page take, unless it is a single one. Lambda's responses are limited to 6 MB.
-const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// What the events of a page take before it is full: with the last one it is below the 4 MiB of the largest answer.
+pub const PAGE_BYTES: usize = 3 * 1024 * 1024 + 512 * 1024;
 /// The pauses between two looks at the log: the first, by how much each is longer than the one before, the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const GROWTH: f64 = 1.25;
@@ -61,7 +61,7 @@ impl Page {
     /// Adds an event; `false` if the page is full without it.
     fn add(&mut self, event: Event, limit: usize) -> bool {
         let bytes = self.bytes + response_size(&event);
-        if self.events.len() == limit || (bytes > MAX_BYTES && !self.events.is_empty()) {
+        if self.events.len() == limit || (bytes > PAGE_BYTES && !self.events.is_empty()) {
             return false;
         }
         self.bytes = bytes;

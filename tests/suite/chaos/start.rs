@@ -10,7 +10,7 @@ use crate::support::process::{Serve, run};
 use crate::support::{Api, Inbox};
 
 /// A refused start: exit code 2, one clear line, no panic.
-fn refused(output: &Output, word: &str) -> Result<()> {
+pub(super) fn refused(output: &Output, word: &str) -> Result<()> {
     let text = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.code() == Some(2), "{:?}: {text}", output.status);
     ensure!(text.contains(word) && !text.contains("panicked"), "{text}");

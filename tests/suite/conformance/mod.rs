@@ -11,13 +11,12 @@ pub(crate) mod sqs_support;
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use sluice_sqs::Server as Sqs;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 /// Which server a case talks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,23 +34,21 @@ pub(crate) struct Subject {
 }
 
 /// A client that does not retry, so that a case sees the first answer.
-pub(crate) fn client(endpoint: &str) -> Client {
-    let config = aws_sdk_sqs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
-        .endpoint_url(endpoint)
-        .retry_config(RetryConfig::disabled())
-        .build();
-    Client::from_conf(config)
+fn client(config: &SdkConfig) -> Client {
+    let config = aws_sdk_sqs::config::Builder::from(config).retry_config(RetryConfig::disabled());
+    Client::from_conf(config.allow_no_auth().build())
+}
+
+/// A client of an embedded server, which it reaches as the local run does.
+pub(crate) async fn client_of(server: &Sqs) -> Client {
+    client(&sluice_local::embedded::sqs::config(server.queues()).await)
 }
 
 /// An embedded server over a folder, stopped by [`Embedded::stop`] or with the test.
 pub(crate) struct Embedded {
     pub(crate) client: Client,
     folder: TempDir,
-    stop: oneshot::Sender<()>,
-    served: JoinHandle<Result<(), sluice_sqs::Error>>,
+    server: Sqs,
 }
 
 impl Embedded {
@@ -60,22 +57,14 @@ impl Embedded {
     }
 
     pub(crate) async fn start_in(folder: TempDir) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let database = folder.path().join("sqs.sqlite");
-        let (stop, stopped) = oneshot::channel();
-        let served =
-            tokio::spawn(
-                async move { sluice_sqs::serve(listener, &database, async move { drop(stopped.await) }).await },
-            );
-        Self { client: client(&format!("http://{address}")), folder, stop, served }
+        let server = Sqs::open(&folder.path().join("sqs.sqlite3")).await.expect("a server");
+        Self { client: client_of(&server).await, folder, server }
     }
 
     /// Stops the server in good order, and gives its folder back.
     pub(crate) async fn stop(self) -> TempDir {
-        self.stop.send(()).expect("the server runs");
-        let served = tokio::time::timeout(Duration::from_secs(5), self.served).await;
-        served.expect("it stops in time").expect("it does not panic").expect("it stops well");
+        let stopped = tokio::time::timeout(Duration::from_secs(5), self.server.stop()).await;
+        stopped.expect("it stops in time").expect("it stops well");
         self.folder
     }
 }
@@ -86,8 +75,10 @@ async fn embedded() -> Subject {
 }
 
 async fn ministack() -> Subject {
-    let client = client(&crate::ministack::endpoint().await);
-    Subject { server: Server::Ministack, client, _own: None }
+    let config = aws_config::defaults(BehaviorVersion::latest()).region(Region::from_static("us-east-1"));
+    let config = config.credentials_provider(Credentials::new("test", "test", None, None, "tests"));
+    let config = config.endpoint_url(crate::ministack::endpoint().await).load().await;
+    Subject { server: Server::Ministack, client: client(&config), _own: None }
 }
 
 /// Makes of each case one test for each server.

@@ -3,19 +3,21 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::Client;
-use tokio::net::TcpListener;
+use futures::FutureExt as _;
+use sluice_sqs::Server;
 use tokio::task::JoinSet;
 
 use super::sqs_support::{counts, handle, receive, receive_one, receives, send};
-use super::{Embedded, client};
+use super::{Embedded, client_of};
+use crate::support::{SOON, eventually};
 
 /// Tells the child of [`what_was_answered_survives_kill_9`] where its database is.
 const DATABASE: &str = "SLUICE_TEST_SQS_DATABASE";
-const LISTENING: &str = "listening on ";
+const ANSWERED: &str = "answered ";
 const SENDERS: usize = 8;
 const BEFORE_THE_KILL: usize = 400;
 
@@ -24,55 +26,40 @@ async fn create(client: &Client) -> String {
     created.queue_url.expect("a URL")
 }
 
-/// The server that is killed: this binary again, running this test alone.
-#[tokio::test]
+/// The process that is killed: this binary again, running this test alone. It says what it was answered.
+#[tokio::test(flavor = "multi_thread")]
 #[ignore = "the child process of what_was_answered_survives_kill_9"]
-async fn serve_until_killed() {
+async fn send_until_killed() {
     let database = std::env::var(DATABASE).expect("the parent says where");
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    println!("{LISTENING}{}", listener.local_addr().expect("an address"));
-    let served = sluice_sqs::serve(listener, Path::new(&database), std::future::pending()).await;
-    panic!("the server ended by itself: {served:?}");
-}
-
-fn spawn_server(database: &Path) -> (Child, String) {
-    let mut child = Command::new(std::env::current_exe().expect("this binary"))
-        .args(["conformance::sqs_durability::serve_until_killed", "--exact"])
-        .args(["--ignored", "--nocapture"])
-        .env(DATABASE, database)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("a child process");
-    let output = BufReader::new(child.stdout.take().expect("its output"));
-    let address = output
-        .lines()
-        .map_while(Result::ok)
-        .find_map(|line| Some(line.split_once(LISTENING)?.1.to_owned()))
-        .expect("the child listens");
-    (child, format!("http://{address}"))
+    let server = Server::open(Path::new(&database)).await.expect("a server");
+    let client = client_of(&server).await;
+    let url = create(&client).await;
+    let mut senders = JoinSet::new();
+    for _ in 0..SENDERS {
+        let (client, url) = (client.clone(), url.clone());
+        senders.spawn(async move {
+            loop {
+                println!("{ANSWERED}{}", send(&client, &url, "x").await);
+            }
+        });
+    }
+    while senders.join_next().await.is_some() {}
 }
 
 #[tokio::test]
 async fn what_was_answered_survives_kill_9() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (mut child, endpoint) = spawn_server(&folder.path().join("sqs.sqlite3"));
-    let sender = client(&endpoint);
-    let url = create(&sender).await;
-    let (answered, mut answers) = tokio::sync::mpsc::unbounded_channel();
-    let mut senders = JoinSet::new();
-    for _ in 0..SENDERS {
-        let (sender, url, answered) = (sender.clone(), url.clone(), answered.clone());
-        senders.spawn(async move {
-            // Until the server is gone.
-            while let Ok(sent) = sender.send_message().queue_url(&url).message_body("x").send().await {
-                answered.send(sent.message_id.expect("an id")).expect("the test listens");
-            }
-        });
-    }
-    drop(answered);
+    let mut child = Command::new(std::env::current_exe().expect("this binary"))
+        .args(["conformance::sqs_durability::send_until_killed", "--exact", "--ignored", "--nocapture"])
+        .env(DATABASE, folder.path().join("sqs.sqlite3"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a child process");
+    let output = BufReader::new(child.stdout.take().expect("its output"));
     let mut promised = BTreeSet::new();
-    while let Some(id) = answers.recv().await {
-        promised.insert(id);
+    for line in output.lines().map_while(Result::ok) {
+        // The first follows what the test's harness says of it.
+        promised.extend(line.split_once(ANSWERED).map(|(_, id)| id.to_owned()));
         if promised.len() == BEFORE_THE_KILL {
             // SIGKILL, in the middle of the senders' traffic.
             child.kill().expect("killed");
@@ -82,6 +69,7 @@ async fn what_was_answered_survives_kill_9() {
     child.wait().expect("the child has ended");
 
     let server = Embedded::start_in(folder).await;
+    let url = create(&server.client).await;
     let mut kept = BTreeSet::new();
     loop {
         let messages = receive(&server.client, &url, 600, 0).await;
@@ -133,13 +121,31 @@ async fn stopping_ends_long_polls() {
 async fn a_poller_that_has_gone_takes_no_message() {
     let server = Embedded::start().await;
     let url = create(&server.client).await;
-    // The client gives up after a second and closes its connection.
+    // The client gives up after a second.
     let poll = receive(&server.client, &url, 600, 20);
     let gone = tokio::time::timeout(Duration::from_secs(1), poll).await;
     assert!(gone.is_err(), "{gone:?}");
-    // And the server has heard of it by the end of another second.
+    // And the server has noticed by the end of another second.
     assert_eq!(receive(&server.client, &url, 600, 1).await, []);
     send(&server.client, &url, "hello").await;
     let message = receive_one(&server.client, &url, 600, 0).await;
+    assert_eq!((message.body(), receives(&message)), (Some("hello"), "1".to_owned()));
+}
+
+#[tokio::test]
+async fn a_receiver_that_goes_before_it_has_its_messages_gives_them_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::open(&folder.path().join("sqs.sqlite3")).await.expect("a server");
+    let client = client_of(&server).await;
+    let url = create(&client).await;
+    send(&client, &url, "hello").await;
+    let (queues, target) = (server.queues(), Some("AmazonSQS.ReceiveMessage"));
+    let body = serde_json::json!({"QueueUrl": url, "VisibilityTimeout": 600}).to_string();
+    let mut gone = Box::pin(queues.call(target, "localhost", body.as_bytes()));
+    assert!((&mut gone).now_or_never().is_none(), "it is asked for, and not waited for");
+    let taken = async || Ok((counts(&client, &url).await == [0, 1, 0]).then_some(()));
+    eventually("the message is in flight", SOON, taken).await.expect("it is taken");
+    drop(gone);
+    let message = receive_one(&client, &url, 600, 5).await;
     assert_eq!((message.body(), receives(&message)), (Some("hello"), "1".to_owned()));
 }

@@ -1,10 +1,7 @@
 //! The workers' queues: on AWS by the template, and the same in the local run.
 
-use std::sync::Arc;
-
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
-use sluice_local::pollers::Pollers;
 use sluice_local::provision;
 use sluice_workers::Worker;
 
@@ -60,11 +57,12 @@ async fn the_local_queues_have_the_attributes_of_the_deployed_ones() {
     embedded.stop().await;
 }
 
-/// On AWS it does: an event source mapping leaves failed messages hidden.
+/// An event source mapping leaves failed messages hidden; the worker itself has them come again.
 #[tokio::test]
-async fn a_failed_message_does_not_wait_for_the_visibility_timeout_in_the_local_run() {
-    let (embedded, world) = (Embedded::start().await, World::start(&[]).await.expect("a system"));
-    let (sqs, urls) = (&embedded.client, provision::queues(&embedded.client).await.expect("queues"));
+async fn a_failed_message_does_not_wait_for_the_visibility_timeout() {
+    let world = World::start(&[]).await.expect("a system");
+    let sqs = world.system.queues();
+    let urls = provision::queues(sqs).await.expect("queues");
     let dlq = sqs.get_queue_url().queue_name("sluice-dispatch-dlq").send().await.expect("a queue");
     let dlq = dlq.queue_url.expect("a URL");
     let arn = sqs.get_queue_attributes().queue_url(&dlq).attribute_names(QueueAttributeName::QueueArn).send().await;
@@ -73,12 +71,9 @@ async fn a_failed_message_does_not_wait_for_the_visibility_timeout_in_the_local_
     let set = sqs.set_queue_attributes().queue_url(&urls.dispatch);
     set.attributes(QueueAttributeName::RedrivePolicy, redrive).send().await.expect("set");
 
-    let pollers = Pollers::start(&world.system.app, sqs, &urls, &Arc::default(), None);
     sqs.send_message().queue_url(&urls.dispatch).message_body("unreadable").send().await.expect("sent");
     // It is there as soon as the pollers would receive the message for the second time.
     let dead = sqs.receive_message().queue_url(&dlq).wait_time_seconds(20).send().await.expect("received");
     assert_eq!(dead.messages()[0].body(), Some("unreadable"));
-    pollers.stop().await;
     world.stop().await;
-    embedded.stop().await;
 }

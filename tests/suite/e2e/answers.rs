@@ -102,16 +102,14 @@ async fn out_of_retries_is_a_dead_letter_and_the_stream_goes_on() -> Result<()> 
     is_empty(folder.path(), "sluice-deliver-dlq").await
 }
 
-/// Whether a queue of the folder holds no message; its server is served once more for that.
+/// Whether a queue of the folder holds no message; its server is started once more for that.
 async fn is_empty(folder: &std::path::Path, queue: &str) -> Result<()> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let client = crate::conformance::client(&format!("http://{}", listener.local_addr()?));
-    let database = folder.join("sqs.sqlite");
-    let server = tokio::spawn(async move { sluice_sqs::serve(listener, &database, std::future::pending()).await });
+    let server = sluice_sqs::Server::open(&folder.join("sqs.sqlite")).await?;
+    let client = crate::conformance::client_of(&server).await;
     let url = client.get_queue_url().queue_name(queue).send().await?.queue_url.context("no queue")?;
     let receive = client.receive_message().queue_url(url).send().await?;
     ensure!(receive.messages().is_empty(), "{queue} has {:?}", receive.messages());
-    server.abort();
+    server.stop().await?;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! The embedded SQS's protocol: whatever is sent, it answers, and not with a fault of its own.
 
 use proptest::prelude::*;
+use sluice_sqs::{Queues, Server};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
 use super::{body, runtime};
@@ -55,32 +55,26 @@ const WORDS: &[&str] = &[
     "43201",
 ];
 
-struct Server {
-    url: String,
+struct Fuzzed {
+    server: Server,
     _folder: TempDir,
 }
 
-async fn server() -> &'static Server {
-    static SERVER: OnceCell<Server> = OnceCell::const_new();
+async fn queues() -> Queues {
+    static SERVER: OnceCell<Fuzzed> = OnceCell::const_new();
     let start = async || {
         let folder = tempfile::tempdir().expect("a folder");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}/", listener.local_addr().expect("an address"));
-        let path = folder.path().join("sqs.sqlite");
-        tokio::spawn(async move { sluice_sqs::serve(listener, &path, std::future::pending()).await });
-        let made = send(&url, "CreateQueue", br#"{"QueueName":"fuzz"}"#.to_vec()).await;
+        let server = Server::open(&folder.path().join("sqs.sqlite")).await.expect("a server");
+        let made = send(&server.queues(), "CreateQueue", br#"{"QueueName":"fuzz"}"#).await;
         assert_eq!(made, 200, "a queue to talk about");
-        Server { url, _folder: folder }
+        Fuzzed { server, _folder: folder }
     };
-    SERVER.get_or_init(start).await
+    SERVER.get_or_init(start).await.server.queues()
 }
 
-async fn send(url: &str, operation: &str, body: Vec<u8>) -> u16 {
-    let request = reqwest::Client::new().post(url).header("x-amz-target", format!("AmazonSQS.{operation}"));
-    let answer = request.header("content-type", "application/x-amz-json-1.0").body(body).send().await;
-    let answer = answer.expect("an answer");
-    let status = answer.status().as_u16();
-    let text = answer.text().await.expect("a text");
+async fn send(queues: &Queues, operation: &str, body: &[u8]) -> u16 {
+    let answer = queues.call(Some(&format!("AmazonSQS.{operation}")), "localhost", body).await;
+    let (status, text) = (answer.status().as_u16(), String::from_utf8_lossy(answer.body()));
     assert!(status == 200 || text.contains("__type"), "{operation} answers {status} {text}");
     status
 }
@@ -92,7 +86,7 @@ proptest! {
         if String::from_utf8_lossy(&body).contains("WaitTimeSeconds") {
             return Ok(());
         }
-        let status = runtime().block_on(async { send(&server().await.url, operation, body).await });
+        let status = runtime().block_on(async { send(&queues().await, operation, &body).await });
         prop_assert!(matches!(status, 200 | 400 | 403), "{operation}: {status}");
     }
 }

@@ -9,8 +9,6 @@ mod transactions;
 use std::sync::Arc;
 
 use anyhow::Result;
-use aws_config::{BehaviorVersion, Region};
-use aws_sdk_s3::config::Credentials;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use sluice::app::{Clients, Patience, Resources};
 use sluice::domain::scope::{Environment, Scope};
@@ -41,15 +39,10 @@ impl Store {
         let temporary = tempfile::tempdir()?;
         let folder = Folder::open(temporary.path())?;
         let s3 = S3Keys { access_key_id: "test".to_owned(), secret_access_key: "test".to_owned() };
-        let servers = Servers::start(&folder, &s3).await?;
-        let loader = async |endpoint: &str| {
-            let credentials = Credentials::new("test", "test", None, None, "tests");
-            let loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::from_static("us-east-1"));
-            loader.credentials_provider(credentials).endpoint_url(endpoint).load().await
-        };
+        let servers = Servers::start(&folder, &s3, &Ports::system()).await?;
         let usage = Arc::new(Usage::default());
         let observer = SharedInterceptor::new(Observer(Arc::clone(&usage)));
-        let (dynamodb, sqs) = (loader(&servers.dynamodb).await, loader(&servers.sqs).await);
+        let (dynamodb, sqs) = servers.configs().await;
         let clients = Clients::new(&dynamodb, &sqs, Patience::LOCAL, Some(observer));
         let resources = provision::resources(&clients).await?;
         let (client, tables, ports) = (clients.dynamodb.clone(), resources.tables.clone(), Ports::system());

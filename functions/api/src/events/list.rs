@@ -5,10 +5,11 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use sluice::domain::chunk::raw_size;
 use sluice::domain::export::Position;
 use sluice::domain::ids::ChunkId;
 use sluice::domain::time::Millis;
-use sluice::engine::poll::Poll;
+use sluice::engine::poll::{PAGE_BYTES, Poll};
 use sluice::ports::Ports;
 use sluice::store::log::EventLog;
 use sluice::store::reader::Direction;
@@ -147,7 +148,7 @@ async fn newest_first(log: &EventLog, now: Millis, caller: &Caller, params: &Lis
     let end = last.map_or(until, |(chunk, _)| chunk.after().min(until));
 
     let mut reader = log.read(&caller.scope, from, end, Direction::NewestFirst);
-    let mut events = Vec::with_capacity(limit);
+    let (mut events, mut bytes) = (Vec::with_capacity(limit), 0);
     let mut place = None;
     for _ in 0..MAX_CHUNKS {
         let Some((chunk, content)) = reader.next().await? else {
@@ -155,10 +156,11 @@ async fn newest_first(log: &EventLog, now: Millis, caller: &Caller, params: &Lis
         };
         let below = last.filter(|(c, _)| *c == chunk).map_or(content.len(), |(_, index)| index.min(content.len()));
         for (index, event) in content.into_iter().enumerate().take(below).rev() {
-            if events.len() == limit {
+            if events.len() == limit || bytes > PAGE_BYTES {
                 return Ok(EventPage { events, next_cursor: place });
             }
             if name.is_none_or(|name| event.name == name) {
+                bytes += raw_size(&event);
                 events.push(event.into());
             }
             place = Some(query::encode_cursor(&format!("{chunk}.{index}")));

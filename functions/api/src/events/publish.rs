@@ -122,7 +122,7 @@ enum EventStatus {
     responses(
         (status = 202, description = "Accepted: durable, and being delivered", body = PublishAnswer),
         (status = 400, description = "`validation_failed`, `duplicate_key`, `nesting_too_deep`: `details` point at each invalid event", body = ErrorBody),
-        (status = 413, description = "Larger than 5 MiB, or one event larger than 256 KiB", body = ErrorBody),
+        (status = 413, description = "Larger than what the deployment takes, which is named (5 MiB, 4 MiB on AWS), or one event larger than 256 KiB", body = ErrorBody),
         (status = 429, description = "`rate_limited`, or `quota_exceeded`: wait for `Retry-After`", body = ErrorBody),
         (status = 503, description = "`unavailable`: nothing was accepted; try again", body = ErrorBody),
     ),
@@ -139,7 +139,7 @@ pub(crate) async fn publish(
     expect_json(&headers)?;
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
     let reading = publisher.begin_reading(declared.unwrap_or(MAX_BATCH_BYTES)).await;
-    let bytes = body::read(&headers, body, MAX_BATCH_BYTES).await?;
+    let bytes = body::read(&headers, body, limiter.publish_bytes()).await?;
     // Room is taken for what has arrived: a client that announces much and sends nothing takes none.
     let _room = publisher.admit(bytes.len()).await;
     drop(reading);

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::convert::Infallible;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +14,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
 use super::problem::{ErrorBody, Problem, ProblemDetails};
+
+/// The largest answer. A function on AWS can answer with 6 MB, of which escaping takes its part.
+const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -29,6 +32,13 @@ pub fn finish<S: Clone + Send + Sync + 'static>(router: Router<S>, ports: Ports)
 
 fn method_not_allowed() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This method is not allowed here.")
+}
+
+/// What a deployment cannot pass on, it does not answer with.
+fn page_too_large() -> Problem {
+    let most = MAX_ANSWER_BYTES / 1024 / 1024;
+    let message = format!("What was asked for takes more than {most} MiB: ask for fewer with `limit` or `pageSize`.");
+    Problem::new(StatusCode::BAD_REQUEST, "page_too_large", message)
 }
 
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
@@ -48,6 +58,9 @@ async fn answer(State(ports): State<Ports>, mut request: Request, next: Next) ->
     let span = tracing::info_span!("request", %request_id, method = %request.method(), path = request.uri().path());
     request.extensions_mut().insert(RequestId(request_id.clone()));
     let mut response = next.run(request).instrument(span).await;
+    if response.status().is_success() && response.body().size_hint().lower() > MAX_ANSWER_BYTES {
+        response = page_too_large().into_response();
+    }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let allow = response.headers().get(header::ALLOW).cloned();
         response = render(&problem, &request_id, wants_problem);

@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use sluice::domain::allowance::Limit;
 use sluice::domain::scope::TenantId;
 use sluice::engine::allowances::EventQuota;
+use sluice::settings::Settings;
 
 use super::auth::caller::Caller;
 use super::problem::Problem;
@@ -17,13 +18,21 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub struct Limiter {
     quota: EventQuota,
     requests_per_minute: u64,
+    publish_bytes: usize,
 }
 
 impl Limiter {
-    /// With this limit of requests.
+    /// With the limits of these settings.
     #[must_use]
-    pub fn new(quota: EventQuota, requests_per_minute: u64) -> Self {
-        Self { quota, requests_per_minute }
+    pub fn new(quota: EventQuota, settings: &Settings) -> Self {
+        let Settings { requests_per_minute, publish_max_bytes: publish_bytes, .. } = *settings;
+        Self { quota, requests_per_minute, publish_bytes }
+    }
+
+    /// The largest body of a publish.
+    #[must_use]
+    pub fn publish_bytes(&self) -> usize {
+        self.publish_bytes
     }
 
     /// Counts a request of a credential.

@@ -44,7 +44,7 @@ impl Chaos {
 
     /// The same configuration, with a client whose requests and answers suffer.
     pub(crate) fn over(&self, config: SdkConfig) -> SdkConfig {
-        // The embedded servers are reached in plain HTTP.
+        // An outside emulator is reached in plain HTTP.
         let inner = config.http_client().unwrap_or_else(|| Builder::new().build_http());
         let client = UnkindClient { inner, chaos: self.clone() };
         config.into_builder().http_client(client).build()

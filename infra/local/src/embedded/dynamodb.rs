@@ -1,39 +1,174 @@
 //! The embedded DynamoDB: dynoxide over one SQLite file.
+//!
+//! Requests are read, and answers written, where they are asked for. One thread owns the database: SQLite blocks, and
+//! must not hold up the handlers.
 
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use dynoxide::Database;
-use tokio::net::TcpListener;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use dynoxide::{Database, DynoxideError};
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
 
-use super::Stop;
+use super::in_process;
 use crate::StartError;
 
 /// How often items past their time to live are removed.
 const SWEEP: Duration = Duration::from_secs(3_600);
 
-/// Opens the database.
-pub(super) fn open(path: &Path) -> Result<Database, StartError> {
-    Database::new(&path.to_string_lossy()).map_err(|e| StartError::new(path.display(), e))
+pub(super) const HOST: &str = "dynamodb.invalid";
+
+/// An open database, and the thread that owns it.
+pub(super) struct Server {
+    commands: mpsc::Sender<Command>,
+    thread: JoinHandle<()>,
 }
 
-/// Serves it until `stop` resolves.
-pub(super) async fn serve(listener: TcpListener, database: Database, stop: Stop) -> Result<(), String> {
-    let sweeper = tokio::spawn(sweep(database.clone()));
-    let served = dynoxide::server::serve_with_shutdown(listener, database, stop).await;
-    sweeper.abort();
-    served
+/// The SDK's way to a [`Server`], which may have been stopped meanwhile.
+#[derive(Clone, Debug)]
+pub(super) struct Connector {
+    commands: mpsc::Sender<Command>,
 }
 
-async fn sweep(database: Database) {
-    loop {
-        tokio::time::sleep(SWEEP).await;
-        let database = database.clone();
-        let swept = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
-        match swept {
-            Ok(Ok(items)) => tracing::debug!(items, "items past their time to live are gone"),
-            Ok(Err(error)) => tracing::warn!(%error, "items past their time to live could not be removed"),
-            Err(error) => tracing::warn!(%error, "the sweep was interrupted"),
+enum Command {
+    Run(Box<dyn FnOnce(&Database) + Send>),
+    Stop,
+}
+
+impl Server {
+    /// Opens the database, and makes it where there is none.
+    pub(super) fn open(path: &Path) -> Result<Self, StartError> {
+        let database = Database::new(&path.to_string_lossy()).map_err(|e| StartError::new(path.display(), e))?;
+        let (commands, received) = mpsc::channel();
+        let (sweeping, stopped) = mpsc::channel();
+        let swept = database.clone();
+        let sweeper = thread("dynamodb-ttl", move || sweep(&swept, &stopped))?;
+        let thread = thread("dynamodb", move || {
+            while let Ok(Command::Run(work)) = received.recv() {
+                work(&database);
+            }
+            drop(sweeping);
+            if sweeper.join().is_err() {
+                tracing::error!("the removal of items past their time to live has panicked");
+            }
+        })?;
+        Ok(Self { commands, thread })
+    }
+
+    pub(super) fn connector(&self) -> Connector {
+        Connector { commands: self.commands.clone() }
+    }
+
+    /// Finishes what was asked before, and returns once the file is closed; `false` where its thread has panicked.
+    pub(super) fn stop(self) -> bool {
+        // Fails only where the thread has ended.
+        let _ = self.commands.send(Command::Stop);
+        self.thread.join().is_ok()
+    }
+}
+
+fn thread(name: &'static str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|e| StartError::new(name, e))
+}
+
+fn sweep(database: &Database, stopped: &mpsc::Receiver<()>) {
+    while stopped.recv_timeout(SWEEP) == Err(RecvTimeoutError::Timeout) {
+        match database.sweep_ttl() {
+            Ok(items) => tracing::debug!(items, "items past their time to live are gone"),
+            Err(error) => tracing::warn!(%error, "items past their time to live could not be removed"),
         }
     }
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let connector = self.clone();
+        HttpConnectorFuture::new(async move {
+            let (target, body) = in_process::parts(&request)?;
+            in_process::response(connector.answer(target, body).await)
+        })
+    }
+}
+
+macro_rules! operations {
+    ($connector:ident, $operation:ident, $body:ident, $($name:literal: $method:ident),+ $(,)?) => {
+        match $operation {
+            $($name => $connector.run($body, Database::$method).await,)+
+            _ => Err(DynoxideError::ValidationException(format!("The operation {} is not served.", $operation))),
+        }
+    };
+}
+
+impl Connector {
+    /// Answers a request. Dropped before it is done, it may still take effect.
+    async fn answer(&self, target: &str, body: &[u8]) -> Response<Vec<u8>> {
+        let operation = target.strip_prefix("DynamoDB_20120810.").unwrap_or_default();
+        let answer = operations!(self, operation, body,
+            "PutItem": put_item,
+            "GetItem": get_item,
+            "UpdateItem": update_item,
+            "DeleteItem": delete_item,
+            "Query": query,
+            "Scan": scan,
+            "BatchGetItem": batch_get_item,
+            "BatchWriteItem": batch_write_item,
+            "TransactGetItems": transact_get_items,
+            "TransactWriteItems": transact_write_items,
+            "CreateTable": create_table,
+            "DescribeTable": describe_table,
+            "ListTables": list_tables,
+            "UpdateTimeToLive": update_time_to_live,
+            "DescribeTimeToLive": describe_time_to_live,
+        );
+        let (status, body) = match answer {
+            Ok(body) => (StatusCode::OK, body),
+            Err(error) => {
+                let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                (status, error.to_json().into_bytes())
+            }
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let content_type = HeaderValue::from_static("application/x-amz-json-1.0");
+        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        response
+    }
+
+    async fn run<Q, A>(
+        &self,
+        body: &[u8],
+        operation: fn(&Database, Q) -> dynoxide::Result<A>,
+    ) -> dynoxide::Result<Vec<u8>>
+    where
+        Q: DeserializeOwned + Send + 'static,
+        A: Serialize + Send + 'static,
+    {
+        let request: Q = serde_json::from_slice(body).map_err(|e| unreadable(&e))?;
+        let (answer, answered) = oneshot::channel();
+        let work = move |database: &Database| {
+            // Whoever has gone meanwhile will try again, or has given up.
+            if !answer.is_closed() {
+                drop(answer.send(operation(database, request)));
+            }
+        };
+        self.commands.send(Command::Run(Box::new(work))).map_err(|_| stopped())?;
+        let answer = answered.await.map_err(|_| stopped())??;
+        serde_json::to_vec(&answer).map_err(|e| DynoxideError::InternalServerError(e.to_string()))
+    }
+}
+
+/// The types of dynoxide's requests check more than their form, and mark what they find.
+fn unreadable(error: &serde_json::Error) -> DynoxideError {
+    let error = error.to_string();
+    DynoxideError::ValidationException(error.strip_prefix("VALIDATION:").unwrap_or(&error).to_owned())
+}
+
+fn stopped() -> DynoxideError {
+    DynoxideError::InternalServerError("The database was stopped.".to_owned())
 }

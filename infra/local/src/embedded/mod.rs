@@ -1,18 +1,30 @@
-//! The embedded DynamoDB, SQS and S3: real servers on loopback, durable under the data folder.
+//! The embedded DynamoDB, SQS and S3, durable under the data folder.
+//!
+//! DynamoDB and SQS are reached in the process alone: they ask for no credentials, so they have no socket. S3 is for the
+//! operator's own programs too; it listens on loopback, and checks signatures.
 
 mod dynamodb;
+mod in_process;
 mod s3;
+pub mod sqs;
 
-use std::path::PathBuf;
-use std::thread::JoinHandle;
+use std::net::{Ipv4Addr, TcpListener};
 
-use futures::future::{BoxFuture, FutureExt as _};
+use aws_config::SdkConfig;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use sluice::ports::Ports;
 
 use crate::StartError;
 use crate::folder::Folder;
+
+/// The region that the embedded servers play.
+pub(crate) const REGION: &str = "us-east-1";
+/// Where the S3's port is chosen: below the ports that systems give to outgoing connections, one of which could
+/// otherwise hold it at a later start.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// How many of them are tried.
+const TRIES: usize = 50;
+const PORT_FILE: &str = "ports.json";
 
 /// The keys of the embedded S3, made once a data folder.
 #[derive(Clone, Serialize, Deserialize)]
@@ -23,105 +35,67 @@ pub struct S3Keys {
     pub secret_access_key: String,
 }
 
-/// Where the embedded servers listen. Kept: an integration that was registered with the S3's address must find it
-/// again after a restart.
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-struct Ports {
+/// Where the embedded S3 listens. Kept: an integration that was registered with its address must find it again after a
+/// restart.
+#[derive(Serialize, Deserialize)]
+struct KeptPorts {
     s3: u16,
 }
 
 /// The running servers.
 pub struct Servers {
-    /// DynamoDB's URL.
-    pub dynamodb: String,
-    /// SQS's URL.
-    pub sqs: String,
     /// S3's URL.
-    pub s3: String,
-    stop: watch::Sender<bool>,
-    threads: Vec<JoinHandle<()>>,
+    pub s3_url: String,
+    dynamodb: dynamodb::Server,
+    sqs: sluice_sqs::Server,
+    s3: s3::Server,
 }
-
-/// A running server.
-type Serving = BoxFuture<'static, Result<(), String>>;
-/// Resolves when the servers are to stop.
-type Stop = BoxFuture<'static, ()>;
 
 impl Servers {
     /// Starts all three.
     ///
     /// # Errors
     /// A port or a file that cannot be had.
-    pub async fn start(folder: &Folder, keys: &S3Keys) -> Result<Self, StartError> {
-        let (stop, stopped) = watch::channel(false);
-        let stopping = || -> Stop {
-            let mut stopped = stopped.clone();
-            async move {
-                // An error means that the sender is gone: stop then, too.
-                let _ = stopped.wait_for(|stop| *stop).await;
-            }
-            .boxed()
-        };
-        let mut ports: Ports = folder.read("ports.json")?.unwrap_or_default();
-        let (dynamodb, sqs, s3) = (bind(0)?, bind(0)?, bind(ports.s3).or_else(|_| bind(0))?);
-        let url = |listener: &std::net::TcpListener| {
-            listener.local_addr().map(|at| format!("http://{at}")).map_err(|e| StartError::new("embedded servers", e))
-        };
-        let urls = (url(&dynamodb)?, url(&sqs)?, url(&s3)?);
-        ports.s3 = s3.local_addr().map_err(|e| StartError::new("embedded S3", e))?.port();
-        folder.write("ports.json", &ports)?;
+    pub async fn start(folder: &Folder, keys: &S3Keys, ports: &Ports) -> Result<Self, StartError> {
+        let listener = listener(folder, ports)?;
+        let address = listener.local_addr().map_err(|e| StartError::new("embedded S3", e))?;
+        let dynamodb = dynamodb::Server::open(&folder.file("dynamodb.sqlite"))?;
+        let sqs = sqs::open(&folder.file("sqs.sqlite")).await?;
+        let s3 = s3::Server::start(listener, &folder.file("s3"), keys)?;
+        Ok(Self { s3_url: format!("http://{address}"), dynamodb, sqs, s3 })
+    }
 
-        let queues: PathBuf = folder.file("sqs.sqlite");
-        sluice_sqs::release_in_flight(&queues).map_err(|e| StartError::new(queues.display(), e))?;
-        let database = dynamodb::open(&folder.file("dynamodb.sqlite"))?;
-        let files = s3::service(&folder.file("s3"), keys)?;
-        let stops = (stopping(), stopping(), stopping());
-        let threads = vec![
-            run("dynamodb", dynamodb, move |listener| dynamodb::serve(listener, database, stops.0).boxed())?,
-            run("sqs", sqs, move |listener| serve_sqs(listener, queues, stops.1).boxed())?,
-            run("s3", s3, move |listener| s3::serve(listener, files, stops.2).boxed())?,
-        ];
-        Ok(Self { dynamodb: urls.0, sqs: urls.1, s3: urls.2, stop, threads })
+    /// How clients reach DynamoDB and SQS.
+    pub async fn configs(&self) -> (SdkConfig, SdkConfig) {
+        let dynamodb = in_process::config(dynamodb::HOST, self.dynamodb.connector()).await;
+        (dynamodb, sqs::config(self.sqs.queues()).await)
     }
 
     /// Stops them, and returns once their files are closed.
     pub async fn stop(self) {
-        let _ = self.stop.send(true);
-        let join =
-            tokio::task::spawn_blocking(move || self.threads.into_iter().map(JoinHandle::join).all(|r| r.is_ok()));
-        if !join.await.unwrap_or(false) {
+        let sqs = self.sqs.stop().await.is_ok();
+        let (dynamodb, s3) = (self.dynamodb, self.s3);
+        let others = tokio::task::spawn_blocking(move || dynamodb.stop() & s3.stop());
+        if !(sqs & others.await.unwrap_or(false)) {
             tracing::error!("an embedded server ended by a panic");
         }
     }
 }
 
-async fn serve_sqs(listener: TcpListener, path: PathBuf, stop: Stop) -> Result<(), String> {
-    sluice_sqs::serve(listener, &path, stop).await.map_err(|e| e.to_string())
-}
-
-fn bind(port: u16) -> Result<std::net::TcpListener, StartError> {
-    let listener =
-        std::net::TcpListener::bind(("127.0.0.1", port)).map_err(|e| StartError::new("embedded servers", e))?;
-    listener.set_nonblocking(true).map_err(|e| StartError::new("embedded servers", e))?;
-    Ok(listener)
-}
-
-/// Each server has a thread and runtime of its own: SQLite blocks, and must not hold up the handlers.
-fn run(
-    name: &'static str,
-    listener: std::net::TcpListener,
-    serve: impl FnOnce(TcpListener) -> Serving + Send + 'static,
-) -> Result<JoinHandle<()>, StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| StartError::new(name, e))?;
-    let body = move || {
-        let served = runtime.block_on(async {
-            let listener = TcpListener::from_std(listener).map_err(|e| e.to_string())?;
-            serve(listener).await
+/// The S3's listener: on the port of the earlier starts, or on one that it will have from now on.
+fn listener(folder: &Folder, ports: &Ports) -> Result<TcpListener, StartError> {
+    let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    if let Some(KeptPorts { s3 }) = folder.read(PORT_FILE)? {
+        return bind(s3).map_err(|e| {
+            let file = folder.file(PORT_FILE);
+            let doing = format!("the embedded S3 cannot listen on 127.0.0.1:{s3}, where its clients look for it");
+            StartError::new(doing, format!("{e}; free the port, or remove {} to move the S3", file.display()))
         });
-        if let Err(error) = served {
-            tracing::error!(server = name, %error, "an embedded server failed");
-        }
-    };
-    std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|e| StartError::new(name, e))
+    }
+    let random = || PORTS.start + u16::from_be_bytes(ports.bytes()) % (PORTS.end - PORTS.start);
+    let free = (0..TRIES).find_map(|_| bind(random()).ok());
+    let listener = free.map_or_else(|| bind(0), Ok).map_err(|e| StartError::new("embedded S3", e))?;
+    let s3 = listener.local_addr().map_err(|e| StartError::new("embedded S3", e))?.port();
+    folder.write(PORT_FILE, &KeptPorts { s3 })?;
+    Ok(listener)
 }

@@ -1,6 +1,7 @@
 //! The embedded S3: s3s over a folder.
 
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -11,8 +12,9 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3Result, s3_error};
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
-use super::{S3Keys, Stop};
+use super::S3Keys;
 use crate::StartError;
 
 /// The longest key in bytes. S3's is 1,024; here the key stands in the name of a file of its own, with a third more.
@@ -41,8 +43,40 @@ impl S3Access for Access {
     }
 }
 
+/// The running server.
+pub(super) struct Server {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves `root` on a thread and runtime of its own: its files block, and must not hold up the handlers.
+    pub(super) fn start(listener: std::net::TcpListener, root: &Path, keys: &S3Keys) -> Result<Self, StartError> {
+        let fail = |e| StartError::new("embedded S3", e);
+        let service = service(root, keys)?;
+        listener.set_nonblocking(true).map_err(fail)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
+        let (stop, stopped) = oneshot::channel();
+        let body = move || {
+            let served = runtime.block_on(async { serve(TcpListener::from_std(listener)?, service, stopped).await });
+            if let Err(error) = served {
+                tracing::error!(%error, "the embedded S3 failed");
+            }
+        };
+        let thread = std::thread::Builder::new().name("s3".to_owned()).spawn(body).map_err(fail)?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Finishes the requests under way; `false` where its thread has panicked.
+    pub(super) fn stop(self) -> bool {
+        // Fails only where the thread has ended.
+        let _ = self.stop.send(());
+        self.thread.join().is_ok()
+    }
+}
+
 /// The service over `root`; each folder below it is a bucket.
-pub(super) fn service(root: &Path, keys: &S3Keys) -> Result<S3Service, StartError> {
+fn service(root: &Path, keys: &S3Keys) -> Result<S3Service, StartError> {
     let files = FileSystem::new(root).map_err(|e| StartError::new(root.display(), format!("{e:?}")))?;
     let mut builder = S3ServiceBuilder::new(files);
     builder.set_auth(SimpleAuth::from_single(keys.access_key_id.as_str(), keys.secret_access_key.as_str()));
@@ -50,14 +84,14 @@ pub(super) fn service(root: &Path, keys: &S3Keys) -> Result<S3Service, StartErro
     Ok(builder.build())
 }
 
-/// Serves it until `stop` resolves.
-pub(super) async fn serve(listener: TcpListener, service: S3Service, mut stop: Stop) -> Result<(), String> {
+/// Serves it until it is told to stop, or nobody is left who could.
+async fn serve(listener: TcpListener, service: S3Service, mut stop: oneshot::Receiver<()>) -> std::io::Result<()> {
     let server = Builder::new(TokioExecutor::new());
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = &mut stop => break,
+            _ = &mut stop => break,
         };
         let Ok((stream, _)) = accepted else { continue };
         // Without it each answer in two segments waits 40 ms for the client's delayed ACK.

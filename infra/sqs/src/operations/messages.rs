@@ -31,6 +31,9 @@ pub(super) struct Content {
     pub(super) message_body: String,
     #[serde(default)]
     delay_seconds: Option<i64>,
+    /// On a standard queue: the group that the message shares its turns with.
+    #[serde(default)]
+    message_group_id: Option<String>,
     #[serde(default)]
     message_attributes: Option<Attributes>,
 }
@@ -59,6 +62,7 @@ impl Content {
                            #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF";
             return Err(Fault::new(Code::InvalidMessageContents, message));
         }
+        let group = self.message_group_id.map(group).transpose()?;
         let delay = in_range("DelaySeconds", self.delay_seconds, MAX_DELAY)?;
         let mut size = self.message_body.len();
         let (mut attributes, mut md5_of_attributes) = (None, None);
@@ -73,8 +77,16 @@ impl Content {
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         let sent = Sent { message_id: message_id.clone(), md5_of_body: md5.clone(), md5_of_attributes };
         let body = self.message_body;
-        Ok((NewMessage { message_id, md5, body, attributes, size, delay }, sent))
+        Ok((NewMessage { message_id, md5, body, attributes, size, delay, group }, sent))
     }
+}
+
+/// 1 to 128 letters, digits and punctuation.
+fn group(id: String) -> Result<String, Fault> {
+    if (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(id);
+    }
+    Err(Fault::invalid("MessageGroupId", &id, "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length."))
 }
 
 /// The characters of XML 1.0, which SQS spoke first.
@@ -170,7 +182,7 @@ fn shape(received: Received, system: &[String], wanted: &[String]) -> Message {
     Message {
         attributes: system_attributes(&received, system),
         message_id: received.message_id,
-        receipt_handle: received.receipt,
+        receipt_handle: received.receipt.encode(),
         md5_of_body: received.md5,
         body: received.body,
         message_attributes,

@@ -97,7 +97,7 @@ impl Pipelines {
 
     async fn wake(&self, scope: &Scope, run: &str, delay: Duration) -> Result<(), EngineError> {
         let message = SyncMessage::Run { scope: scope.clone(), run: run.to_owned(), sent_at: self.ports.now() };
-        Ok(self.queues.send(Queue::Sync, vec![Outgoing::json(&message, delay)?]).await?)
+        Ok(self.queues.send(Queue::Sync, vec![Outgoing::json(&message, delay)?.of_group(&scope.to_string())]).await?)
     }
 
     /// Cancels a run that is not over; its worker stops after the batch it is at. `None` if there is no such run.

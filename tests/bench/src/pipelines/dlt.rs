@@ -1,11 +1,10 @@
 //! The Python library `dlt` on the same API: its REST source, and its filesystem destination.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use tokio::process::Command;
 
 use super::Measure;
 
@@ -33,12 +32,11 @@ print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 pub(super) async fn run(python: &Path, url: &str) -> Result<Measure> {
     let folder = tempfile::tempdir()?;
     let begun = Instant::now();
-    let output = Command::new(python)
-        .args(["-c", SCRIPT, url, &folder.path().display().to_string()])
-        .env("RUNTIME__DLTHUB_TELEMETRY", "false")
-        .stderr(Stdio::inherit())
-        .output()
-        .await
+    let mut command = Command::new(python);
+    command.args(["-c", SCRIPT, url, &folder.path().display().to_string()]);
+    command.env("RUNTIME__DLTHUB_TELEMETRY", "false").stderr(Stdio::inherit());
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await?
         .with_context(|| format!("{}: see --dlt", python.display()))?;
     let elapsed = begun.elapsed();
     ensure!(output.status.success(), "dlt failed");

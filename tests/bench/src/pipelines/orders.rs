@@ -1,13 +1,11 @@
 //! The API that is read, and the one that is written to: a process of its own, so that its work is nobody else's.
 
-use std::io::Write as _;
-use std::process::Stdio;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result};
 use axum::http::HeaderValue;
 use sluice_local::receiver::{Answer, Receiver};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
 
 /// Orders of a page.
 pub(super) const PAGE: u64 = 250;
@@ -69,18 +67,25 @@ fn json(text: &str) -> Answer {
 /// The process, and where it serves.
 pub(super) struct Orders {
     pub(super) url: String,
-    _child: Child,
+    child: Child,
+}
+
+impl Drop for Orders {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Orders {
     pub(super) async fn start(count: u64) -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["orders", "--count", &count.to_string()])
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let stdout = child.stdout.take().context("its output")?;
-        let url = BufReader::new(stdout).lines().next_line().await?.context("where it serves")?;
-        Ok(Self { url, _child: child })
+        let mut command = Command::new(std::env::current_exe()?);
+        let child = command.args(["orders", "--count", &count.to_string()]).stdout(Stdio::piped()).spawn()?;
+        let mut orders = Self { url: String::new(), child };
+        let stdout = orders.child.stdout.take().context("its output")?;
+        let first = tokio::task::spawn_blocking(move || BufReader::new(stdout).lines().next()).await?;
+        orders.url = first.transpose()?.context("where it serves")?;
+        Ok(orders)
     }
 }

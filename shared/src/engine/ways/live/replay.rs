@@ -183,7 +183,8 @@ impl Replay {
         let mut outcome = None;
         for one in self.parked.oldest(&to.scope, &to.route).await? {
             let is_last = stretch_of(&one.message) == Some(last);
-            let message = Outgoing { body: one.message.clone(), delay: Duration::ZERO };
+            let (body, group) = (one.message.clone(), Some(to.route.clone()));
+            let message = Outgoing { body, delay: Duration::ZERO, group };
             self.queues.send(Queue::Deliver, vec![message]).await?;
             self.parked.forget(&to.scope, &to.route, &one).await?;
             if is_last {

@@ -53,7 +53,11 @@ impl Live {
     }
 
     async fn send_due(&self, to: &Recipient, due: Vec<ScheduledDelivery>) -> Result<(), EngineError> {
-        let message = |one: &ScheduledDelivery| Outgoing { body: one.message.clone(), delay: Duration::ZERO };
+        let message = |one: &ScheduledDelivery| Outgoing {
+            body: one.message.clone(),
+            delay: Duration::ZERO,
+            group: Some(to.route.clone()),
+        };
         self.queues.send(Queue::Deliver, due.iter().map(message).collect()).await?;
         for sent in &due {
             self.scheduled.forget(&to.scope, &to.route, sent).await?;
