@@ -79,8 +79,8 @@ pub const TICK: &str = "tick";
 ///
 /// # Errors
 /// [`EngineError`]; the next tick tries again.
-pub async fn tick(app: &App) -> Result<(), EngineError> {
-    app.engine.tick.run().await
+pub async fn tick(app: &App, deadline: Deadline) -> Result<(), EngineError> {
+    app.engine.tick.run(deadline).await
 }
 
 /// The name of the function that makes an operator's tenant; it is invoked by hand, never over HTTP.

@@ -30,9 +30,10 @@ async fn run_worker(worker: Worker, function: Function) -> Result<(), Error> {
 }
 
 async fn run_tick(function: Function) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(|_: LambdaEvent<serde_json::Value>| async {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<serde_json::Value>| async {
         function.refresh_keys().await;
-        Ok::<_, Error>(tick(&function.app).await?)
+        let LambdaEvent { context, .. } = event;
+        Ok::<_, Error>(tick(&function.app, lambda::deadline(&context)).await?)
     }))
     .await
 }

@@ -20,6 +20,8 @@ use crate::usage::Usage;
 const LONG_POLL_SECONDS: i32 = 20;
 /// A receive that waits takes longer than other calls.
 const RECEIVE: Duration = Duration::from_secs(30);
+/// As on AWS: a tick ends before the next one begins.
+const TICK_TIME: Duration = Duration::from_secs(50);
 /// After an error of the queue itself.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -80,7 +82,7 @@ async fn schedule(app: App, usage: Arc<Usage>, stop: CancellationToken) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         let begun = Instant::now();
-        if let Err(error) = tick(&app).await {
+        if let Err(error) = tick(&app, Deadline::after(TICK_TIME)).await {
             tracing::error!(%error, "tick failed");
         }
         usage.invocation(TICK, begun.elapsed());

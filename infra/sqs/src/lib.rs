@@ -27,8 +27,6 @@ mod writer;
 #[cfg(test)]
 mod time_tests;
 
-use std::path::Path;
-
 pub use service::{Queues, Server};
 
 pub use stopped::{redrive, release_in_flight};
@@ -50,6 +48,4 @@ pub enum Error {
     /// The writer's thread ended by a panic; what it had answered is on disk.
     #[error("the queue writer stopped unexpectedly")]
     Writer,
-}
-
 }

@@ -44,6 +44,7 @@ impl Bench {
             attributes: None,
             size: i64::try_from(body.len()).expect("short"),
             delay: None,
+            group: None,
         };
         let sent = self.run(|tables| tables.send(name, vec![message]));
         assert_eq!(sent, [Ok(())]);

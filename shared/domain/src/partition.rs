@@ -75,6 +75,8 @@ pub enum ScopeFamily<'a> {
     SyncTimes,
     /// The calls that are under way at systems.
     SyncSlots,
+    /// Slow work that is under way.
+    Shares,
     /// The claim on an event id.
     Claim(&'a str),
     /// The receipt of a publish, by its first chunk.
@@ -104,6 +106,7 @@ impl fmt::Display for ScopeFamily<'_> {
             Self::SyncLetters => f.write_str("sync_letters"),
             Self::SyncTimes => f.write_str("sync_times"),
             Self::SyncSlots => f.write_str("sync_slots"),
+            Self::Shares => f.write_str("shares"),
             Self::Attempts(id) => write!(f, "attempts#{id}"),
             Self::Claim(id) => write!(f, "claim#{id}"),
             Self::Receipt(chunk) => write!(f, "receipt#{chunk}"),
@@ -175,6 +178,8 @@ named! {
         Instances = "instances",
         /// The public keys of access tokens.
         TokenKeys = "token_keys",
+        /// Where the tick stopped.
+        Ticks = "ticks",
     }
 }
 
@@ -184,7 +189,7 @@ impl GlobalPartition {
     pub const fn is_of_routes(self) -> bool {
         match self {
             Self::Endings | Self::Exports | Self::WakeUps => true,
-            Self::Tenants | Self::Schedules | Self::Instances | Self::TokenKeys => false,
+            Self::Tenants | Self::Schedules | Self::Instances | Self::TokenKeys | Self::Ticks => false,
         }
     }
 }
@@ -323,7 +328,10 @@ mod tests {
     #[test]
     fn global_partitions() {
         let names: Vec<&str> = GlobalPartition::ALL.iter().map(AnyPartition::as_str).collect();
-        assert_eq!(names, ["tenants", "endings", "exports", "wake_ups", "schedules", "instances", "token_keys"]);
+        assert_eq!(
+            names,
+            ["tenants", "endings", "exports", "wake_ups", "schedules", "instances", "token_keys", "ticks"]
+        );
         let of_routes = GlobalPartition::ALL.iter().filter(|partition| partition.is_of_routes());
         assert_eq!(of_routes.count(), 3);
     }

@@ -49,9 +49,9 @@ impl Allowances {
         // Held while a lease is taken: others of the same account wait for it, rather than take one each.
         let mut account = account.lock().await;
         let (now, mut at_most) = (self.ports.now(), u64::MAX);
-        let (window, rest) = limit.window_at(now);
+        let (_, rest) = limit.window_at(now);
         loop {
-            match account.spend(n, window, limit, at_most) {
+            match account.spend(n, now, limit, at_most) {
                 Step::Go => return Ok(Ok(())),
                 Step::Refuse => return Ok(Err(rest)),
                 Step::Lease(lease) => match self.counters.take((tenant, subject), lease, limit, now).await? {

@@ -24,6 +24,7 @@ use super::promises::Promises;
 use super::publish::Publisher;
 use super::resend::Resend;
 use super::send_now::SendNow;
+use super::shares::Shares;
 use super::tenancy::Tenancy;
 use super::tick::Tick;
 use super::transitions::Transitions;
@@ -284,6 +285,7 @@ fn ways(tools: &Tools, stores: &Stores, shared: &Shared) -> Ways {
         profiles: settings.retry.clone(),
         rate: stores.pace.clone(),
         slots: ConcurrencySlots::default(),
+        shares: Shares::new(stores.shares.clone(), ports.clone()),
         scheduled: stores.scheduled.clone(),
         promises: Promises {
             partners: stores.partners.clone(),

@@ -12,7 +12,7 @@ const MAX_SLOW: usize = 6;
 /// How many a route may begin before it is known whether they are slow.
 const MAX_FRESH: usize = 10;
 /// How often to check whether they are.
-const CHECK_EVERY: Duration = Duration::from_millis(20);
+pub(super) const CHECK_EVERY: Duration = Duration::from_millis(20);
 
 /// A piece of work under way.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +47,15 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    pub(super) fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// Whether the work has made no progress for a while.
+    pub(super) fn is_slow(&self) -> bool {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner).progressed_at.elapsed() > SLOW
+    }
+
     /// The work has made progress.
     pub(crate) fn progressed(&self) {
         let now = Work { progressed_at: Instant::now(), fresh: false };

@@ -8,6 +8,7 @@ use super::messages::{DeliverMessage, Due, Recipient};
 use super::pipelines::Scheduler;
 use super::transitions::Transitions;
 use super::ways::Ways;
+use crate::deadline::Deadline;
 use crate::domain::route::RouteKey;
 use crate::domain::time::Millis;
 use crate::queue::{Queue, Queues};
@@ -16,6 +17,9 @@ use crate::store::scheduled::{Scheduled, WakeUp};
 
 /// The tick comes every minute.
 const AHEAD: Duration = Duration::from_secs(60);
+
+/// The longest that it takes to stop a route.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// Does what is due.
 #[derive(Clone)]
@@ -34,16 +38,26 @@ impl Tick {
     ///
     /// # Errors
     /// [`EngineError`]; the next tick tries again.
-    pub async fn run(&self) -> Result<(), EngineError> {
+    pub async fn run(&self, deadline: Deadline) -> Result<(), EngineError> {
         let now = self.transitions.ports.now();
-        self.ways.export.request_due(now).await?;
-        self.scheduler.tick(now).await?;
+        // Each goes on where another one fails, or takes all of its time.
+        let (exports, schedules, endings, woken) = tokio::join!(
+            self.ways.export.request_due(now, deadline),
+            self.scheduler.tick(now),
+            self.end_due(now, deadline),
+            self.wake(now),
+        );
+        exports.and(schedules).and(endings).and(woken)
+    }
+
+    /// Stops the temporary routes whose window is over.
+    async fn end_due(&self, now: Millis, deadline: Deadline) -> Result<(), EngineError> {
         for ending in self.endings.all().await? {
-            if now >= ending.ends_at.plus(self.grace) {
+            if now >= ending.ends_at.plus(self.grace) && deadline.allows(ENDING) {
                 self.end(&ending).await?;
             }
         }
-        self.wake(now).await
+        Ok(())
     }
 
     /// Has the deliveries sent that are due before the next tick.

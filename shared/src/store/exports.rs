@@ -1,11 +1,11 @@
 //! The progress of each export route. One partition holds all, so that the tick finds those due in one query.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError};
 use crate::domain::export::Cursor;
-use crate::domain::partition::{GlobalPartition, RouteFamily};
+use crate::domain::partition::{GlobalPartition, RouteFamily, SortKey};
 use crate::domain::scope::Scope;
 
 /// The export cursors of every scope.
@@ -20,6 +20,21 @@ fn key(scope: &Scope, route: &str) -> Key {
 
 fn waiting_key(scope: &Scope, route: &str) -> Key {
     Key::new(&scope.route_partition(RouteFamily::Export, route), "waiting")
+}
+
+fn tick_key() -> Key {
+    Key::global(GlobalPartition::Ticks, &SortKey::of_unique("exports"))
+}
+
+/// The place of a cursor among all.
+#[must_use]
+pub fn place(cursor: &Cursor) -> String {
+    cursor.scope.sort_key(&cursor.route).as_str().to_owned()
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoppedAt {
+    cursor: String,
 }
 
 #[derive(Deserialize)]
@@ -50,12 +65,32 @@ impl Exports {
         self.db.get(&self.db.tables.config, &key(scope, route)).await
     }
 
-    /// Every cursor.
+    /// Every cursor, by its place.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn all(&self) -> Result<Vec<Cursor>, StoreError> {
         self.db.all(&self.db.tables.config, &GlobalPartition::Exports).await
+    }
+
+    /// Where the tick stopped whose time was over: at which cursor.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn stopped_at(&self) -> Result<Option<String>, StoreError> {
+        let record: Option<StoppedAt> = self.db.get(&self.db.tables.config, &tick_key()).await?;
+        Ok(record.map(|record| record.cursor))
+    }
+
+    /// Notes where the tick stopped, or that it came to its end.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn stop_at(&self, cursor: Option<&Cursor>) -> Result<(), StoreError> {
+        let Some(cursor) = cursor else {
+            return self.db.delete(&self.db.tables.config, &tick_key()).await.map(drop);
+        };
+        self.db.put(&self.db.tables.config, &tick_key(), &StoppedAt { cursor: place(cursor) }).await
     }
 
     /// Writes a cursor over the revision it was read at, and raises that revision.

@@ -25,6 +25,7 @@ mod revisions;
 pub mod routes;
 pub mod runs;
 pub mod scheduled;
+pub mod shares;
 mod stores;
 pub mod tenants;
 pub mod transactions;

@@ -23,6 +23,7 @@ use super::rate_limiter::RateLimiter;
 use super::routes::Routes;
 use super::runs::Runs;
 use super::scheduled::Scheduled;
+use super::shares::Shares;
 use super::tenants::Tenants;
 use super::transactions::Transactions;
 use super::undelivered::UndeliveredEvents;
@@ -83,6 +84,8 @@ pub struct Stores {
     pub parked: ParkingLot,
     /// Rate limits.
     pub pace: RateLimiter,
+    /// Slow work that is under way.
+    pub shares: Shares,
     /// Deliveries that are due much later.
     pub scheduled: Scheduled,
     /// Runs of automations.
@@ -118,6 +121,7 @@ impl Stores {
             letters: UndeliveredEvents::new(db()),
             parked: ParkingLot::new(db()),
             pace: RateLimiter::new(db()),
+            shares: Shares::new(db()),
             scheduled: Scheduled::new(db()),
             runs: Runs::new(db()),
             pipelines: PipelineStores::new(&db(), keys),

@@ -86,7 +86,11 @@ fn group(id: String) -> Result<String, Fault> {
     if (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(id);
     }
-    Err(Fault::invalid("MessageGroupId", &id, "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length."))
+    Err(Fault::invalid(
+        "MessageGroupId",
+        &id,
+        "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.",
+    ))
 }
 
 /// The characters of XML 1.0, which SQS spoke first.

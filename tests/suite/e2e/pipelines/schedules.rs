@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use sluice::deadline::Deadline;
 use sluice::domain::time::Millis;
 use sluice::ports::Clock;
 
@@ -31,8 +32,8 @@ async fn a_due_time_has_one_run() -> Result<()> {
         clock.by(1.0);
         let tick = async || {
             // Ticks that come twice change nothing.
-            world.system.app.engine.tick.run().await?;
-            world.system.app.engine.tick.run().await?;
+            world.system.app.engine.tick.run(Deadline::after(SOON)).await?;
+            world.system.app.engine.tick.run(Deadline::after(SOON)).await?;
             Ok((runs(api).await?.iter().filter(|run| run["status"] == "succeeded").count() == number).then_some(()))
         };
         eventually("its run", SOON, tick).await?;
@@ -46,7 +47,7 @@ async fn a_due_time_has_one_run() -> Result<()> {
     // What was due while nothing worked is made up for once.
     clock.by(10.0);
     let caught = async || {
-        world.system.app.engine.tick.run().await?;
+        world.system.app.engine.tick.run(Deadline::after(SOON)).await?;
         Ok((runs(api).await?.len() == 3).then_some(()))
     };
     eventually("one run for ten hours", SOON, caught).await?;

@@ -29,7 +29,7 @@ use crate::outbound::Target;
 use crate::ports::Ports;
 use crate::queue::{Outgoing, Queue, Queues};
 use crate::store::StoreError;
-use crate::store::exports::Exports;
+use crate::store::exports::{Exports, place};
 use crate::store::journal::Journal;
 use crate::store::log::EventLog;
 use crate::store::routes::Routes;
@@ -38,6 +38,9 @@ use file::WriteError;
 /// Files of one worker call; the rest is left to the next.
 const FILES: usize = 10;
 
+/// Routes that the tick asks for at once, and the longest that takes.
+const REQUESTS: usize = 500;
+const REQUESTING: Duration = Duration::from_secs(10);
 /// A file is begun only where the call has this long left.
 const FILE: Duration = Duration::from_secs(40);
 
@@ -139,15 +142,30 @@ impl Export {
         self.closing.grace + Duration::from_secs(1)
     }
 
-    /// Has the routes exported that are due.
+    /// Has the routes exported that are due. A tick whose time is over says where it stopped, and the next one begins
+    /// there: with very many routes, none waits for ever.
     ///
     /// # Errors
     /// [`EngineError`].
-    pub(crate) async fn request_due(&self, now: Millis) -> Result<(), EngineError> {
-        for cursor in self.cursors.all().await? {
-            if cursor.is_due(now, self.closing.interval, self.closing.grace) {
-                self.request(&Recipient::new(&cursor.scope, &cursor.route), Duration::ZERO).await?;
+    pub(crate) async fn request_due(&self, now: Millis, deadline: Deadline) -> Result<(), EngineError> {
+        let (all, stopped_at) = tokio::try_join!(self.cursors.all(), self.cursors.stopped_at())?;
+        let is_due = |cursor: &Cursor| cursor.is_due(now, self.closing.interval, self.closing.grace);
+        let mut due: Vec<Cursor> = all.into_iter().filter(is_due).collect();
+        let begun = stopped_at.as_ref().map_or(0, |at| due.partition_point(|cursor| place(cursor) <= *at));
+        due.rotate_left(begun);
+        let mut last = None;
+        for some in due.chunks(REQUESTS) {
+            if !deadline.allows(REQUESTING) {
+                return Ok(self.cursors.stop_at(last).await?);
             }
+            let message =
+                |cursor: &Cursor| Outgoing::json(&Recipient::new(&cursor.scope, &cursor.route), Duration::ZERO);
+            let messages: Result<Vec<Outgoing>, _> = some.iter().map(message).collect();
+            self.queues.send(Queue::Export, messages?).await?;
+            last = some.last();
+        }
+        if stopped_at.is_some() {
+            self.cursors.stop_at(None).await?;
         }
         Ok(())
     }

@@ -47,7 +47,9 @@ impl Live {
             self.replay.park(to, message.outgoing(Duration::ZERO)?.body).await?;
             return Ok(Vec::new());
         }
-        let Some(slot) = self.slots.enter(&to.route).await else {
+        let slot = self.slots.enter(&to.route).await;
+        let has_room = self.shares.has_room(&to.scope, &to.route).await?;
+        let Some(slot) = slot.filter(|_| has_room) else {
             self.queues.send(Queue::Deliver, vec![message.outgoing(NO_SLOT_DELAY)?]).await?;
             return Ok(Vec::new());
         };
@@ -62,7 +64,8 @@ impl Live {
         let batch = Batch { to, delivery: &delivery, route: &compiled.route, target, deadline };
         let watch = RouteWatch::new(&self.routes, to, &delivery);
         let in_order = whole.stretch().is_some();
-        let tried = self.attempt_all(&batch, (spacing, in_order), (&slot, &watch), events).await;
+        let attempts = self.attempt_all(&batch, (spacing, in_order), (&slot, &watch), events);
+        let tried = self.shares.during(&to.scope, &slot, attempts).await;
         let ended = Ended { tried, readiness: watch.seen(), whole, waiting, condition: OnceCell::new() };
         self.conclude_at_last(&batch, &ended).await
     }

@@ -28,6 +28,7 @@ use crate::engine::finder::EventFinder;
 use crate::engine::health::Health;
 use crate::engine::messages::{DeliverMessage, Delivery, Due, Recipient, Task};
 use crate::engine::promises::Promises;
+use crate::engine::shares::Shares;
 use crate::engine::undelivered::Undelivered;
 use crate::ports::Ports;
 use crate::queue::{Queue, Queues};
@@ -47,6 +48,7 @@ pub(crate) struct Live {
     pub(crate) profiles: RetryProfiles,
     pub(crate) rate: RateLimiter,
     pub(crate) slots: ConcurrencySlots,
+    pub(crate) shares: Shares,
     pub(crate) scheduled: Scheduled,
     pub(crate) promises: Promises,
     pub(crate) queues: Queues,
