@@ -92,7 +92,7 @@ async fn a_link_in_the_place_of_a_key_file_is_refused() -> Result<()> {
     let inside = folder.path().join("data");
     let data = inside.to_str().context("a path")?;
     DirBuilder::new().mode(0o700).create(&inside)?;
-    for name in ["lock", "s3-keys.json", "keys.json"] {
+    for name in ["lock", "keys.json", "token-keys.json", "s3-keys.json"] {
         let (place, target) = (inside.join(name), elsewhere.path().join(name));
         symlink(&target, &place)?;
         refused(&run(&["serve", "--listen", "127.0.0.1:0", "--data", data], &[]).await?, "is a link")?;

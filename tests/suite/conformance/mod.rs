@@ -57,7 +57,7 @@ impl Embedded {
     }
 
     pub(crate) async fn start_in(folder: TempDir) -> Self {
-        let server = Sqs::open(&folder.path().join("sqs.sqlite3")).await.expect("a server");
+        let server = Sqs::open(&folder.path().join("sqs.sqlite")).await.expect("a server");
         Self { client: client_of(&server).await, folder, server }
     }
 
