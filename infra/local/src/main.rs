@@ -182,6 +182,7 @@ async fn serve(listen: SocketAddr, data: PathBuf, chaos: Option<Chaos>) -> ExitC
                 destinations: identity,
                 ports: Ports::system(),
                 chaos: chaos.clone(),
+                workers: None,
             })
             .await
         }

@@ -42,18 +42,18 @@ struct Poller {
 }
 
 impl Pollers {
-    /// Starts those of every worker, and the schedule.
+    /// Starts those of every worker, as many as its table says or `parallel`, and the schedule.
     #[must_use]
     pub fn start(
         app: &App,
-        client: &Client,
-        urls: &sluice::queue::QueueUrls,
+        (client, urls): (&Client, &sluice::queue::QueueUrls),
         usage: &Arc<Usage>,
         chaos: Option<&Chaos>,
+        parallel: Option<usize>,
     ) -> Self {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         for worker in Worker::ALL {
-            for _ in 0..worker.spec().local.parallel {
+            for _ in 0..parallel.unwrap_or(worker.spec().local.parallel) {
                 let (app, client, usage) = (app.clone(), client.clone(), Arc::clone(usage));
                 let (url, chaos) = (urls.of(worker.queue()).to_owned(), chaos.cloned());
                 let poller = Poller { app, client, url, worker, usage, chaos };

@@ -56,6 +56,9 @@ pub struct Options {
     pub ports: Ports,
     /// Makes AWS as unkind as the real one.
     pub chaos: Option<Chaos>,
+    /// Has workers that share nothing but the servers, each with one call at a time, as Lambda's processes have; `None`
+    /// is one that shares everything with the API.
+    pub workers: Option<usize>,
 }
 
 /// The settings of the local run: the environment's, with loopback targets allowed, a shorter grace, for there is
@@ -85,7 +88,7 @@ pub struct System {
     pub app: App,
     usage: Arc<Usage>,
     backend: Backend,
-    pollers: Pollers,
+    pollers: Vec<Pollers>,
     api: JoinHandle<std::io::Result<()>>,
     stop: CancellationToken,
 }
@@ -166,16 +169,29 @@ impl System {
         let (ports, usage) = (options.ports, Arc::new(Usage::default()));
         let chaos = options.chaos;
         let backend = Backend::start(&options.data, &ports, &usage, chaos.as_ref()).await?;
-        let (app, urls) = backend.app(options.settings.clone(), ports.clone(), options.destinations).await?;
-        // The workers run in processes of their own, on AWS: then their clocks are not the API's.
-        let workers = match &chaos {
-            Some(_) => backend.app(options.settings, chaos::behind(&ports), options.destinations).await?.0,
-            None => app.clone(),
-        };
+        let settings = options.settings;
+        let (app, urls) = backend.app(settings.clone(), ports.clone(), options.destinations).await?;
         let s3 = bucket(backend.servers.as_ref(), backend.outside.clone(), backend.s3_keys.clone()).await?;
         let credentials = provision::credentials(&backend.folder, &app, &format!("http://{address}"), s3).await?;
 
-        let pollers = Pollers::start(&workers, &backend.clients.sqs, &urls, &usage, chaos.as_ref());
+        let workers = match (&chaos, options.workers) {
+            (None, None) => vec![(app.clone(), None)],
+            // The workers run in processes of their own, on AWS: then their clocks are not the API's.
+            (Some(_), _) => vec![(backend.app(settings, chaos::behind(&ports), options.destinations).await?.0, None)],
+            (None, Some(count)) => {
+                let mut workers = Vec::with_capacity(count);
+                for _ in 0..count {
+                    let worker = backend.app(settings.clone(), ports.clone(), options.destinations).await?.0;
+                    workers.push((worker, Some(1)));
+                }
+                workers
+            }
+        };
+        let start = |(app, parallel): &(App, Option<usize>)| {
+            let queues = (&backend.clients.sqs, &urls);
+            Pollers::start(app, queues, &usage, chaos.as_ref(), *parallel)
+        };
+        let pollers = workers.iter().map(start).collect();
         let stop = CancellationToken::new();
         let api = tokio::spawn(serve(listener, router(app.clone(), &usage), stop.clone()));
         Ok(Self { credentials, app, usage, backend, pollers, api, stop })
@@ -200,7 +216,7 @@ impl System {
         if tokio::time::timeout(DRAIN, self.api).await.is_err() {
             tracing::warn!("some requests did not end in time");
         }
-        self.pollers.stop().await;
+        futures::future::join_all(self.pollers.into_iter().map(Pollers::stop)).await;
         drop(self.app);
         self.backend.stop().await;
     }

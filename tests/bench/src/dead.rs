@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
@@ -12,6 +13,9 @@ use sluice_local::receiver::{Receiver, status};
 use tokio::net::TcpSocket;
 use tokio::sync::watch;
 
+/// How long a slow target takes for an event.
+const SLOW: Duration = Duration::from_secs(10);
+
 /// How a target is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
@@ -19,6 +23,8 @@ pub(crate) enum Kind {
     Refusing,
     /// It takes requests, and lets them run into the timeout.
     Hanging,
+    /// It takes every event, and ten seconds for each.
+    Slow,
 }
 
 impl fmt::Display for Kind {
@@ -26,6 +32,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Refusing => "refuses connections",
             Self::Hanging => "hangs until the timeout",
+            Self::Slow => "takes ten seconds for each event",
         })
     }
 }
@@ -36,6 +43,8 @@ pub(crate) enum Dead {
     Refusing(TcpSocket),
     /// A receiver that answers once it is told to.
     Hanging { receiver: Receiver, answers: watch::Sender<bool>, answered: Arc<AtomicU64> },
+    /// A receiver that answers after a while.
+    Slow(Receiver),
 }
 
 impl Dead {
@@ -43,16 +52,18 @@ impl Dead {
         match kind {
             Kind::Refusing => refusing().context("a port"),
             Kind::Hanging => hanging().await.context("a receiver"),
+            Kind::Slow => slow().await.context("a receiver"),
         }
     }
 
     /// The parameters of a webhook to it. A target may take 2 seconds, so that a round is over soon.
     pub(crate) fn callback(&self) -> Result<Value> {
-        let url = match self {
-            Self::Refusing(socket) => format!("http://{}/hook", socket.local_addr()?),
-            Self::Hanging { receiver, .. } => receiver.url("/hook"),
+        let (url, timeout) = match self {
+            Self::Refusing(socket) => (format!("http://{}/hook", socket.local_addr()?), 2),
+            Self::Hanging { receiver, .. } => (receiver.url("/hook"), 2),
+            Self::Slow(receiver) => (receiver.url("/hook"), 15),
         };
-        Ok(json!({"callback_url": url, "timeout_seconds": 2}))
+        Ok(json!({"callback_url": url, "timeout_seconds": timeout}))
     }
 
     /// Has it answer from now on, if it can.
@@ -65,7 +76,7 @@ impl Dead {
     /// Requests it has answered.
     pub(crate) fn answered(&self) -> u64 {
         match self {
-            Self::Refusing(_) => 0,
+            Self::Refusing(_) | Self::Slow(_) => 0,
             Self::Hanging { answered, .. } => answered.load(Ordering::Relaxed),
         }
     }
@@ -75,6 +86,14 @@ fn refusing() -> std::io::Result<Dead> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(([127, 0, 0, 1], 0).into())?;
     Ok(Dead::Refusing(socket))
+}
+
+async fn slow() -> std::io::Result<Dead> {
+    let receiver = Receiver::start(|_| async {
+        tokio::time::sleep(SLOW).await;
+        status(StatusCode::NO_CONTENT)
+    });
+    Ok(Dead::Slow(receiver.await?))
 }
 
 async fn hanging() -> std::io::Result<Dead> {

@@ -45,6 +45,9 @@ pub(crate) struct Options {
     /// Where the data folder is made; default the system's folder for temporary files.
     #[arg(long)]
     data: Option<PathBuf>,
+    /// Workers that share nothing but the servers, each with one call at a time; default one, which shares everything.
+    #[arg(long)]
+    workers: Option<usize>,
     /// Only these kinds of dead target.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Kind::Refusing, Kind::Hanging])]
     only: Vec<Kind>,
@@ -55,7 +58,7 @@ pub(crate) async fn run(options: &Options) -> Result<bool> {
     let mut worst = f64::INFINITY;
     for kind in &options.only {
         // Each over a folder of its own: a log that grows and grows is no part of this.
-        let rig = Rig::start(options.data.clone()).await?;
+        let rig = Rig::start(options.data.clone(), options.workers).await?;
         let mut bench = Bench { options, rig, kind: *kind, alone: Side::default(), beside: Side::default() };
         let measured = bench.all().await;
         bench.rig.stop().await;
@@ -127,7 +130,8 @@ impl Bench<'_> {
         let (first, delays, second) = (self.beside_dead().await?, self.paced().await?, self.beside_dead().await?);
         self.beside.delays.extend(delays);
         let (route, attempts) = self.rig.route(DEAD).await?;
-        ensure!(route.status() == RouteStatus::Suspended, "the dead target is {:?}", route.status());
+        let expected = if self.kind == Kind::Slow { RouteStatus::Running } else { RouteStatus::Suspended };
+        ensure!(route.status() == expected, "the dead target is {:?}", route.status());
         self.rig.remove(DEAD).await?;
         alone += self.beside_nobody().await?;
         let ratio = (first + second) / alone;
@@ -171,7 +175,10 @@ impl Bench<'_> {
         let dead = Dead::start(self.kind).await?;
         self.rig.register(DEAD, &dead.callback()?).await?;
         let run = counted(&self.rig, self.batches(), self.options.events.div_ceil(self.options.batch as u64)).await?;
-        self.becomes(RouteStatus::Suspended).await?;
+        // One that is slow is never suspended.
+        if self.kind != Kind::Slow {
+            self.becomes(RouteStatus::Suspended).await?;
+        }
         Ok((dead, run))
     }
 

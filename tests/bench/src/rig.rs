@@ -28,7 +28,7 @@ pub(crate) struct Rig {
 
 impl Rig {
     /// Starts everything and registers the webhook. The data goes below `parent`, or the folder for temporary files.
-    pub(crate) async fn start(parent: Option<PathBuf>) -> Result<Self> {
+    pub(crate) async fn start(parent: Option<PathBuf>, workers: Option<usize>) -> Result<Self> {
         let folder = match parent {
             Some(parent) => tempfile::tempdir_in(parent),
             None => tempfile::tempdir(),
@@ -41,6 +41,7 @@ impl Rig {
             destinations: std::convert::identity,
             ports: Ports::system(),
             chaos: None,
+            workers,
         };
         let system = System::start(options).await?;
         let address = system.credentials.base_url.trim_start_matches("http://").parse().context("the API's address")?;

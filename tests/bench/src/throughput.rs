@@ -46,7 +46,7 @@ impl Options {
 
 /// Measures; says whether every target was met.
 pub(crate) async fn run(options: &Options) -> Result<bool> {
-    let rig = Rig::start(options.data.clone()).await?;
+    let rig = Rig::start(options.data.clone(), None).await?;
     let lasting = Duration::from_secs(options.seconds);
     let mut bench = Bench { options, rig, lasting, figures: Figures::default(), bare: None, peak: peak_mb()? };
     println!(

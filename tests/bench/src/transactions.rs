@@ -29,7 +29,7 @@ pub(crate) struct Options {
 
 /// Measures; says whether every page was read in time.
 pub(crate) async fn run(options: &Options) -> Result<bool> {
-    let rig = Rig::start(None).await?;
+    let rig = Rig::start(None, None).await?;
     let (scope, transactions) = (rig.scope()?, rig.system.app.stores.transactions.clone());
     let now = rig.system.app.ports.now();
     let begun = Instant::now();

@@ -182,7 +182,7 @@ async fn start_with(
     let settings: Vec<(&str, &str)> = settings.iter().chain(&SETTINGS).copied().collect();
     let settings = local_settings(&settings)?;
     let (listen, data) = (([127, 0, 0, 1], 0).into(), folder.to_owned());
-    Ok(System::start(Options { listen, data, settings, destinations, ports, chaos }).await?)
+    Ok(System::start(Options { listen, data, settings, destinations, ports, chaos, workers: None }).await?)
 }
 
 impl Tenant {

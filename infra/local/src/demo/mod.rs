@@ -69,6 +69,7 @@ pub async fn run(file: Option<&Path>) -> Result<(), DemoError> {
         destinations: identity,
         ports: Ports::system(),
         chaos: None,
+        workers: None,
     })
     .await?;
     println!(

@@ -50,7 +50,7 @@ impl Measure {
 /// Measures; says whether memory stayed bounded, and whether it is three times as fast as dlt at a third of its work.
 pub(crate) async fn run(options: &Options) -> Result<bool> {
     let api = Orders::start(options.count).await?;
-    let rig = Rig::start(None).await?;
+    let rig = Rig::start(None, None).await?;
     let s3 = &rig.system.credentials.s3;
     let files = json!({
         "system": "flatFile", "bucket": s3.bucket, "prefix": "orders/", "region": s3.region,

@@ -19,6 +19,8 @@ use crate::engine::attempted::outcome;
 use crate::engine::messages::{DeliverMessage, Delivery, Events, Packed, Step, Task};
 use crate::queue::Queue;
 
+/// When a message comes again whose route has its share of all workers; at most twice as long.
+const NO_ROOM_DELAY: Duration = Duration::from_secs(5);
 /// When a message comes again for which there is no concurrency slot.
 const NO_SLOT_DELAY: Duration = Duration::from_secs(2);
 
@@ -50,7 +52,8 @@ impl Live {
         let slot = self.slots.enter(&to.route).await;
         let has_room = self.shares.has_room(&to.scope, &to.route).await?;
         let Some(slot) = slot.filter(|_| has_room) else {
-            self.queues.send(Queue::Deliver, vec![message.outgoing(NO_SLOT_DELAY)?]).await?;
+            let delay = if has_room { NO_SLOT_DELAY } else { NO_ROOM_DELAY.mul_f64(1.0 + self.ports.fraction()) };
+            self.queues.send(Queue::Deliver, vec![message.outgoing(delay)?]).await?;
             return Ok(Vec::new());
         };
         let mut events = self.events(&message).await?;
