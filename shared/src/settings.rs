@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::domain::health::{HealthPolicy, ProbeDelays};
 use crate::domain::retry::{RetryProfile, RetryProfiles};
+use crate::engine::shares::ShareSizes;
 use crate::outbound::TargetPolicy;
 use crate::store::Retention;
 
@@ -87,6 +88,18 @@ setting!(
     "the largest body of `POST /v1/events`, in bytes (262144 to 5242880; 5242880 in the local run). API Gateway hands a function 6 MB at most, with every quote of the body escaped"
 );
 setting!(
+    SLOW_PER_ROUTE,
+    "SLUICE_SLOW_PER_ROUTE",
+    "20",
+    "how many messages of one webhook the workers hold at once while its target is slow (1 to 10000)"
+);
+setting!(
+    SLOW_PER_TENANT,
+    "SLUICE_SLOW_PER_TENANT",
+    "100",
+    "the same of all webhooks of one tenant's environment (1 to 10000)"
+);
+setting!(
     CLOCK_TOLERANCE,
     "SLUICE_CLOCK_TOLERANCE_MILLISECONDS",
     "300",
@@ -119,6 +132,8 @@ pub const SETTINGS: &[Setting] = &[
     TRANSACTION_RETENTION,
     LOG_GRACE,
     PUBLISH_MAX_BYTES,
+    SLOW_PER_ROUTE,
+    SLOW_PER_TENANT,
     CLOCK_TOLERANCE,
     REQUESTS_PER_MINUTE,
     EVENTS_PER_DAY,
@@ -147,6 +162,8 @@ pub struct Settings {
     pub log_grace: Duration,
     /// The largest body of a publish.
     pub publish_max_bytes: usize,
+    /// How much of the workers slow targets may take.
+    pub shares: ShareSizes,
     /// How far the clocks of two processes may be apart.
     pub clock_tolerance: Duration,
     /// How many requests one client or key may make in a minute; 0 is no limit.
@@ -197,6 +214,10 @@ impl Settings {
             transaction_retention: Duration::from_secs(86_400 * number(TRANSACTION_RETENTION, 1, 3_650)?),
             log_grace: Duration::from_millis(number(LOG_GRACE, 200, 60_000)?),
             publish_max_bytes: usize::try_from(number(PUBLISH_MAX_BYTES, 262_144, 5_242_880)?).unwrap_or(usize::MAX),
+            shares: ShareSizes {
+                route: usize::try_from(number(SLOW_PER_ROUTE, 1, 10_000)?).unwrap_or(usize::MAX),
+                tenant: usize::try_from(number(SLOW_PER_TENANT, 1, 10_000)?).unwrap_or(usize::MAX),
+            },
             clock_tolerance: Duration::from_millis(number(CLOCK_TOLERANCE, 0, 5_000)?),
             requests_per_minute: number(REQUESTS_PER_MINUTE, 0, 1_000_000_000)?,
             events_per_day: number(EVENTS_PER_DAY, 0, 1_000_000_000_000)?,

@@ -285,7 +285,7 @@ fn ways(tools: &Tools, stores: &Stores, shared: &Shared) -> Ways {
         profiles: settings.retry.clone(),
         rate: stores.pace.clone(),
         slots: ConcurrencySlots::default(),
-        shares: Shares::new(stores.shares.clone(), ports.clone()),
+        shares: Shares::new(stores.shares.clone(), settings.shares, ports.clone()),
         scheduled: stores.scheduled.clone(),
         promises: Promises {
             partners: stores.partners.clone(),

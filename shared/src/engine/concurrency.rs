@@ -1,6 +1,7 @@
 //! Concurrency slots: one route's slow target must not take all of this process.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,9 +45,20 @@ pub(crate) struct Slot {
     slots: ConcurrencySlots,
     route: String,
     work: Shared,
+    ended: AtomicBool,
 }
 
 impl Slot {
+    /// Has the work end with what it has begun.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nothing more is to be begun.
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
     pub(super) fn route(&self) -> &str {
         &self.route
     }
@@ -97,7 +109,7 @@ impl ConcurrencySlots {
         room(under_way)?;
         let work = Arc::new(Mutex::new(Work { progressed_at: Instant::now(), fresh: true }));
         under_way.push(Arc::clone(&work));
-        Ok(Slot { slots: self.clone(), route: route.to_owned(), work })
+        Ok(Slot { slots: self.clone(), route: route.to_owned(), work, ended: AtomicBool::new(false) })
     }
 }
 

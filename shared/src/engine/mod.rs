@@ -30,7 +30,7 @@ mod promises;
 pub mod publish;
 pub mod resend;
 pub mod send_now;
-mod shares;
+pub mod shares;
 mod submission;
 pub mod tenancy;
 pub mod tick;

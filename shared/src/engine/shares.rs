@@ -1,7 +1,8 @@
 //! A share of all workers: one route's slow target, and one tenant's slow targets, must not take all of them.
 //!
 //! Work that is slow takes a place of its route and of its tenant while it goes on. Where all places are taken, further
-//! work comes again later. Quick work, and that of a quick target, takes no place and writes nothing.
+//! work comes again later, and work that turns out to be slow ends with what it has begun. Quick work, and that of a quick
+//! target, takes no place and writes nothing.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -14,10 +15,6 @@ use crate::domain::scope::Scope;
 use crate::ports::Ports;
 use crate::store::shares::{Shares as Store, Taken};
 
-/// Slow work of one route at once, over all workers.
-const ROUTE_SHARE: usize = 20;
-/// Slow work of one tenant's environment at once, over all workers.
-const TENANT_SHARE: usize = 100;
 /// The subject of the places that all routes of a scope share.
 const ALL_ROUTES: &str = "all";
 /// How long a look at the places is good.
@@ -27,23 +24,33 @@ const MAX_REMEMBERED: usize = 10_000;
 
 type Looks = HashMap<String, (Instant, Arc<Taken>)>;
 
+/// How many pieces of slow work may be under way at once, over all workers.
+#[derive(Clone, Copy, Debug)]
+pub struct ShareSizes {
+    /// Of one route.
+    pub route: usize,
+    /// Of one tenant's environment.
+    pub tenant: usize,
+}
+
 /// The shares of every route and tenant.
 #[derive(Clone)]
 pub(crate) struct Shares {
     store: Store,
+    sizes: ShareSizes,
     ports: Ports,
     looks: Arc<Mutex<Looks>>,
 }
 
 impl Shares {
-    pub(super) fn new(store: Store, ports: Ports) -> Self {
-        Self { store, ports, looks: Arc::default() }
+    pub(super) fn new(store: Store, sizes: ShareSizes, ports: Ports) -> Self {
+        Self { store, sizes, ports, looks: Arc::default() }
     }
 
     /// Whether there is room for work on a route that may turn out to be slow.
     pub(super) async fn has_room(&self, scope: &Scope, route: &str) -> Result<bool, EngineError> {
         let (of_route, of_all) = tokio::try_join!(self.taken(scope, route), self.taken(scope, ALL_ROUTES))?;
-        Ok(of_route.count < ROUTE_SHARE && of_all.count < TENANT_SHARE)
+        Ok(of_route.count < self.sizes.route && of_all.count < self.sizes.tenant)
     }
 
     /// Does some work; while it is slow, it has a place.
@@ -53,7 +60,7 @@ impl Shares {
             while !slot.is_slow() {
                 tokio::time::sleep(CHECK_EVERY).await;
             }
-            place = Some(self.take(scope, slot.route()).await);
+            place = Some(self.take(scope, slot).await);
             std::future::pending::<Infallible>().await
         };
         let done = tokio::select! {
@@ -66,15 +73,18 @@ impl Shares {
         done
     }
 
-    async fn take(&self, scope: &Scope, route: &str) -> String {
+    async fn take(&self, scope: &Scope, slot: &Slot) -> String {
         let holder = hex::encode(self.ports.bytes::<8>());
-        for subject in [route, ALL_ROUTES] {
+        for (subject, most) in [(slot.route(), self.sizes.route), (ALL_ROUTES, self.sizes.tenant)] {
             let taken = async {
                 let known = self.taken(scope, subject).await?;
                 Ok::<_, EngineError>(self.store.take(scope, subject, &holder, &known).await?)
             };
-            if let Err(error) = taken.await {
-                tracing::warn!(%scope, route, %error, "slow work goes on without a place");
+            match taken.await {
+                // Many began at once, before it was known that they are slow.
+                Ok(taken) if taken > most => slot.end(),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%scope, subject, %error, "slow work goes on without a place"),
             }
         }
         holder

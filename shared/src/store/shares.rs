@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
 
 use super::{Db, Item, Key, StoreError};
 use crate::domain::partition::ScopeFamily;
@@ -56,11 +56,11 @@ impl Shares {
         Ok(count(&item, self.db.ports.now()))
     }
 
-    /// Takes a place.
+    /// Takes a place; gives how many are taken then.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn take(&self, scope: &Scope, subject: &str, holder: &str, known: &Taken) -> Result<(), StoreError> {
+    pub async fn take(&self, scope: &Scope, subject: &str, holder: &str, known: &Taken) -> Result<usize, StoreError> {
         let until = self.db.ports.now().plus(HELD);
         let cleared: Vec<(String, &String)> =
             known.over.iter().take(MAX_CLEARED).enumerate().map(|(n, place)| (format!("#over{n}"), place)).collect();
@@ -70,13 +70,14 @@ impl Shares {
         for (name, place) in &cleared {
             update = update.expression_attribute_names(name, *place);
         }
-        update
+        let answer = update
             .update_expression(format!("SET #place = :until, expires_at = :expires{remove}"))
             .expression_attribute_values(":until", AttributeValue::N(until.0.to_string()))
             .expression_attribute_values(":expires", AttributeValue::N(until.plus(HELD).as_secs().to_string()))
+            .return_values(ReturnValue::AllNew)
             .send()
             .await?;
-        Ok(())
+        Ok(count(&answer.attributes.unwrap_or_default(), self.db.ports.now()).count)
     }
 
     /// Gives a place back.

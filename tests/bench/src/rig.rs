@@ -34,10 +34,13 @@ impl Rig {
             None => tempfile::tempdir(),
         };
         let folder = folder.context("a fresh data folder")?;
+        // As on AWS, where it is 20 of 400.
+        let share = workers.map_or_else(|| "20".to_owned(), |workers| workers.div_ceil(20).to_string());
+        let settings = [("SLUICE_SLOW_PER_ROUTE", share.as_str())];
         let options = system::Options {
             listen: ([127, 0, 0, 1], 0).into(),
             data: folder.path().to_owned(),
-            settings: local_settings(&[])?,
+            settings: local_settings(&settings)?,
             destinations: std::convert::identity,
             ports: Ports::system(),
             chaos: None,

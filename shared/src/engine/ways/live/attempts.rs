@@ -43,7 +43,8 @@ impl Live {
                     self.ports.wait_until(spacing.at(place)).await;
                 }
                 // What begins now must end, and be settled, before the worker's call does.
-                let gives_up = lock(tally).failed >= MAX_FAILURES || !batch.deadline.allows(self.timeout);
+                let late = !batch.deadline.allows(self.timeout) || slot.is_ended();
+                let gives_up = late || lock(tally).failed >= MAX_FAILURES;
                 if gives_up || watch.check().await != Readiness::Ready {
                     return Tried { event, attempt: None };
                 }
