@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::domain::health::{HealthPolicy, ProbeDelays};
 use crate::domain::retry::{RetryProfile, RetryProfiles};
+use crate::engine::edges::Views;
 use crate::engine::shares::ShareSizes;
 use crate::outbound::TargetPolicy;
 use crate::store::Retention;
@@ -106,6 +107,18 @@ setting!(
     "how far the clocks of two processes may be apart; starting and stopping a route takes that much longer (0 to 5000; 0 in the local run)"
 );
 setting!(
+    ROUTES_AHEAD,
+    "SLUICE_ROUTES_AHEAD_MILLISECONDS",
+    "2000",
+    "how long before an event's time a worker that matches it may have looked at the routes; starting a route takes that much longer (0 to 10000; 0 in the local run)"
+);
+setting!(
+    ROUTES_BELIEVED,
+    "SLUICE_ROUTES_BELIEVED_MILLISECONDS",
+    "10000",
+    "how long a worker that sends believes what it has seen of the routes; stopping or deleting one takes that long, and a change takes effect within it (50 to 20000; 100 in the local run)"
+);
+setting!(
     REQUESTS_PER_MINUTE,
     "SLUICE_REQUESTS_PER_MINUTE",
     "60000",
@@ -135,6 +148,8 @@ pub const SETTINGS: &[Setting] = &[
     SLOW_PER_ROUTE,
     SLOW_PER_TENANT,
     CLOCK_TOLERANCE,
+    ROUTES_AHEAD,
+    ROUTES_BELIEVED,
     REQUESTS_PER_MINUTE,
     EVENTS_PER_DAY,
 ];
@@ -164,8 +179,8 @@ pub struct Settings {
     pub publish_max_bytes: usize,
     /// How much of the workers slow targets may take.
     pub shares: ShareSizes,
-    /// How far the clocks of two processes may be apart.
-    pub clock_tolerance: Duration,
+    /// How old the workers' views of the routes may be.
+    pub views: Views,
     /// How many requests one client or key may make in a minute; 0 is no limit.
     pub requests_per_minute: u64,
     /// How many events a tenant may publish in a day, where it has no quota of its own; 0 is no limit.
@@ -218,7 +233,11 @@ impl Settings {
                 route: usize::try_from(number(SLOW_PER_ROUTE, 1, 10_000)?).unwrap_or(usize::MAX),
                 tenant: usize::try_from(number(SLOW_PER_TENANT, 1, 10_000)?).unwrap_or(usize::MAX),
             },
-            clock_tolerance: Duration::from_millis(number(CLOCK_TOLERANCE, 0, 5_000)?),
+            views: Views {
+                matching: Duration::from_millis(number(ROUTES_AHEAD, 0, 10_000)?),
+                sending: Duration::from_millis(number(ROUTES_BELIEVED, 50, 20_000)?),
+                tolerance: Duration::from_millis(number(CLOCK_TOLERANCE, 0, 5_000)?),
+            },
             requests_per_minute: number(REQUESTS_PER_MINUTE, 0, 1_000_000_000)?,
             events_per_day: number(EVENTS_PER_DAY, 0, 1_000_000_000_000)?,
         })

@@ -67,11 +67,13 @@ pub struct Options {
 /// # Errors
 /// The first setting that is not valid.
 pub fn local_settings(defaults: &[(&str, &str)]) -> Result<Settings, StartError> {
-    const LOCAL: [(&str, &str); 6] = [
+    const LOCAL: [(&str, &str); 8] = [
         ("SLUICE_ALLOW_INSECURE_TARGETS", "loopback"),
         ("SLUICE_LOG_GRACE_MILLISECONDS", "3000"),
         ("SLUICE_PUBLISH_MAX_BYTES", "5242880"),
         ("SLUICE_CLOCK_TOLERANCE_MILLISECONDS", "0"),
+        ("SLUICE_ROUTES_AHEAD_MILLISECONDS", "0"),
+        ("SLUICE_ROUTES_BELIEVED_MILLISECONDS", "100"),
         ("SLUICE_REQUESTS_PER_MINUTE", "0"),
         ("SLUICE_EVENTS_PER_DAY", "0"),
     ];

@@ -191,10 +191,11 @@ impl Engine {
                 grace,
                 ports: ports.clone(),
             },
-            dispatcher: Dispatcher { routes: routes.clone(), log, ways: ways.clone() },
+            dispatcher: Dispatcher { routes: routes.clone(), log, ways: ways.clone(), views: settings.views },
             deliverer: Deliverer {
                 routes,
                 ways: ways.clone(),
+                views: settings.views,
                 transactions: stores.transactions.clone(),
                 queues: queues.clone(),
                 ports: ports.clone(),
@@ -260,7 +261,7 @@ impl Shared {
 }
 
 fn edges(Tools { settings, ports, .. }: &Tools, stores: &Stores) -> Edges {
-    Edges { routes: stores.routes.clone(), tolerance: settings.clock_tolerance, ports: ports.clone() }
+    Edges { routes: stores.routes.clone(), views: settings.views, ports: ports.clone() }
 }
 
 fn ways(tools: &Tools, stores: &Stores, shared: &Shared) -> Ways {
@@ -297,6 +298,7 @@ fn ways(tools: &Tools, stores: &Stores, shared: &Shared) -> Ways {
         queues: queues.clone(),
         replay,
         timeout: settings.request_timeout,
+        views: settings.views,
         ports: ports.clone(),
     };
     let ordered = Ordered {

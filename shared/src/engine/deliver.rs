@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 use super::EngineError;
+use super::edges::Views;
 use super::messages::DeliverMessage;
 use super::ways::{Ways, Work};
 use crate::deadline::Deadline;
@@ -20,6 +21,7 @@ use crate::store::transactions::Transactions;
 pub struct Deliverer {
     pub(crate) routes: Routes,
     pub(crate) ways: Ways,
+    pub(crate) views: Views,
     pub(crate) transactions: Transactions,
     pub(crate) queues: Queues,
     pub(crate) ports: Ports,
@@ -51,7 +53,11 @@ impl Deliverer {
             return Ok(None);
         }
         let DeliverMessage { to, task, .. } = message;
-        let snapshot = self.routes.snapshot(&to.scope).await?;
+        let mut snapshot = self.routes.recent(&to.scope, self.views.sending).await?;
+        if snapshot.by_uid(&to.route).is_none() {
+            // It may be a new one.
+            snapshot = self.routes.snapshot(&to.scope).await?;
+        }
         let Some(compiled) = snapshot.by_uid(&to.route).map(Arc::clone) else { return Ok(None) };
         let (way, scope) = (compiled.route.way, to.scope.clone());
         let outcomes = self.ways.of(way).deliver(Work { to, task, snapshot, compiled, deadline }).await?;

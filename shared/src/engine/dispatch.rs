@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::EngineError;
+use super::edges::Views;
 use super::matching::matching;
 use super::messages::{DispatchMessage, Packed};
 use super::ways::{Matched, Ways};
@@ -20,6 +21,7 @@ pub struct Dispatcher {
     pub(crate) routes: Routes,
     pub(crate) log: EventLog,
     pub(crate) ways: Ways,
+    pub(crate) views: Views,
 }
 
 /// The matches, by the route's uid: its way and its events.
@@ -61,10 +63,10 @@ impl Dispatcher {
     }
 
     async fn matches(&self, scope: &Scope, group: Vec<(usize, DispatchMessage)>) -> Result<Matches, EngineError> {
-        let snapshot = self.routes.snapshot(scope).await?;
         let mut matches = Matches::new();
         for (_, message) in group {
             let at = message.chunk.at();
+            let snapshot = self.routes.as_of(scope, at, self.views.matching).await?;
             let live: Vec<_> =
                 snapshot.entries.iter().filter(|compiled| compiled.route.takes_live(at)).cloned().collect();
             if live.is_empty() {

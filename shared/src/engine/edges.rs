@@ -8,6 +8,7 @@ use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::ports::Ports;
 use crate::store::StoreError;
+use crate::store::catalogue::SLACK;
 use crate::store::routes::Routes;
 
 /// How long a write usually takes at most.
@@ -15,24 +16,47 @@ const WRITE: Duration = Duration::from_millis(150);
 /// The furthest that an edge is chosen ahead of a write that took long before.
 const MAX_AHEAD: Duration = Duration::from_secs(20);
 
+/// How old the workers' views of the routes may be. A scope's routes are read that often by each process, and no more.
+#[derive(Clone, Copy, Debug)]
+pub struct Views {
+    /// Of one that matches an event: so long before the event's time. Changes take effect that much later.
+    pub matching: Duration,
+    /// Of one that sends: so long ago. A stop waits for it.
+    pub sending: Duration,
+    /// How far the clocks of two processes may be apart.
+    pub tolerance: Duration,
+}
+
+impl Views {
+    /// Between a write and its edge: who looked before the write does not match an event at the edge.
+    fn margin(&self) -> Duration {
+        self.matching + self.tolerance
+    }
+}
+
 /// Chooses edges, and holds them against the time at which they were written.
 #[derive(Clone)]
 pub(crate) struct Edges {
     pub(crate) routes: Routes,
-    /// How far the clocks of two processes may be apart.
-    pub(crate) tolerance: Duration,
+    pub(crate) views: Views,
     pub(crate) ports: Ports,
 }
 
 impl Edges {
     /// How far ahead edges are chosen.
     pub(super) fn ahead(&self) -> Duration {
-        WRITE + self.tolerance
+        WRITE + self.views.margin()
     }
 
     /// An edge for a write that begins now.
     pub(super) fn next(&self) -> Millis {
         self.ports.now().plus(self.ahead())
+    }
+
+    /// When every worker that is sending has seen a change that is written now.
+    pub(super) fn seen(&self) -> Millis {
+        let slack = if self.views.sending < SLACK { Duration::ZERO } else { SLACK };
+        self.ports.now().plus(self.ahead().max(self.views.sending + slack + WRITE))
     }
 
     /// Looks at a route that was just written as one that is live from an edge on. If the write took so long that a
@@ -43,7 +67,7 @@ impl Edges {
         loop {
             let (edge, now) = (route.state.live_from(), self.ports.now());
             let is_live = route.is_running() && route.state.not_live_since().is_none();
-            if route.way != Way::Live || !is_live || now.plus(self.tolerance) <= edge {
+            if route.way != Way::Live || !is_live || now.plus(self.views.margin()) <= edge {
                 return Ok(route);
             }
             ahead = (2 * ahead).min(MAX_AHEAD);

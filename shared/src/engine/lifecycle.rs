@@ -92,7 +92,7 @@ impl Lifecycle {
     /// Waits until every worker that is sending to a route has seen that it is not to.
     async fn wait_for_workers(&self) {
         let ports = &self.transitions.ports;
-        ports.wait_until(self.transitions.edges.next()).await;
+        ports.wait_until(self.transitions.edges.seen()).await;
     }
 
     /// Changes what its user may change of a route, if it is still as it was read.

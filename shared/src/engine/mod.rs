@@ -15,7 +15,7 @@ pub mod credentials;
 pub mod deliver;
 pub mod dispatch;
 mod each;
-mod edges;
+pub mod edges;
 mod error;
 pub mod finder;
 mod health;

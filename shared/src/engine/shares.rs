@@ -17,8 +17,9 @@ use crate::store::shares::{Shares as Store, Taken};
 
 /// The subject of the places that all routes of a scope share.
 const ALL_ROUTES: &str = "all";
-/// How long a look at the places is good.
-const BELIEVED: Duration = Duration::from_secs(1);
+/// How long a look at the places is good: of a target that is not slow, longer.
+const BELIEVED: Duration = Duration::from_secs(2);
+const BELIEVED_FREE: Duration = Duration::from_secs(10);
 /// The most routes of which a look is remembered.
 const MAX_REMEMBERED: usize = 10_000;
 
@@ -102,7 +103,8 @@ impl Shares {
     async fn taken(&self, scope: &Scope, subject: &str) -> Result<Arc<Taken>, EngineError> {
         let name = format!("{scope}#{subject}");
         let known = self.looks().get(&name).cloned();
-        if let Some((_, taken)) = known.filter(|(at, _)| at.elapsed() < BELIEVED) {
+        let good = |taken: &Taken| if taken.count == 0 { BELIEVED_FREE } else { BELIEVED };
+        if let Some((_, taken)) = known.filter(|(at, taken)| at.elapsed() < good(taken)) {
             return Ok(taken);
         }
         let (at, taken) = (Instant::now(), Arc::new(self.store.taken(scope, subject).await?));

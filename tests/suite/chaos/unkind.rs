@@ -19,11 +19,13 @@ const LONG: Duration = Duration::from_secs(120);
 const BATCH: usize = 40;
 const BATCHES: usize = 30;
 const KEYS: usize = 7;
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("SLUICE_RETRY_STREAM", "1s,1s,1s,1s,1s,1s,1s,1s,1s,1s"),
     ("SLUICE_EXPORT_INTERVAL_SECONDS", "5"),
     ("SLUICE_LOG_GRACE_MILLISECONDS", "6000"),
     ("SLUICE_CLOCK_TOLERANCE_MILLISECONDS", "400"),
+    ("SLUICE_ROUTES_AHEAD_MILLISECONDS", "500"),
+    ("SLUICE_ROUTES_BELIEVED_MILLISECONDS", "1500"),
     ("SLUICE_SUSPEND_AFTER_FAILURES", "1000"),
 ];
 

@@ -57,6 +57,14 @@ impl<R: Record> Cache<R> {
         fresh.then(|| Arc::clone(&entry.snapshot))
     }
 
+    /// The last snapshot, if it was up to date so shortly before a time that no change made since takes effect by then.
+    pub(super) fn as_of(&self, scope: &Scope, at: Millis, ahead: Duration) -> Option<Arc<Snapshot<R>>> {
+        let entries = self.entries();
+        let entry = entries.get(scope)?;
+        let holds = entry.looked_at > entry.changed_at && at < entry.looked_at.plus(ahead);
+        holds.then(|| Arc::clone(&entry.snapshot))
+    }
+
     /// Takes note of a snapshot that was up to date at `looked_at`.
     pub(super) fn remember(&self, scope: &Scope, snapshot: &Arc<Snapshot<R>>, looked_at: Millis) {
         self.with(scope, |entry| {
@@ -100,8 +108,10 @@ mod tests {
         assert_eq!(recent(100), None);
         cache.remember(&scope, &snapshot(1), Millis(100));
         assert_eq!((recent(109), recent(110)), (Some(1), None));
+        let as_of = |at| cache.as_of(&scope, Millis(at), age).is_some();
+        assert!(as_of(109) && as_of(5) && !as_of(110));
         cache.changed(&scope, Millis(105));
-        assert_eq!(recent(106), None);
+        assert!(recent(106).is_none() && !as_of(5));
         cache.remember(&scope, &snapshot(1), Millis(105));
         assert_eq!(recent(106), None, "the look may have come before the change");
         cache.remember(&scope, &snapshot(2), Millis(106));

@@ -20,6 +20,7 @@ pub use write::{CreateError, Placed};
 use super::{Db, Item, Key, StoreError};
 use crate::deep;
 use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
 use crate::ports::Ports;
 use crate::secrets::Keyring;
 use cache::Cache;
@@ -86,6 +87,9 @@ impl<R: Record> Clone for Catalogue<R> {
     }
 }
 
+/// Who takes what is this old takes what a cheaper read gives, too: it is behind by less than that.
+pub(crate) const SLACK: Duration = Duration::from_secs(1);
+
 fn sort_key(kind: &str, id: &str) -> String {
     format!("{kind}#{id}")
 }
@@ -118,9 +122,13 @@ impl<R: Record> Catalogue<R> {
     /// # Errors
     /// [`StoreError`].
     pub async fn snapshot(&self, scope: &Scope) -> Result<Arc<Snapshot<R>>, StoreError> {
+        self.look(scope, true).await
+    }
+
+    async fn look(&self, scope: &Scope, consistent: bool) -> Result<Arc<Snapshot<R>>, StoreError> {
         let looked_at = self.ports().now();
         // The version is read first: what is read after it is at least as new.
-        let item = self.db.item(self.table(), &Self::version_key(scope)).await?.unwrap_or_default();
+        let item = self.db.item_as(self.table(), &Self::version_key(scope), consistent).await?.unwrap_or_default();
         let version = item.get(VERSION).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default();
         let mut snapshot = self.cache.snapshot(scope);
         if snapshot.version != version {
@@ -139,6 +147,17 @@ impl<R: Record> Catalogue<R> {
     /// [`StoreError`].
     pub async fn recent(&self, scope: &Scope, age: Duration) -> Result<Arc<Snapshot<R>>, StoreError> {
         match self.cache.recent(scope, age, self.ports().now()) {
+            Some(snapshot) => Ok(snapshot),
+            None => self.look(scope, age < SLACK).await,
+        }
+    }
+
+    /// The records as they are for what happened at a time, if changes take effect `ahead` of the write that says them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn as_of(&self, scope: &Scope, at: Millis, ahead: Duration) -> Result<Arc<Snapshot<R>>, StoreError> {
+        match self.cache.as_of(scope, at, ahead) {
             Some(snapshot) => Ok(snapshot),
             None => self.snapshot(scope).await,
         }

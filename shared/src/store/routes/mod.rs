@@ -14,6 +14,7 @@ use super::catalogue::{self, Catalogue};
 use super::{Db, StoreError};
 use crate::domain::route::{Route, RouteKey};
 use crate::domain::scope::Scope;
+use crate::domain::time::Millis;
 use crate::secrets::Keyring;
 
 /// The routes of a scope as of one version, ready to match.
@@ -54,6 +55,14 @@ impl Routes {
     /// [`StoreError`].
     pub async fn recent(&self, scope: &Scope, age: Duration) -> Result<Arc<Snapshot>, StoreError> {
         self.catalogue.recent(scope, age).await
+    }
+
+    /// The routes as they are for an event of that time, if changes take effect `ahead` of the write that says them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn as_of(&self, scope: &Scope, at: Millis, ahead: Duration) -> Result<Arc<Snapshot>, StoreError> {
+        self.catalogue.as_of(scope, at, ahead).await
     }
 
     /// Every route of the scope, by kind and id.

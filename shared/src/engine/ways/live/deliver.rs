@@ -65,7 +65,7 @@ impl Live {
             delivery.step = Step::Fresh;
         }
         let batch = Batch { to, delivery: &delivery, route: &compiled.route, target, deadline };
-        let watch = RouteWatch::new(&self.routes, to, &delivery);
+        let watch = RouteWatch::new(&self.routes, self.views.sending, to, &delivery);
         let in_order = whole.stretch().is_some();
         let attempts = self.attempt_all(&batch, (spacing, in_order), (&slot, &watch), events);
         let tried = self.shares.during(&to.scope, &slot, attempts).await;

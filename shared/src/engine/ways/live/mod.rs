@@ -24,6 +24,7 @@ use crate::domain::transaction::Outcome;
 use crate::engine::EngineError;
 use crate::engine::concurrency::ConcurrencySlots;
 use crate::engine::courier::Courier;
+use crate::engine::edges::Views;
 use crate::engine::finder::EventFinder;
 use crate::engine::health::Health;
 use crate::engine::messages::{DeliverMessage, Delivery, Due, Recipient, Task};
@@ -55,6 +56,7 @@ pub(crate) struct Live {
     pub(crate) replay: Replay,
     /// The longest that an attempt takes.
     pub(crate) timeout: Duration,
+    pub(crate) views: Views,
     pub(crate) ports: Ports,
 }
 

@@ -8,10 +8,6 @@ use crate::domain::route::RouteStatus;
 use crate::engine::messages::{Delivery, Recipient, Step};
 use crate::store::routes::{Routes, Snapshot};
 
-/// How often a message checks its route, and how old what it sees may be. Together less than the edge that the answer to
-/// a stop waits for, so that nothing begins after it.
-pub(super) const CHECK_EVERY: Duration = Duration::from_millis(50);
-
 /// Whether a route takes a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Readiness {
@@ -41,22 +37,26 @@ pub(super) struct RouteWatch<'a> {
     routes: &'a Routes,
     to: &'a Recipient,
     delivery: &'a Delivery,
+    /// How old what it sees may be: the answer to a stop waits for longer, so that nothing begins after it.
+    age: Duration,
     seen: Mutex<(Readiness, Instant)>,
 }
 
 impl<'a> RouteWatch<'a> {
     /// Of a message that its route takes.
-    pub(super) fn new(routes: &'a Routes, to: &'a Recipient, delivery: &'a Delivery) -> Self {
-        Self { routes, to, delivery, seen: Mutex::new((Readiness::Ready, Instant::now())) }
+    pub(super) fn new(routes: &'a Routes, age: Duration, to: &'a Recipient, delivery: &'a Delivery) -> Self {
+        Self { routes, to, delivery, age, seen: Mutex::new((Readiness::Ready, Instant::now())) }
     }
 
     /// As of a short time ago. Callers that come during a check wait for its result.
     pub(super) async fn check(&self) -> Readiness {
         let mut seen = self.seen.lock().await;
-        if seen.0 == Readiness::Ready && seen.1.elapsed() >= CHECK_EVERY {
+        // Half of it between looks, half of it how old a look may be.
+        let half = self.age / 2;
+        if seen.0 == Readiness::Ready && seen.1.elapsed() >= half {
             let checked_at = Instant::now();
             // A check that fails says nothing.
-            if let Ok(snapshot) = self.routes.recent(&self.to.scope, CHECK_EVERY).await {
+            if let Ok(snapshot) = self.routes.recent(&self.to.scope, half).await {
                 seen.0 = Readiness::of(&snapshot, self.to, self.delivery);
             }
             seen.1 = checked_at;
