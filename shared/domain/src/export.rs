@@ -66,10 +66,10 @@ pub struct Plan {
     pub end: Option<Position>,
 }
 
-/// A probe of a bucket that failed too often.
+/// The next attempt at a bucket that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
-    /// Counts the probes since the suspension, from 0.
+    /// Counts the failures in a row, and from the suspension on the probes since, from 0.
     pub number: u32,
     /// When it is due.
     pub at: Millis,
@@ -92,7 +92,7 @@ pub struct Cursor {
     pub ends_at: Option<Millis>,
     /// The file being written.
     pub plan: Option<Plan>,
-    /// The next probe, while the bucket is suspended.
+    /// The next attempt, while the bucket fails.
     #[serde(default)]
     pub probe: Option<Probe>,
     /// Goes up with each write; a write names the one it read.
@@ -109,7 +109,7 @@ impl Cursor {
             && (self.plan.is_some() || window_over || now.since(self.closed_at) >= interval)
     }
 
-    /// Whether the bucket is suspended and its next probe is not due.
+    /// Whether the bucket failed, and its next attempt is not due.
     #[must_use]
     pub fn waits_for_probe(&self, now: Millis) -> bool {
         self.probe.is_some_and(|probe| now < probe.at)

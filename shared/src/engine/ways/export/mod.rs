@@ -219,7 +219,7 @@ impl Export {
                 self.commit(route, cursor, plan, written).await
             }
             Err(WriteError::Engine(error)) => Err(error),
-            // The plan stands; the next tick tries it again.
+            // The plan stands, and is tried again.
             Err(WriteError::Target(error)) => {
                 let reason = error.to_string();
                 self.failed(to, (route, &*target), cursor, (plan.key, reason)).await.map(|()| false)
@@ -237,8 +237,8 @@ impl Export {
         self.health.judge(&to.scope, &to.route, responded).await.map(|_| ())
     }
 
-    /// The bucket did not accept a file: it is tried again at the next tick, or with growing delays once the bucket has
-    /// failed too often.
+    /// The bucket did not accept a file: it is tried again with growing delays; once it has failed too often, the route is
+    /// suspended.
     async fn failed(
         &self,
         to: &Recipient,
@@ -258,11 +258,13 @@ impl Export {
             _ => {
                 let failed = Tally { failed: 1, responded: false };
                 let condition = self.health.judge(&to.scope, &to.route, failed).await?;
-                if condition != Condition::Failing {
-                    return Ok(());
+                if condition == Condition::Failing {
+                    let delay = self.health.suspend(&to.scope, route, target.label(), &reason).await?;
+                    delay.map(|delay| Probe { number: 0, at: now.plus(delay) })
+                } else {
+                    let number = cursor.probe.map_or(0, |probe| probe.number.saturating_add(1));
+                    Some(Probe { number, at: now.plus(self.health.policy.probes.before(number)) })
                 }
-                let delay = self.health.suspend(&to.scope, route, target.label(), &reason).await?;
-                delay.map(|delay| Probe { number: 0, at: now.plus(delay) })
             }
         };
         cursor.probe = probe;
