@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
 use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError};
@@ -126,13 +127,17 @@ impl Ordered {
             .expression_attribute_values(":now", number(now.0))
             .expression_attribute_values(":before", number(now.minus(WAKEUP_INTERVAL).0))
             .expression_attribute_values(":expires", number(now.plus(Duration::from_secs(3_600)).as_secs()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        match answer.map_err(StoreError::from) {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error),
+        let Err(error) = answer else { return Ok(true) };
+        match error.as_service_error() {
+            // At this very moment: an earlier attempt of this call did it, and its answer was lost. Two wake-ups do no harm.
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(failed.item().and_then(|item| item.get("since")) == Some(&number(now.0)))
+            }
+            _ => Err(error.into()),
         }
     }
 
