@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -23,6 +24,10 @@ use super::key::read_or_log;
 use super::{Item, Key, StoreError, Tables, read};
 use crate::domain::partition::AnyPartition;
 use crate::ports::Ports;
+
+/// What a batch did not get done is asked for again after this time; each further wait is twice as long.
+const UNPROCESSED_PAUSE: Duration = Duration::from_millis(100);
+const MAX_UNPROCESSED_PAUSE: Duration = Duration::from_secs(2);
 
 /// The client and the names of the tables.
 #[derive(Clone, Debug)]
@@ -227,11 +232,16 @@ impl Db {
         let requests: Result<Vec<WriteRequest>, _> = keys.iter().map(delete).collect();
         let requests = requests.map_err(|e| StoreError::Malformed(e.to_string()))?;
         let mut waiting = HashMap::from([(table.to_owned(), requests)]);
-        while !waiting.is_empty() {
+        let mut pause = UNPROCESSED_PAUSE;
+        loop {
             let write = self.client.batch_write_item().set_request_items(Some(waiting));
             let answer = write.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await?;
             waiting = answer.unprocessed_items.unwrap_or_default();
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(pause.mul_f64(self.ports.fraction())).await;
+            pause = (2 * pause).min(MAX_UNPROCESSED_PAUSE);
         }
-        Ok(())
     }
 }

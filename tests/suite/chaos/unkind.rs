@@ -136,6 +136,11 @@ async fn run(seed: u64) -> Result<()> {
     ensure!(counts.len() == ids.len(), "{} of {} stand in files", counts.len(), ids.len());
     let twice: Vec<_> = counts.iter().filter(|(_, times)| **times != 1).collect();
     ensure!(twice.is_empty(), "these stand in files more than once: {twice:?}");
+    // Whether it is done now, or was by a request whose answer was lost.
+    let path = "/v1/integrations/switched";
+    let deleted = insist("a deletion", async || tenant.api.delete(path).await).await?;
+    ensure!(deleted.status == 204 || deleted.status == 404, "{}", deleted.status);
+    insist("its end", async || tenant.api.get(path).await).await?.error(404, "not_found")?;
     let injected: u64 = chaos.injected().values().sum();
     println!(
         "seed {seed}: {} events, {injected} faults {:?}, lost 0, sent again {doubled:?}",

@@ -52,7 +52,7 @@ impl Chaos {
 
     /// How long a worker call may take before it is dropped where it stands, if it is: less than its timeout.
     pub(crate) fn cut(&self, timeout: Duration) -> Option<Duration> {
-        self.happens("worker dropped in the middle", 0.02).then(|| timeout.mul_f64(self.draw(Rng::f64) / 20.0))
+        self.happens("worker dropped in the middle", 0.06).then(|| timeout.mul_f64(self.draw(Rng::f64) / 20.0))
     }
 
     fn fault(&self, operation: &str) -> Option<Fault> {

@@ -19,7 +19,7 @@ const BUDGET: Duration = Duration::from_secs(10);
 /// What a call keeps back to record how far it came.
 const SETTLING: Duration = Duration::from_secs(5);
 /// A lease that was renewed this long ago may be another's by the time that an event arrives.
-const FENCE: Duration = Duration::from_secs(10);
+const FENCE: Duration = Duration::from_secs(8);
 const _: () = assert!(FENCE.as_secs() + 5 <= LEASE.as_secs(), "clocks differ, and a request takes its time");
 
 /// Requests under way at once for one route.
