@@ -5,7 +5,7 @@ use std::convert::identity;
 
 use anyhow::{Context as _, Result, ensure};
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, QueueAttributeName};
 use sluice::app::{App, Clients, Keys, Patience, Resources};
 use sluice::deadline::Deadline;
 use sluice::domain::face::FaceKind;
@@ -149,9 +149,14 @@ impl ByHand {
 
     /// Deletes messages of a worker.
     pub(crate) async fn delete(&self, worker: Worker, records: impl IntoIterator<Item = &SqsMessage>) -> Result<()> {
-        for record in records {
-            let delete = self.clients.sqs.delete_message().queue_url(self.resources.queues.of(worker.queue()));
-            delete.set_receipt_handle(record.receipt_handle.clone()).send().await?;
+        let entry = |(place, record): (usize, &SqsMessage)| {
+            let entry = DeleteMessageBatchRequestEntry::builder().id(place.to_string());
+            entry.set_receipt_handle(record.receipt_handle.clone()).build()
+        };
+        let entries = records.into_iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
+        if !entries.is_empty() {
+            let delete = self.clients.sqs.delete_message_batch().queue_url(self.resources.queues.of(worker.queue()));
+            delete.set_entries(Some(entries)).send().await?;
         }
         Ok(())
     }

@@ -15,7 +15,8 @@ use crate::support::{ByHand, Inbox, SOON, Tenant, eventually};
 /// Messages of one call, as the event source mapping gives them; and a route's share of slow work.
 const BATCH: usize = 5;
 const SHARE: usize = 20;
-const MINUTE: Duration = Duration::from_secs(60);
+/// A call's time on AWS: twice what a target may take.
+const CALL: Duration = Duration::from_secs(120);
 
 /// So many messages, each with one event.
 async fn messages(hand: &ByHand, tenant: &Tenant, count: usize) -> Result<Vec<String>> {
@@ -34,7 +35,7 @@ async fn messages(hand: &ByHand, tenant: &Tenant, count: usize) -> Result<Vec<St
 
 /// One call of a process of its own.
 async fn call(app: App, messages: Vec<String>) -> Vec<usize> {
-    app.engine.deliverer.run(&messages, Deadline::after(2 * MINUTE)).await
+    app.engine.deliverer.run(&messages, Deadline::after(CALL)).await
 }
 
 async fn taken(hand: &ByHand, to: &Recipient) -> Result<(usize, usize)> {
@@ -60,7 +61,7 @@ async fn a_slow_target_takes_its_share_of_all_workers_and_no_more() -> Result<()
     eventually("every place is taken", SOON, full).await?;
     // Further workers put their messages off at once, without a request.
     for batch in batches {
-        let failed = tokio::time::timeout(MINUTE / 4, call(hand.process()?, batch)).await?;
+        let failed = tokio::time::timeout(SOON, call(hand.process()?, batch)).await?;
         ensure!(failed.is_empty(), "a call failed");
     }
     ensure!(slow.len() == SHARE, "{} requests are under way", slow.len());
@@ -72,7 +73,7 @@ async fn a_slow_target_takes_its_share_of_all_workers_and_no_more() -> Result<()
     hand.dispatch().await?;
     eventually("the other route's event", SOON, async || {
         let event = hand.take(Worker::Deliver, 10, 1).await?;
-        hand.call(&hand.process()?, Worker::Deliver, &event, Deadline::after(MINUTE)).await?;
+        hand.call(&hand.process()?, Worker::Deliver, &event, Deadline::after(CALL)).await?;
         Ok((quick.len() == 1).then_some(()))
     })
     .await?;
@@ -85,7 +86,7 @@ async fn a_slow_target_takes_its_share_of_all_workers_and_no_more() -> Result<()
     // What was put off goes out, each once: 30 of before, and one that both routes asked for.
     eventually("the rest", SOON, async || {
         let event = hand.take(Worker::Deliver, 10, 1).await?;
-        hand.call(&hand.process()?, Worker::Deliver, &event, Deadline::after(MINUTE)).await?;
+        hand.call(&hand.process()?, Worker::Deliver, &event, Deadline::after(CALL)).await?;
         Ok((slow.len() == SHARE + 2 * BATCH + 1).then_some(()))
     })
     .await?;
