@@ -9,3 +9,4 @@ mod fuzz;
 mod ministack;
 mod store;
 mod support;
+mod workers;

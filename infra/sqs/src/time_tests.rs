@@ -144,3 +144,26 @@ fn one_answer_has_a_bounded_size() {
     let counts = |bench: &mut Bench| bench.run(|tables| tables.receive("queue", 10, Some(30))).len();
     assert_eq!([counts(&mut bench), counts(&mut bench), counts(&mut bench)], [4, 2, 0]);
 }
+
+/// Lost without it: who updates cannot open the data folder of before any more, with all that waits in it.
+#[test]
+fn a_database_of_before_groups_is_opened() {
+    let file = std::env::temp_dir().join(format!("sluice-sqs-{}.sqlite", uuid::Uuid::now_v7()));
+    let connection = tables::open(&file).expect("a database");
+    let mut bench = Bench { cache: Cache::load(&connection).expect("no queues yet"), connection, now: START };
+    bench.create("queue", &[]);
+    bench.send("queue", "of before");
+    let earlier = "DROP INDEX messages_group; ALTER TABLE messages DROP COLUMN grp;";
+    bench.connection.execute_batch(earlier).expect("a database of before");
+    drop(bench);
+    for _ in 0..2 {
+        let connection = tables::open(&file).expect("the database of before");
+        let cache = Cache::load(&connection).expect("its queues");
+        let mut bench = Bench { connection, cache, now: START };
+        assert_eq!(bench.bodies("queue"), ["of before"]);
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        // Whichever there is.
+        drop(std::fs::remove_file(format!("{}{suffix}", file.display())));
+    }
+}

@@ -50,7 +50,7 @@ impl Leases {
     async fn renew(&self, scope: &Scope, route: &str, holder: &str) -> EngineError {
         loop {
             sleep(RENEW_EVERY).await;
-            match self.leases.take(scope, route, holder, self.ports.now()).await {
+            match self.leases.renew(scope, route, holder, self.ports.now()).await {
                 Ok(true) => {}
                 Ok(false) => return EngineError::Interrupted,
                 Err(error) => tracing::warn!(%scope, route, %error, "a lease was not renewed"),

@@ -21,7 +21,7 @@ mod webhook;
 pub mod written;
 
 pub use address::{MAX_URL_LENGTH, ParsePolicyError, TargetError, TargetPolicy, check_target, check_url, is_public};
-pub(crate) use failure::{is_forbidden, of_status};
+pub(crate) use failure::{TIMEOUT, is_forbidden, of_status};
 pub use kind::{Accepted, Fault, FileError, FileWriter, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
 pub use registry::{Destinations, Made};
 pub use resolver::{ResolveError, SafeResolver};

@@ -30,7 +30,7 @@ impl Leases {
         Self { db }
     }
 
-    /// Takes a lease, or renews it; `false` while another holder has it.
+    /// Takes a lease; `false` while another holder has it.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -39,11 +39,16 @@ impl Leases {
             .set(scope, route, holder, now.plus(LEASE))
             .condition_expression("attribute_not_exists(holder) OR holder = :holder OR #until <= :now")
             .expression_attribute_values(":now", AttributeValue::N(now.0.to_string()));
-        match take.send().await.map_err(StoreError::from) {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error),
-        }
+        done(take.send().await.map_err(StoreError::from))
+    }
+
+    /// Renews a lease; `false` if another holder has taken it meanwhile, even if it was given back since.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn renew(&self, scope: &Scope, route: &str, holder: &str, now: Millis) -> Result<bool, StoreError> {
+        let renew = self.set(scope, route, holder, now.plus(LEASE)).condition_expression("holder = :holder");
+        done(renew.send().await.map_err(StoreError::from))
     }
 
     /// Gives a lease back, if the holder has it.
@@ -52,10 +57,7 @@ impl Leases {
     /// [`StoreError`].
     pub async fn release(&self, scope: &Scope, route: &str, holder: &str) -> Result<(), StoreError> {
         let give_back = self.set(scope, route, holder, Millis::ZERO).condition_expression("holder = :holder");
-        match give_back.send().await.map_err(StoreError::from) {
-            Ok(_) | Err(StoreError::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        }
+        done(give_back.send().await.map_err(StoreError::from)).map(drop)
     }
 
     fn set(&self, scope: &Scope, route: &str, holder: &str, until: Millis) -> UpdateItemFluentBuilder {
@@ -67,5 +69,14 @@ impl Leases {
             .expression_attribute_values(":holder", AttributeValue::S(holder.to_owned()))
             .expression_attribute_values(":until", AttributeValue::N(until.0.to_string()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
+    }
+}
+
+/// Whether a conditional write was made.
+fn done<T>(written: Result<T, StoreError>) -> Result<bool, StoreError> {
+    match written {
+        Ok(_) => Ok(true),
+        Err(StoreError::Conflict) => Ok(false),
+        Err(error) => Err(error),
     }
 }

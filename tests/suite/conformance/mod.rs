@@ -143,5 +143,7 @@ on_both_servers! {
         a_send_wakes_a_long_poll,
         a_long_poll_ends_empty,
         too_many_receives_lead_to_the_dead_letter_queue,
+        a_noisy_group_waits_for_the_others,
+        without_groups_the_oldest_comes_first,
         many_consumers_share_without_repeats;
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
+};
 
 use super::sqs_support::{
     code, counts, handle, queue, receive, receive_one, receives, send, system, timed_receive_one,
@@ -193,6 +195,51 @@ pub(crate) async fn too_many_receives_lead_to_the_dead_letter_queue(subject: &Su
     let source = system(&buried, MessageSystemAttributeName::DeadLetterQueueSourceArn);
     assert_eq!(source.rsplit(':').next(), url.rsplit('/').next());
     assert_eq!(counts(client, &url).await, [0, 0, 0]);
+}
+
+/// Lost without it: the fairness that tenants have of each other's backlogs on AWS is not seen in any test over ours.
+pub(crate) async fn a_noisy_group_waits_for_the_others(subject: &Subject) {
+    let client = &subject.client;
+    let url = queue(subject, &[]).await;
+    let send_of = |group: &'static str, body: String| {
+        client.send_message().queue_url(&url).message_group_id(group).message_body(body).send()
+    };
+    for n in 0..110 {
+        send_of("noisy", n.to_string()).await.expect("sent");
+    }
+    // The oldest first, as long as no group has much in flight.
+    let bodies =
+        |messages: &[Message]| messages.iter().filter_map(Message::body).map(str::to_owned).collect::<Vec<_>>();
+    let under_way = receive(client, &url, 60, 0).await;
+    let oldest: Vec<String> = (0..10).map(|n| n.to_string()).collect();
+    match subject.server {
+        Server::Embedded => assert_eq!(bodies(&under_way), oldest),
+        // SQS promises no order, and ministack keeps none.
+        Server::Ministack => assert_eq!(under_way.len(), 10),
+    }
+    send_of("quiet", "last".to_owned()).await.expect("sent");
+    let next = receive(client, &url, 60, 0).await;
+    match subject.server {
+        Server::Embedded => {
+            let wanted: Vec<String> = ["last".to_owned()].into_iter().chain((10..19).map(|n| n.to_string())).collect();
+            assert_eq!(bodies(&next), wanted);
+        }
+        // Ministack takes the group of a standard queue, and does not act on it.
+        Server::Ministack => assert!(!bodies(&next).contains(&"last".to_owned()), "it is fair by now"),
+    }
+}
+
+pub(crate) async fn without_groups_the_oldest_comes_first(subject: &Subject) {
+    let client = &subject.client;
+    let url = queue(subject, &[]).await;
+    for n in 0..30 {
+        send(client, &url, &n.to_string()).await;
+    }
+    let mut bodies = Vec::new();
+    for _ in 0..3 {
+        bodies.extend(receive(client, &url, 60, 0).await.into_iter().filter_map(|message| message.body));
+    }
+    assert_eq!(bodies, (0..30).map(|n| n.to_string()).collect::<Vec<_>>());
 }
 
 pub(crate) async fn many_consumers_share_without_repeats(subject: &Subject) {

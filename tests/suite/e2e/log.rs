@@ -143,3 +143,38 @@ async fn cursors_of_another_kind_are_refused_and_foreign_ones_tell_nothing() -> 
     }
     Ok(())
 }
+
+/// Lost without it: a function's answer of more than 6 MB is an error, and what is behind it cannot be read by anyone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_large_events_stays_below_what_a_function_can_answer() -> Result<()> {
+    const ANSWER: usize = 4 * 1024 * 1024;
+    let tenant = shared().await.tenant().await?;
+    let pad = "p".repeat(250 * 1024);
+    let mut ids = Vec::new();
+    for n in 0..30 {
+        let event = json!({"id": format!("large-{n:02}"), "name": "a.b", "payload": {"n": n, "pad": pad}});
+        tenant.api.publish(&event).await?.json(202)?;
+        ids.push(format!("large-{n:02}"));
+    }
+    let reversed: Vec<String> = ids.iter().rev().cloned().collect();
+    for (order, cursor, wanted) in [("desc", "cursor", &reversed), ("asc", "after", &ids)] {
+        let (mut found, mut place, mut pages): (Vec<String>, String, usize) = Default::default();
+        crate::support::eventually("every event", crate::support::SOON, async || {
+            let path = format!("/v1/events?order={order}&limit=500{place}");
+            let reply = tenant.api.get(&path).await?;
+            ensure!(reply.body.len() < ANSWER, "a page of {} bytes", reply.body.len());
+            let page = reply.json(200)?;
+            let events = page["events"].as_array().context("a list")?;
+            found.extend(events.iter().filter_map(|event| event["id"].as_str().map(str::to_owned)));
+            if let Some(next) = page["next_cursor"].as_str() {
+                place = format!("&{cursor}={next}");
+            }
+            pages += usize::from(!events.is_empty());
+            // Oldest first, events come once they are settled.
+            Ok((found.len() >= wanted.len()).then_some(()))
+        })
+        .await?;
+        ensure!(found == *wanted && pages > 1, "{order}: {} of {} in {pages} pages", found.len(), wanted.len());
+    }
+    Ok(())
+}

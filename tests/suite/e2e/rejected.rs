@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use sluice_local::receiver::status;
 
-use crate::support::{Inbox, SOON, Tenant, eventually, shared};
+use crate::support::target::{Manner, Target};
+use crate::support::{Inbox, SOON, Tenant, World, eventually, shared};
 
 /// A target whose answer to the numbers from 100 on can be changed.
 async fn picky() -> Result<(Inbox, Arc<AtomicU16>)> {
@@ -133,5 +135,28 @@ async fn the_newest_thirty_are_shown() -> Result<()> {
     ensure!(list.len() == 30, "{}", list.len());
     let times: Vec<&str> = list.iter().filter_map(|event| event["created_at"].as_str()).collect();
     ensure!(times.is_sorted_by(|a, b| a >= b), "not newest first");
+    Ok(())
+}
+
+/// Lost without it: API Gateway answers 504 in our place while the function still waits for a target that may take a minute.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_to_a_target_that_hangs_is_answered_in_time() -> Result<()> {
+    let world = World::start(&[("SLUICE_REQUEST_TIMEOUT_SECONDS", "60")]).await?;
+    let tenant = world.tenant().await?;
+    let (inbox, _) = picky().await?;
+    tenant.webhook("hook", &inbox.url()).await?;
+    let ids = tenant.publish("order.created", 100..101).await?;
+    wait_for(&tenant, 1).await?;
+    let target = Target::start(Manner::Hang).await?;
+    tenant.stop("hook").await?;
+    let hang = json!({"callback_parameters": {"callback_url": target.url, "timeout_seconds": 60}});
+    tenant.api.patch("/v1/integrations/hook", &hang).await?.json(200)?;
+    let begun = Instant::now();
+    let reply = tenant.api.act(&format!("/v1/integrations/hook/rejected_events/{}/_retry", ids[0])).await?;
+    ensure!(begun.elapsed() < Duration::from_secs(25), "it took {:?}", begun.elapsed());
+    let error = reply.error(502, "delivery_failed")?;
+    ensure!(error["details"][0]["error"] == "timeout", "{error}");
+    ensure!(rejected(&tenant).await?.len() == 1, "it left the list");
+    world.stop().await;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod forget;
+mod leases;
 mod queries;
 mod token_keys;
 mod transactions;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sluice::outbound::{SignatureHeaders, verify};
 use sluice::ports::{Clock as _, System};
 use sluice_local::receiver::{Answer, Received, Receiver, status};
+use tokio::sync::watch;
 
 use super::{SOON, eventually};
 
@@ -65,16 +66,27 @@ impl Inbox {
 
     /// Takes everything, and takes its time.
     pub(crate) async fn slow(pause: Duration) -> Result<Self> {
-        Self::answering_after(pause, |_, _| status(StatusCode::NO_CONTENT)).await
+        Self::answering_after(move || tokio::time::sleep(pause), |_, _| status(StatusCode::NO_CONTENT)).await
+    }
+
+    /// Takes everything, once the gate is open: a request that came before waits for it.
+    pub(crate) async fn gated() -> Result<(Self, watch::Sender<bool>)> {
+        let (gate, open) = watch::channel(false);
+        let pause = move || {
+            let mut open = open.clone();
+            // A gate that is gone is open.
+            async move { drop(open.wait_for(|open| *open).await) }
+        };
+        Ok((Self::answering_after(pause, |_, _| status(StatusCode::NO_CONTENT)).await?, gate))
     }
 
     /// Answers each request by what came, and how often its event came before.
     pub(crate) async fn answering(answer: impl Fn(&Post, usize) -> Answer + Send + Sync + 'static) -> Result<Self> {
-        Self::answering_after(Duration::ZERO, answer).await
+        Self::answering_after(|| std::future::ready(()), answer).await
     }
 
-    async fn answering_after(
-        pause: Duration,
+    async fn answering_after<P: Future<Output = ()> + Send + 'static>(
+        pause: impl Fn() -> P + Send + Sync + 'static,
         answer: impl Fn(&Post, usize) -> Answer + Send + Sync + 'static,
     ) -> Result<Self> {
         let posts: Arc<Mutex<Vec<Post>>> = Arc::default();
@@ -85,10 +97,9 @@ impl Inbox {
             let before = posts.iter().filter(|earlier| earlier.id() == post.id()).count();
             let answer = answer(&post, before);
             posts.push(post);
+            let pause = pause();
             async move {
-                if !pause.is_zero() {
-                    tokio::time::sleep(pause).await;
-                }
+                pause.await;
                 answer
             }
         });

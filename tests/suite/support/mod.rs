@@ -2,7 +2,9 @@
 
 pub(crate) mod api;
 pub(crate) mod bucket;
+pub(crate) mod by_hand;
 pub(crate) mod clock;
+pub(crate) mod delays;
 pub(crate) mod inbox;
 pub(crate) mod mutual_tls;
 pub(crate) mod process;
@@ -17,6 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 pub(crate) use api::{Api, Reply};
+pub(crate) use by_hand::ByHand;
 pub(crate) use clock::Ahead;
 pub(crate) use inbox::Inbox;
 pub(crate) use shop::Shop;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
+use sluice::app::App;
 use sluice::domain::credentials::{CredentialKind, Grant, Permissions};
 use sluice::domain::ids::ChunkId;
 use sluice::domain::scope::{Environment, Scope, TenantId};
@@ -106,17 +107,8 @@ impl World {
 
     /// A new tenant with every scope.
     pub(crate) async fn tenant(&self) -> Result<Tenant> {
-        static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let id: TenantId = format!("t{}", NUMBER.fetch_add(1, Ordering::Relaxed)).parse()?;
-        let app = self.system.app.clone();
-        let record = TenantRecord::new(id.clone(), false, app.ports.now());
-        let made = self.runtime.spawn(async move { app.engine.tenancy.create(&record).await }).await??;
-        let (client, client_secret) = made.context("the tenant exists")?;
-        let (client_id, client_secret) = (client.id, client_secret.to_string());
-        let api_key = self.key(&id, Permissions::all()).await?;
-        let api = self.open()?.with(&format!("ApiKey {api_key}"));
-        let s3 = self.system.credentials.s3.clone();
-        Ok(Tenant { id, client_id, client_secret, api_key, api, s3 })
+        let (app, open, s3) = (self.system.app.clone(), self.open()?, self.system.credentials.s3.clone());
+        self.runtime.spawn(async move { tenant_of(&app, &open, s3).await }).await?
     }
 
     /// A client of a tenant's that may do just this.
@@ -161,11 +153,26 @@ impl World {
     }
 
     async fn key(&self, tenant: &TenantId, scopes: Permissions) -> Result<String> {
-        let (app, name) = (self.system.app.clone(), "test".to_owned());
-        let grant = Grant { kind: CredentialKind::Key, tenant: tenant.clone(), name, scopes, ends_at: None };
-        let issued = self.runtime.spawn(async move { app.stores.credentials.issue(grant, &app.ports).await }).await??;
-        Ok(issued.1.to_string())
+        let (app, tenant) = (self.system.app.clone(), tenant.clone());
+        self.runtime.spawn(async move { key_of(&app, &tenant, scopes).await }).await?
     }
+}
+
+/// A new tenant with every scope, whose client is `open` with its key.
+pub(crate) async fn tenant_of(app: &App, open: &Api, s3: S3Access) -> Result<Tenant> {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    let id: TenantId = format!("t{}", NUMBER.fetch_add(1, Ordering::Relaxed)).parse()?;
+    let record = TenantRecord::new(id.clone(), false, app.ports.now());
+    let (client, secret) = app.engine.tenancy.create(&record).await?.context("the tenant exists")?;
+    let api_key = key_of(app, &id, Permissions::all()).await?;
+    let api = open.with(&format!("ApiKey {api_key}"));
+    Ok(Tenant { id, client_id: client.id, client_secret: secret.to_string(), api_key, api, s3 })
+}
+
+async fn key_of(app: &App, tenant: &TenantId, scopes: Permissions) -> Result<String> {
+    let (tenant, name) = (tenant.clone(), "test".to_owned());
+    let grant = Grant { kind: CredentialKind::Key, tenant, name, scopes, ends_at: None };
+    Ok(app.stores.credentials.issue(grant, &app.ports).await?.1.to_string())
 }
 
 /// A system over a folder that outlives it.

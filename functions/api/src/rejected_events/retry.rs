@@ -14,7 +14,8 @@ use crate::http::query::PathParams;
 
 /// Retry a rejected event
 ///
-/// Sends it at once, even if the integration is stopped. It leaves the list when the target accepts it.
+/// Sends it at once, even if the integration is stopped. It leaves the list when the target accepts it. The target has
+/// 20 seconds, even if its timeout is longer.
 #[utoipa::path(
     post, path = "/v1/integrations/{id}/rejected_events/{event_id}/_retry", operation_id = "rejected_events.retry",
     tag = "rejected_events",

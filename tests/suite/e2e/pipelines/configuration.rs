@@ -209,3 +209,31 @@ async fn an_instance_names_what_exists_and_fits() -> Result<()> {
     ensure!(pointers.contains(&"/mappings/2/load/system".to_owned()), "{pointers:?}");
     Ok(())
 }
+
+/// Lost without it: a page of more than a function can answer is a 502 without a word of what to do about it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_is_too_large_says_so() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    let api = &tenant.api;
+    let mut large = mapping();
+    let fields = large["normalization"]["fields"].as_array_mut().context("a list")?;
+    // About 120 KiB, of 128 that are allowed.
+    let source = format!("$.{}", "s".repeat(240));
+    fields.extend((0..350).map(|n| json!({"target": format!("f{n}"), "source": source, "type": "string"})));
+    for n in 0..45 {
+        large["name"] = format!("large-{n}").into();
+        make(api, "/v1/mapping-configurations", &large).await?;
+    }
+    let error = api.get("/v1/mapping-configurations?pageSize=100").await?.error(400, "page_too_large")?;
+    ensure!(error["message"].as_str().is_some_and(|words| words.contains("pageSize")), "{error}");
+    let mut names = std::collections::BTreeSet::new();
+    for page in 1..=3 {
+        let reply = api.get(&format!("/v1/mapping-configurations?pageSize=20&page={page}")).await?;
+        ensure!(reply.body.len() < 4 * 1024 * 1024, "a page of {} bytes", reply.body.len());
+        let page = reply.json(200)?;
+        let items = page["items"].as_array().context("a list")?;
+        names.extend(items.iter().filter_map(|item| item["name"].as_str().map(str::to_owned)));
+    }
+    ensure!(names.len() == 45, "{} of 45", names.len());
+    Ok(())
+}

@@ -117,8 +117,12 @@ impl Export {
     ) -> Result<Written, WriteError> {
         let plan = cursor.plan.clone().ok_or(EngineError::NoFiles)?;
         let mut writer = target.create_file(&plan.key).ok_or(EngineError::NoFiles)?;
-        let result = self.fill(compiled, cursor, &plan, (&mut *writer, deadline)).await;
-        if result.as_ref().is_ok_and(|written| written.is_enough(&plan)) {
+        let mut result = self.fill(compiled, cursor, &plan, (&mut *writer, deadline)).await;
+        let is_enough = result.as_ref().is_ok_and(|written| written.is_enough(&plan));
+        if is_enough && let Err(error) = self.is_current(cursor).await {
+            result = Err(error.into());
+        }
+        if is_enough && result.is_ok() {
             writer.finish().await?;
         } else {
             writer.abort().await;
@@ -167,6 +171,13 @@ impl Export {
             }
         }
         Ok(Written { bytes: writer.written(), events, end: Position::at(plan.to), closed: Closed::Time })
+    }
+
+    /// That no other worker is further: one that stood still would write another content over a file that is done.
+    async fn is_current(&self, cursor: &Cursor) -> Result<(), EngineError> {
+        let stored = self.cursors.get(&cursor.scope, &cursor.route).await?;
+        let is_ours = stored.is_some_and(|stored| stored.revision == cursor.revision);
+        if is_ours { Ok(()) } else { Err(StoreError::Conflict.into()) }
     }
 
     /// Writes down where the file ends, before it is closed there: whoever repeats it ends it at the same place.

@@ -156,7 +156,8 @@ impl Export {
         let mut last = None;
         for some in due.chunks(REQUESTS) {
             if !deadline.allows(REQUESTING) {
-                return Ok(self.cursors.stop_at(last).await?);
+                // Without time for any, the place stays where it was.
+                return if last.is_some() { Ok(self.cursors.stop_at(last).await?) } else { Ok(()) };
             }
             let message =
                 |cursor: &Cursor| Outgoing::json(&Recipient::new(&cursor.scope, &cursor.route), Duration::ZERO);
