@@ -110,6 +110,13 @@ struct Versioned<'a, T> {
     content: &'a T,
 }
 
+/// A message beside its version: an enum takes no field of another name.
+#[derive(Deserialize)]
+struct Content<T> {
+    #[serde(flatten)]
+    content: T,
+}
+
 /// The version of a message; of one that has none, the first.
 #[derive(Deserialize)]
 struct Version {
@@ -134,7 +141,7 @@ pub enum Unreadable {
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
     match serde_json::from_str::<Version>(text)?.v {
         Some(v) if v > VERSION => Err(Unreadable::Newer(v)),
-        _ => Ok(serde_json::from_str(text)?),
+        _ => Ok(serde_json::from_str::<Content<T>>(text)?.content),
     }
 }
 

@@ -4,8 +4,8 @@ use anyhow::Result;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sluice::domain::event::Event;
-use sluice::domain::ids::ChunkId;
 use sluice::domain::export::Position;
+use sluice::domain::ids::ChunkId;
 
 use super::NOW;
 
@@ -67,12 +67,13 @@ pub(crate) fn partner() -> Value {
             "name": "Example", "transport": "as2",
             "as2": {
                 "url": "https://as2.example.com/", "as2_id": "EXAMPLE", "identity": "main", "sign": "sha512",
-                "encrypt": "aes256-gcm", "compress": true, "mdn": "async", "mdn_signed": true,
+                "encrypt": "aes256-gcm", "compress": true, "mdn": "async", "mdn_signed": true, "subject": "s",
                 "basic_auth": {"username": "u", "password": "v1.k1.AAAA"},
             },
             "sftp": {
                 "host": "sftp.example.com", "port": 22, "username": "u", "password": "v1.k1.AAAA",
-                "host_key": "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                "private_key": "v1.k1.AAAA", "host_key_fingerprints": ["SHA256:AAAA"],
+                "inbound": {"directory": "out", "pattern": "*", "every_minutes": 5, "after": "delete"},
             },
             "certificates": [{
                 "usage": "signing", "pem": "-----BEGIN CERTIFICATE-----", "subject": "CN=a", "issuer": "CN=b",
@@ -194,21 +195,20 @@ pub(crate) fn letter() -> Value {
 
 pub(crate) fn activities() -> Vec<Value> {
     let event = json!({"id": "evt_1", "name": "order.created"});
-    let failure =
-        json!({"target": "t", "reason": "r", "event": event, "events": 2, "attempt": 1, "attempts": 11});
+    let failure = json!({"target": "t", "reason": "r", "event": event, "events": 2, "attempt": 1, "attempts": 11});
     vec![
-        json!("started"),
-        json!({"stopped": {"cause": "target_gone"}}),
-        json!("updated"),
-        json!({"replay_requested": {"from": NOW, "to": NOW}}),
-        json!({"suspended": {"target": "t", "reason": "r"}}),
-        json!("resumed"),
-        json!({"delivery_failed": {"failure": failure, "next_attempt_ms": 5}}),
-        json!({"event_rejected": {"failure": failure}}),
-        json!({"rejected_event_dropped": {"event": event}}),
-        json!({"event_dead": {"failure": failure}}),
-        json!({"file_written": {"key": "k", "events": 1, "bytes": 2}}),
-        json!({"file_failed": {"key": "k", "reason": "r"}}),
+        json!({"what": "started"}),
+        json!({"what": "stopped", "cause": "target_gone"}),
+        json!({"what": "updated"}),
+        json!({"what": "replay_requested", "from": NOW, "to": NOW}),
+        json!({"what": "suspended", "target": "t", "reason": "r"}),
+        json!({"what": "resumed"}),
+        json!({"what": "delivery_failed", "failure": failure, "next_attempt_ms": 5}),
+        json!({"what": "event_rejected", "failure": failure}),
+        json!({"what": "rejected_event_dropped", "event": event}),
+        json!({"what": "event_dead", "failure": failure}),
+        json!({"what": "file_written", "key": "k", "events": 1, "bytes": 2}),
+        json!({"what": "file_failed", "key": "k", "reason": "r"}),
     ]
 }
 

@@ -10,8 +10,8 @@ use sluice::domain::chunk::{Effort, encode};
 use sluice::domain::ids::ChunkId;
 use sluice::domain::scope::Scope;
 use sluice::engine::messages::{
-    Delivery, DeliverMessage, DispatchMessage, Events, ExportMessage, Packed, Recipient, ReplayMessage, RunMessage, Step,
-    SyncMessage, Task,
+    DeliverMessage, Delivery, DispatchMessage, Events, ExportMessage, Packed, Recipient, ReplayMessage, RunMessage,
+    Step, SyncMessage, Task,
 };
 use sluice::queue::{self, Outgoing, Unreadable};
 
@@ -34,7 +34,8 @@ fn deliver(to: &Recipient, task: Task) -> Result<Value> {
     written(&DeliverMessage { to: to.clone(), not_before: Some(NOW), task })
 }
 
-fn all(scope: &Scope) -> Result<Map<String, Value>> {
+/// Every kind of message, by the name of its worker.
+pub(crate) fn all(scope: &Scope) -> Result<Map<String, Value>> {
     let chunk = ChunkId::floor(NOW);
     let body = Packed(encode(&[fixtures::event()?], Effort::Message)?);
     let to = Recipient::new(scope, "rt_1");

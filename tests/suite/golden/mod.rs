@@ -4,7 +4,7 @@
 //! `tests/golden/v<release>/`, beside the older ones.
 
 pub(crate) mod fixtures;
-mod messages;
+pub(crate) mod messages;
 mod records;
 
 use std::path::PathBuf;
@@ -75,8 +75,10 @@ fn expect_newest(file: &str, written: &Value) -> Result<()> {
     std::fs::write(&path, format!("{written:#}\n"))?;
     let part = |value: Option<&Value>| value.cloned().unwrap_or_default();
     let keys = written.as_object().context("an object")?.keys();
-    let differ: Vec<&String> = keys.filter(|key| newest.as_ref().map(|newest| &newest[*key]) != written.get(*key)).collect();
-    let first = differ.first().map(|key| format!("{:#}\nnow {:#}", part(newest.as_ref().map(|n| &n[*key])), written[*key]));
+    let differ: Vec<&String> =
+        keys.filter(|key| newest.as_ref().map(|newest| &newest[*key]) != written.get(*key)).collect();
+    let first =
+        differ.first().map(|key| format!("{:#}\nnow {:#}", part(newest.as_ref().map(|n| &n[*key])), written[*key]));
     anyhow::bail!(
         "{differ:?} is written otherwise than by the last release: {}\nIf that is meant and older releases can read it, \
          keep {} in the folder of the next release; if they cannot, raise VERSION too",
@@ -88,7 +90,9 @@ fn expect_newest(file: &str, written: &Value) -> Result<()> {
 /// The same with what is compressed as text: another release of the library may compress otherwise.
 fn unpacked(value: &Value) -> Value {
     match value {
-        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), unpacked(value))).collect::<serde_json::Map<_, _>>().into(),
+        Value::Object(map) => {
+            map.iter().map(|(key, value)| (key.clone(), unpacked(value))).collect::<serde_json::Map<_, _>>().into()
+        }
         Value::Array(list) => list.iter().map(unpacked).collect(),
         Value::String(text) => {
             let raw = BASE64.decode(text).ok().and_then(|bytes| decompress(&bytes, 1 << 20).ok());

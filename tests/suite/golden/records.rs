@@ -59,7 +59,8 @@ async fn write_config(stores: &Stores, scope: &Scope) -> Result<()> {
     stores.exports.stop_at(Some(&cursor)).await?;
     stores.exports.add_waiting(scope, "rt_2", 7).await?;
     stores.leases.take(scope, "rt_2", "holder", NOW).await?;
-    let ending = json!({"scope": fixtures::scope(), "face": "integration", "id": "r-0", "route": "rt_0", "ends_at": NOW});
+    let ending =
+        json!({"scope": fixtures::scope(), "face": "integration", "id": "r-0", "route": "rt_0", "ends_at": NOW});
     stores.endings.note(&fixtures::of(ending)?).await?;
     let key = VerificationKey { kid: "k".to_owned(), x: "x".to_owned() };
     stores.verification_keys.publish(&PublishedKeys { made_at: NOW, keys: vec![key] }).await?;
@@ -182,7 +183,11 @@ async fn read(stores: &Stores, scope: &Scope) -> Result<BTreeMap<&'static str, S
     ensure!(stores.claims.is_settled(scope, ChunkId::floor(NOW)).await?, "no receipt");
     seen.one("answers", Some(stores.answers.reserve(scope, "key", "print".to_owned(), NOW).await?))?;
     seen.json("audit", 1, &stores.audit.page(scope, None, 10).await?)?;
-    seen.json("transactions", 302, &stores.transactions.page(scope, &TransactionFilter::default(), None, 500).await?.0)?;
+    seen.json(
+        "transactions",
+        302,
+        &stores.transactions.page(scope, &TransactionFilter::default(), None, 500).await?.0,
+    )?;
     let dead: Outcome = fixtures::of(fixtures::outcome(2, 3, "dead"))?;
     seen.json("attempts", 1, &stores.transactions.attempts(scope, &dead.id()).await?)?;
     seen.one("runs", stores.runs.get(scope, "run_1").await?)?;

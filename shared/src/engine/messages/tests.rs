@@ -15,12 +15,8 @@ fn sent(message: &DeliverMessage) -> DeliverMessage {
 
 #[test]
 fn every_kind_of_task_is_read_as_it_was_sent() {
-    let steps = [
-        Step::Fresh,
-        Step::Stretch { number: 7 },
-        Step::Retry { attempt: 3 },
-        Step::Probe { number: 0, attempt: 2 },
-    ];
+    let steps =
+        [Step::Fresh, Step::Stretch { number: 7 }, Step::Retry { attempt: 3 }, Step::Probe { number: 0, attempt: 2 }];
     for (step, replay) in steps.into_iter().zip([false, true, false, true]) {
         let delivery = Delivery { step, replay, reserved_at: replay.then_some(Millis(5)) };
         let events = Events::Logged { id: "evt_1".to_owned() };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Pipelines;
 use super::attempt::Stopped;
 use super::execute::Results;
 use super::ingest::{self, Batch, Reading};
@@ -11,7 +12,6 @@ use super::pace::Pace;
 use super::plan::{Obstacle, Parts, Plan};
 use super::scheduler::Scheduler;
 use super::trace::Origins;
-use super::Pipelines;
 use crate::connectors::Connectors;
 use crate::deadline::Deadline;
 use crate::deep;
