@@ -6,8 +6,11 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, SendMessageBatchRequestEntry};
 use futures::stream::{self, StreamExt, TryStreamExt};
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
+/// The version in which messages are written, and the highest that is read: see "Upgrades" in `ARCHITECTURE.md`.
+pub const VERSION: u32 = 1;
 /// The longest delay SQS knows.
 pub const MAX_DELAY: Duration = Duration::from_secs(900);
 /// The longest that a failed message waits before it comes again.
@@ -99,13 +102,56 @@ impl Receipt {
 #[error("queue: {0}")]
 pub struct QueueError(String);
 
+/// A message with its version.
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    v: u32,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+/// A message beside its version: an enum takes no field of another name.
+#[derive(Deserialize)]
+struct Content<T> {
+    #[serde(flatten)]
+    content: T,
+}
+
+/// The version of a message; of one that has none, the first.
+#[derive(Deserialize)]
+struct Version {
+    v: Option<u32>,
+}
+
+/// A message that is not what its worker expects. It is not lost: it comes again, and a later release may read it.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// Of no version that this program knows.
+    #[error("the message has version {0}, where {VERSION} is the last known")]
+    Newer(u32),
+    /// Of a version that it knows.
+    #[error("malformed message: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+/// Reads what [`Outgoing::json`] has written.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
+    match serde_json::from_str::<Version>(text)?.v {
+        Some(v) if v > VERSION => Err(Unreadable::Newer(v)),
+        _ => Ok(serde_json::from_str::<Content<T>>(text)?.content),
+    }
+}
+
 impl Outgoing {
-    /// A message of this content.
+    /// A message of this content, which is an object, and of this version.
     ///
     /// # Errors
     /// [`QueueError`] where it cannot be written as JSON.
     pub fn json(content: &impl Serialize, delay: Duration) -> Result<Self, QueueError> {
-        let body = serde_json::to_string(content).map_err(|e| QueueError(e.to_string()))?;
+        let body = serde_json::to_string(&Versioned { v: VERSION, content }).map_err(|e| QueueError(e.to_string()))?;
         Ok(Self { body, delay: delay.min(MAX_DELAY), group: None })
     }
 

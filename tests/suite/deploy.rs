@@ -11,7 +11,7 @@ mod resources;
 mod restore;
 mod routes;
 pub(crate) mod stack;
-mod template;
+pub(crate) mod template;
 
 use std::collections::BTreeSet;
 

@@ -6,6 +6,7 @@ mod connectors;
 mod deploy;
 mod e2e;
 mod fuzz;
+mod golden;
 mod ministack;
 mod store;
 mod support;

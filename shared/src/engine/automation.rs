@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::EngineError;
 use super::each::each;
+use super::messages::RunMessage;
 use super::resend::{Resend, ResendError};
 use crate::deadline::Deadline;
 use crate::domain::automation::{Document, Job, Run, RunStatus, Workflow};
@@ -17,10 +17,9 @@ use crate::domain::event::Event;
 use crate::domain::ids::ChunkId;
 use crate::domain::route::Way;
 use crate::domain::scope::Scope;
-use crate::domain::time::Millis;
 use crate::domain::transaction::{Outcome, TransactionFilter, TransactionId, TransactionStatus};
 use crate::ports::Ports;
-use crate::queue::{Outgoing, Queue, Queues};
+use crate::queue::{self, Outgoing, Queue, Queues};
 use crate::store::StoreError;
 use crate::store::log::EventLog;
 use crate::store::reader::Direction;
@@ -47,14 +46,6 @@ pub struct Automations {
     pub(crate) log: EventLog,
     pub(crate) queues: Queues,
     pub(crate) ports: Ports,
-}
-
-/// To `automate`: a run that is to begin or to go on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct RunMessage {
-    scope: Scope,
-    run: String,
-    sent_at: Millis,
 }
 
 impl Automations {
@@ -115,7 +106,7 @@ impl Automations {
     }
 
     async fn message(&self, text: &str, deadline: Deadline) -> Result<(), EngineError> {
-        let message: RunMessage = serde_json::from_str(text)?;
+        let message: RunMessage = queue::read(text)?;
         let Some(mut run) = self.runs.get(&message.scope, &message.run).await? else {
             let age = self.ports.now().since(message.sent_at);
             return if age < LOST_AFTER { Err(EngineError::Interrupted) } else { Ok(()) };
@@ -173,7 +164,7 @@ impl Automations {
         let end_at = run.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(start);
         let mut reader = self.log.read(scope, oldest, end_at, Direction::NewestFirst);
         for _ in 0..CHUNKS {
-            let Some((chunk, events)) = reader.next().await? else {
+            let Some((chunk, events)) = reader.next_readable().await? else {
                 end(run, false, "No event in the log has this number.");
                 return Ok(());
             };

@@ -12,7 +12,7 @@ use crate::deadline::Deadline;
 use crate::domain::scope::Scope;
 use crate::domain::transaction::Outcome;
 use crate::ports::Ports;
-use crate::queue::{Queue, Queues};
+use crate::queue::{self, Queue, Queues};
 use crate::store::routes::Routes;
 use crate::store::transactions::Transactions;
 
@@ -46,7 +46,7 @@ impl Deliverer {
     }
 
     async fn message(&self, text: &str, deadline: Deadline) -> Result<Option<(Scope, Vec<Outcome>)>, EngineError> {
-        let message: DeliverMessage = serde_json::from_str(text)?;
+        let message: DeliverMessage = queue::read(text)?;
         let wait = message.not_before.map(|at| at.since(self.ports.now())).filter(|wait| !wait.is_zero());
         if let Some(wait) = wait {
             self.queues.send(Queue::Deliver, vec![message.outgoing(wait)?]).await?;
@@ -58,7 +58,7 @@ impl Deliverer {
             // It may be a new one.
             snapshot = self.routes.snapshot(&to.scope).await?;
         }
-        let Some(compiled) = snapshot.by_uid(&to.route).map(Arc::clone) else { return Ok(None) };
+        let Some(compiled) = snapshot.by_uid(&to.route).map(Arc::clone) else { return snapshot.gone().map(|()| None) };
         let (way, scope) = (compiled.route.way, to.scope.clone());
         let outcomes = self.ways.of(way).deliver(Work { to, task, snapshot, compiled, deadline }).await?;
         Ok(Some((scope, outcomes)))

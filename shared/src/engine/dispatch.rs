@@ -12,6 +12,7 @@ use crate::domain::chunk;
 use crate::domain::event::Event;
 use crate::domain::route::Way;
 use crate::domain::scope::Scope;
+use crate::queue;
 use crate::store::log::EventLog;
 use crate::store::routes::Routes;
 
@@ -33,7 +34,7 @@ impl Dispatcher {
         let mut by_scope: HashMap<Scope, Vec<(usize, DispatchMessage)>> = HashMap::new();
         let mut failed = Vec::new();
         for (place, text) in messages.iter().enumerate() {
-            match serde_json::from_str::<DispatchMessage>(text) {
+            match queue::read::<DispatchMessage>(text) {
                 Ok(message) => by_scope.entry(message.scope.clone()).or_default().push((place, message)),
                 Err(error) => {
                     tracing::error!(%error, "a dispatch message cannot be read");

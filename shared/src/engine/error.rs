@@ -1,7 +1,7 @@
 //! Why the engine could not do what it was asked.
 
 use crate::outbound::PrepareError;
-use crate::queue::QueueError;
+use crate::queue::{QueueError, Unreadable};
 use crate::secrets::KeyError;
 use crate::store::StoreError;
 
@@ -33,6 +33,6 @@ pub enum EngineError {
     #[error("interrupted")]
     Interrupted,
     /// A message that is not what the worker expects.
-    #[error("malformed message: {0}")]
-    Message(#[from] serde_json::Error),
+    #[error(transparent)]
+    Message(#[from] Unreadable),
 }

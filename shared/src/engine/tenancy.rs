@@ -131,7 +131,8 @@ impl Tenancy {
         for scope in scopes(tenant) {
             contents.routes += self.routes.list(&scope).await?.len();
             contents.partners |= !self.partners.page(&scope, None, 1).await?.0.is_empty();
-            contents.events |= self.log.read(&scope, from, end, Direction::NewestFirst).next().await?.is_some();
+            contents.events |=
+                self.log.read(&scope, from, end, Direction::NewestFirst).next_readable().await?.is_some();
         }
         Ok(contents)
     }

@@ -52,12 +52,14 @@ impl Tick {
 
     /// Stops the temporary routes whose window is over.
     async fn end_due(&self, now: Millis, deadline: Deadline) -> Result<(), EngineError> {
+        let mut ended = Ok(());
         for ending in self.endings.all().await? {
             if now >= ending.ends_at.plus(self.grace) && deadline.allows(ENDING) {
-                self.end(&ending).await?;
+                // One that fails holds up no other.
+                ended = self.end(&ending).await.and(ended);
             }
         }
-        Ok(())
+        ended
     }
 
     /// Has the deliveries sent that are due before the next tick.

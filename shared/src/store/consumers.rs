@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::{
 
 pub use super::catalogue::CreateError;
 use super::catalogue::{Catalogue, Record};
+use super::key::version;
 use super::{Db, StoreError, read};
 use crate::domain::consumer::{AckToken, Consumer, MAX_CONSUMERS};
 use crate::domain::export::Position;
@@ -119,9 +120,10 @@ impl Consumers {
         let update = db.client.update_item().table_name(&db.tables.config).set_key(Some(key.attributes()));
         let answer = update
             .update_expression("SET #position = :position, updated_at = :now")
-            .condition_expression("uid = :uid AND #position < :position")
+            .condition_expression("uid = :uid AND #position < :position AND (attribute_not_exists(v) OR v <= :v)")
             .expression_attribute_names("#position", "position")
             .expression_attribute_values(":position", AttributeValue::S(token.position.to_string()))
+            .expression_attribute_values(":v", version())
             .expression_attribute_values(":uid", AttributeValue::S(token.consumer.clone()))
             .expression_attribute_values(":now", AttributeValue::S(now.to_string()))
             .return_values(ReturnValue::AllNew)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnConsumedCapacity, TransactWriteItem};
 
+use super::key::{Name, check};
 use super::{Db, Item, Key, StoreError, binary};
 use crate::domain::chunk::{self, Chunk};
 use crate::domain::event::Event;
@@ -77,7 +78,7 @@ impl EventLog {
 
     fn item(&self, scope: &Scope, chunk: &Chunk) -> Item {
         let at = chunk.id.at();
-        let mut item = Key::new(&partition(scope, at.day(), chunk.id.shard()), chunk.id.to_string()).attributes();
+        let mut item = Key::new(&partition(scope, at.day(), chunk.id.shard()), chunk.id.to_string()).begin();
         item.insert("body".to_owned(), binary(chunk.body.clone()));
         item.insert("expires_at".to_owned(), AttributeValue::N(at.plus(self.retention).as_secs().to_string()));
         item
@@ -148,7 +149,13 @@ pub(super) fn chunk_id_of(item: &Item) -> Result<ChunkId, StoreError> {
 }
 
 pub(super) fn events_of(item: &Item) -> Result<Vec<Event>, StoreError> {
+    check(item)?;
     let body = item.get("body").and_then(|v| v.as_b().ok());
     let body = body.ok_or_else(|| StoreError::Malformed("chunk without a body".to_owned()))?;
     chunk::decode(body.as_ref()).map_err(|e| StoreError::Malformed(e.to_string()))
+}
+
+/// The events of a chunk of many; of one that cannot be read, none.
+pub(super) fn events_or_log(item: &Item) -> Vec<Event> {
+    events_of(item).inspect_err(|error| Name::of(item).is_unreadable(error)).unwrap_or_default()
 }

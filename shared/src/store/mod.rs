@@ -35,7 +35,7 @@ pub mod verification_keys;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 pub use db::Db;
-pub use key::Item;
+pub use key::{Item, VERSION};
 use key::{Key, binary, read};
 pub use stores::{Retention, Stores};
 

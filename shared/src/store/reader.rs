@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use futures::future::try_join_all;
 
-use super::log::{EventLog, chunk_id_of, events_of, partition};
+use super::log::{EventLog, chunk_id_of, events_of, events_or_log, partition};
 use super::{Item, StoreError};
 use crate::domain::event::Event;
 use crate::domain::ids::{ChunkId, LOG_SHARDS};
@@ -63,19 +63,32 @@ impl LogReader {
         Self { log, scope, low, end, direction, day, shards: fresh() }
     }
 
-    /// The next chunk, or `None` at the end of the range.
+    /// The next chunk, or `None` at the end of the range. A chunk that cannot be read is an error: what is read with a
+    /// cursor must not miss its events.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn next(&mut self) -> Result<Option<(ChunkId, Vec<Event>)>, StoreError> {
+        let chunk = self.next_item().await?;
+        chunk.map(|(id, item)| Ok((id, events_of(&item)?))).transpose()
+    }
+
+    /// The next chunk, without events if it cannot be read: for lists and searches.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn next_readable(&mut self) -> Result<Option<(ChunkId, Vec<Event>)>, StoreError> {
+        Ok(self.next_item().await?.map(|(id, item)| (id, events_or_log(&item))))
+    }
+
+    async fn next_item(&mut self) -> Result<Option<(ChunkId, Item)>, StoreError> {
         if self.low >= self.end {
             return Ok(None);
         }
         loop {
             self.fill().await?;
             if let Some(shard) = self.first_shard() {
-                let head = self.shards[shard].page.pop_front();
-                return head.map(|(id, item)| Ok((id, events_of(&item)?))).transpose();
+                return Ok(self.shards[shard].page.pop_front());
             }
             match self.direction {
                 Direction::OldestFirst => self.day += 1,

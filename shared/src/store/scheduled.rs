@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValu
 use serde::{Deserialize, Serialize};
 
 use super::db::first;
+use super::key::version;
 use super::{Db, Item, Key, StoreError, read};
 use crate::domain::partition::{GlobalPartition, Partition, RouteFamily};
 use crate::domain::scope::Scope;
@@ -91,6 +92,7 @@ impl Scheduled {
         let names = [("#at", "at"), ("#scope", "scope"), ("#route", "route")];
         let scope_value = serde_dynamo::to_attribute_value(scope).map_err(|e| StoreError::Malformed(e.to_string()))?;
         let values = [
+            (":v", version()),
             (":one", AttributeValue::N("1".to_owned())),
             // Greater than any count of a wake-up that was removed.
             (":first", AttributeValue::N(self.db.ports.now().0.saturating_mul(1_000).to_string())),
@@ -103,7 +105,7 @@ impl Scheduled {
             .set_key(Some(wake_up_key(scope, route).attributes()))
             .update_expression(
                 "SET #at = if_not_exists(#at, :at), #scope = :scope, #route = :route, \
-                 scheduled = if_not_exists(scheduled, :first) + :one",
+                 scheduled = if_not_exists(scheduled, :first) + :one, v = if_not_exists(v, :v)",
             )
             .set_expression_attribute_names(Some(names.map(|(key, name)| (key.to_owned(), name.to_owned())).into()))
             .set_expression_attribute_values(Some(values.map(|(key, value)| (key.to_owned(), value)).into()))

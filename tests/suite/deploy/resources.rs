@@ -11,9 +11,9 @@ use crate::ministack;
 
 /// Resources of a deployment with so many functions behind the API, workers with a queue, and roles.
 const fn count(endpoints: usize, workers: usize, roles: usize) -> usize {
-    // The data stack; two log groups, the alarms of API and tick, the dashboard; API and stage; the tick with its rule
+    // The data stack; two log groups, the alarms of API, tick and records, a metric, the dashboard; API and stage; the tick with its rule
     // and permission; the bootstrap; the policies that parameters switch on.
-    let fixed = 1 + 2 + 3 + 1 + 2 + 3 + 1 + 2;
+    let fixed = 1 + 2 + 5 + 1 + 2 + 3 + 1 + 2;
     // An endpoint is a function and a permission, a worker a function, a source and a stack of alarms.
     fixed + 2 * endpoints + 3 * workers + roles
 }

@@ -6,6 +6,7 @@ mod leases;
 mod queries;
 mod token_keys;
 mod transactions;
+mod versions;
 
 use std::sync::Arc;
 
@@ -23,20 +24,20 @@ use sluice_local::usage::{Observer, Usage};
 use tempfile::TempDir;
 
 /// An embedded DynamoDB with the tables, and what the store is made of.
-struct Store {
-    client: aws_sdk_dynamodb::Client,
-    tables: Tables,
+pub(crate) struct Store {
+    pub(crate) client: aws_sdk_dynamodb::Client,
+    pub(crate) tables: Tables,
     db: Db,
     keys: Keyring,
     resources: Resources,
     usage: Arc<Usage>,
     clients: Clients,
-    servers: Servers,
+    pub(crate) servers: Servers,
     _folder: TempDir,
 }
 
 impl Store {
-    async fn start() -> Result<Self> {
+    pub(crate) async fn start() -> Result<Self> {
         let temporary = tempfile::tempdir()?;
         let folder = Folder::open(temporary.path())?;
         let s3 = S3Keys { access_key_id: "test".to_owned(), secret_access_key: "test".to_owned() };
@@ -63,6 +64,6 @@ impl Store {
     }
 }
 
-fn scope() -> Result<Scope> {
+pub(crate) fn scope() -> Result<Scope> {
     Ok(Scope { tenant: "acme".parse()?, environment: Environment::Production })
 }

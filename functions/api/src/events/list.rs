@@ -151,9 +151,12 @@ async fn newest_first(log: &EventLog, now: Millis, caller: &Caller, params: &Lis
     let (mut events, mut bytes) = (Vec::with_capacity(limit), 0);
     let mut place = None;
     for _ in 0..MAX_CHUNKS {
-        let Some((chunk, content)) = reader.next().await? else {
+        let Some((chunk, content)) = reader.next_readable().await? else {
             return Ok(EventPage { events, next_cursor: None });
         };
+        if content.is_empty() {
+            place = Some(query::encode_cursor(&format!("{chunk}.0")));
+        }
         let below = last.filter(|(c, _)| *c == chunk).map_or(content.len(), |(_, index)| index.min(content.len()));
         for (index, event) in content.into_iter().enumerate().take(below).rev() {
             if events.len() == limit || bytes > PAGE_BYTES {

@@ -18,14 +18,12 @@ mod trace;
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::EngineError;
+use super::messages::SyncMessage;
 use crate::domain::pipeline::config::Config;
 use crate::domain::pipeline::instance::{EffectiveStatus, Instance};
 use crate::domain::pipeline::run::{Run, Status};
 use crate::domain::scope::Scope;
-use crate::domain::time::Millis;
 use crate::ports::Ports;
 use crate::queue::{Outgoing, Queue, Queues};
 use crate::store::StoreError;
@@ -41,16 +39,6 @@ pub use scheduler::Scheduler;
 
 /// A message comes before its run is recorded.
 const HEAD_START: Duration = Duration::from_secs(1);
-
-/// To `sync`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum SyncMessage {
-    /// A run that is to begin or to go on.
-    Run { scope: Scope, run: String, sent_at: Millis },
-    /// A schedule that is due.
-    Due { scope: Scope, schedule: String, at: Millis },
-}
 
 /// Whether an instance runs.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Pipelines;
 use super::attempt::Stopped;
 use super::execute::Results;
 use super::ingest::{self, Batch, Reading};
@@ -11,7 +12,6 @@ use super::pace::Pace;
 use super::plan::{Obstacle, Parts, Plan};
 use super::scheduler::Scheduler;
 use super::trace::Origins;
-use super::{Pipelines, SyncMessage};
 use crate::connectors::Connectors;
 use crate::deadline::Deadline;
 use crate::deep;
@@ -24,6 +24,8 @@ use crate::domain::time::Millis;
 use crate::domain::value::Value;
 use crate::engine::EngineError;
 use crate::engine::each::each;
+use crate::engine::messages::SyncMessage;
+use crate::queue;
 use crate::store::StoreError;
 
 /// How long one worker call works; the rest is left to the next.
@@ -51,7 +53,7 @@ impl Runner {
     }
 
     async fn message(&self, text: &str, deadline: Deadline) -> Result<(), EngineError> {
-        match serde_json::from_str(text)? {
+        match queue::read(text)? {
             SyncMessage::Due { scope, schedule, at } => self.scheduler.fire(&scope, &schedule, at).await,
             SyncMessage::Run { scope, run: id, sent_at } => {
                 let now = self.ledger.ports.now();

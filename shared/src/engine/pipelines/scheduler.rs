@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Pipelines, SyncMessage};
+use super::Pipelines;
 use crate::domain::pipeline::config::Config;
 use crate::domain::pipeline::cron::Cron;
 use crate::domain::pipeline::instance::EffectiveStatus;
@@ -17,6 +17,7 @@ use crate::domain::pipeline::zone::ZoneName;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::engine::EngineError;
+use crate::engine::messages::SyncMessage;
 use crate::queue::{Outgoing, Queue};
 use crate::store::StoreError;
 

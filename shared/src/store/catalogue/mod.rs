@@ -17,6 +17,7 @@ pub(in crate::store) use record::unopenable;
 pub use record::{Record, Sealer};
 pub use write::{CreateError, Placed};
 
+use super::key::{Name, check};
 use super::{Db, Item, Key, StoreError};
 use crate::deep;
 use crate::domain::scope::Scope;
@@ -38,12 +39,14 @@ pub struct Snapshot<R: Record> {
     version: u64,
     /// In the order of kind and id.
     pub entries: Vec<Arc<R::Compiled>>,
+    /// Whether it has every record: one that cannot be read is left out.
+    whole: bool,
     places: HashMap<String, usize>,
 }
 
 impl<R: Record> Default for Snapshot<R> {
     fn default() -> Self {
-        Self { version: 0, entries: Vec::new(), places: HashMap::new() }
+        Self { version: 0, entries: Vec::new(), whole: true, places: HashMap::new() }
     }
 }
 
@@ -55,13 +58,19 @@ impl<R: Record> Snapshot<R> {
         if self.entries.is_empty() { None } else { self.at(&sort_key(kind, id)) }
     }
 
+    /// Whether a record that is not in it may be one that this program cannot read.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+
     fn at(&self, sk: &str) -> Option<&Arc<R::Compiled>> {
         self.places.get(sk).and_then(|place| self.entries.get(*place))
     }
 
     /// Compiles the records; those that are as they were in `known` are taken from there.
-    fn compile(version: u64, records: Vec<R>, known: &Self) -> Self {
-        let mut snapshot = Self { version, ..Self::default() };
+    fn compile(version: u64, (records, whole): (Vec<R>, bool), known: &Self) -> Self {
+        let mut snapshot = Self { version, whole, ..Self::default() };
         for record in records {
             let sk = sort_key(record.kind(), record.id());
             let before = known.at(&sk).map(AsRef::as_ref);
@@ -132,7 +141,7 @@ impl<R: Record> Catalogue<R> {
         let version = item.get(VERSION).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default();
         let mut snapshot = self.cache.snapshot(scope);
         if snapshot.version != version {
-            let records = self.list(scope).await?;
+            let records = self.read_all(scope).await?;
             let compile = move || Snapshot::compile(version, records, &snapshot);
             let compiled = deep::run(compile).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
             snapshot = Arc::new(compiled);
@@ -168,15 +177,22 @@ impl<R: Record> Catalogue<R> {
     /// # Errors
     /// [`StoreError`].
     pub async fn list(&self, scope: &Scope) -> Result<Vec<R>, StoreError> {
+        Ok(self.read_all(scope).await?.0)
+    }
+
+    /// Every record that can be read, and whether these are all.
+    async fn read_all(&self, scope: &Scope) -> Result<(Vec<R>, bool), StoreError> {
         let query = self.db.query(self.table(), &scope.partition(R::FAMILY)).consistent_read(true);
         let mut items = query.into_paginator().items().send();
-        let mut records = Vec::new();
+        let (mut records, mut whole) = (Vec::new(), true);
         while let Some(item) = items.try_next().await? {
             if text(&item, "sk") != VERSION {
-                records.extend(self.open_or_log(scope, item)?);
+                let record = self.open_or_log(scope, item)?;
+                whole &= record.is_some();
+                records.extend(record);
             }
         }
-        Ok(records)
+        Ok((records, whole))
     }
 
     /// Some records of a kind, by id; the database may give fewer than `limit` although there are more.
@@ -226,17 +242,18 @@ impl<R: Record> Catalogue<R> {
 
     /// The record of an item.
     fn open(&self, scope: &Scope, mut item: Item) -> Result<R, StoreError> {
+        check(&item)?;
         R::unseal(&mut item, &self.sealer(scope))?;
         super::read(item)
     }
 
     /// The record of one item of many: a malformed one is left out, and does not take the others with it.
     fn open_or_log(&self, scope: &Scope, item: Item) -> Result<Option<R>, StoreError> {
-        let sk = text(&item, "sk").to_owned();
+        let name = Name::of(&item);
         match self.open(scope, item) {
             Ok(record) => Ok(Some(record)),
-            Err(StoreError::Malformed(error)) => {
-                tracing::error!(%scope, family = %R::FAMILY, sk, error, "a record cannot be read");
+            Err(error @ StoreError::Malformed(_)) => {
+                name.is_unreadable(&error);
                 Ok(None)
             }
             Err(error) => Err(error),

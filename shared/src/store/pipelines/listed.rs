@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
-use crate::store::{Db, Key, StoreError, read};
+use crate::store::key::read_or_log;
+use crate::store::{Db, Key, StoreError};
 
 /// The most records that a list counts and shows: the newest.
 pub const MAX_LISTED: usize = 10_000;
@@ -33,13 +34,13 @@ pub(super) async fn newest<F: DeserializeOwned>(
     let query = db.query(&db.tables.activity, &scope.partition(family)).consistent_read(true);
     let names: HashMap<String, String> =
         names.iter().map(|(name, attribute)| ((*name).to_owned(), (*attribute).to_owned())).collect();
-    let query =
-        query.scan_index_forward(false).projection_expression(projection).set_expression_attribute_names(Some(names));
+    let query = query.scan_index_forward(false).projection_expression(format!("pk, sk, v, {projection}"));
+    let query = query.set_expression_attribute_names(Some(names));
     let mut items = query.into_paginator().items().send();
     let (mut found, mut seen) = (Vec::new(), 0);
     while let Some(item) = items.try_next().await? {
         seen += 1;
-        let facts: F = read(item)?;
+        let Some(facts) = read_or_log::<F>(item) else { continue };
         if asked(&facts) {
             found.push(facts);
         }
@@ -60,7 +61,7 @@ pub(super) async fn page<T: DeserializeOwned>(
     let partition = scope.partition(family);
     let gets = ids.map(|id| async {
         let key = Key::new(&partition, id);
-        db.get::<T>(&db.tables.activity, &key).await
+        db.item(&db.tables.activity, &key).await
     });
-    Ok(try_join_all(gets).await?.into_iter().flatten().collect())
+    Ok(try_join_all(gets).await?.into_iter().flatten().filter_map(read_or_log).collect())
 }

@@ -26,6 +26,15 @@ impl Snapshot {
     pub fn by_uid(&self, uid: &str) -> Option<&Arc<Compiled>> {
         self.entries.iter().find(|compiled| compiled.route.uid == uid)
     }
+
+    /// Whether a route that is not in it is gone: an error if it may be one that cannot be read.
+    ///
+    /// # Errors
+    /// [`StoreError::Malformed`].
+    pub fn gone<E: From<StoreError>>(&self) -> Result<(), E> {
+        let unknown = || StoreError::Malformed("a route of the scope cannot be read".to_owned()).into();
+        if self.is_whole() { Ok(()) } else { Err(unknown()) }
+    }
 }
 
 /// The routes of every scope.

@@ -9,6 +9,7 @@ use super::{KEYS, MOVED, OLDEST, Placed, Transactions, body_key, outcomes_of};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::domain::transaction::{Outcome, TransactionFilter};
+use crate::store::key::{Name, check};
 use crate::store::{Item, StoreError};
 
 /// Bodies that are loaded at once: more, the more of them are needed.
@@ -21,7 +22,14 @@ pub(super) struct Header {
 }
 
 impl Header {
-    pub(super) fn of(item: Item) -> Result<Self, StoreError> {
+    /// `None`, and a line in the log, if it cannot be read.
+    pub(super) fn of(item: Item) -> Option<Self> {
+        let name = Name::of(&item);
+        Self::read(item).inspect_err(|error| name.is_unreadable(error)).ok()
+    }
+
+    pub(super) fn read(item: Item) -> Result<Self, StoreError> {
+        check(&item)?;
         let at = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned();
         at.map(|at| Self { at, item }).ok_or_else(|| StoreError::Malformed("a header without a place".to_owned()))
     }
@@ -46,6 +54,22 @@ fn numbers(bytes: &[u8]) -> Vec<u32> {
 }
 
 impl Transactions {
+    /// The outcomes under a header of many; of one that cannot be read, none.
+    async fn load_or_log(
+        &self,
+        scope: &Scope,
+        header: &Header,
+        filter: &TransactionFilter,
+    ) -> Result<Placed, StoreError> {
+        match self.load(scope, header, filter).await {
+            Err(error @ StoreError::Malformed(_)) => {
+                Name::of(&header.item).is_unreadable(&error);
+                Ok(Placed::new())
+            }
+            loaded => loaded,
+        }
+    }
+
     /// The outcomes under a header that are still its own.
     pub(super) async fn load(
         &self,
@@ -99,7 +123,7 @@ impl Headers {
                     return Ok(());
                 }
                 for item in self.stream.pages.next().await? {
-                    let header = Header::of(item)?;
+                    let Some(header) = Header::of(item) else { continue };
                     if header.lists(&self.keys, self.to) {
                         self.waiting.push_back(header);
                     }
@@ -108,7 +132,7 @@ impl Headers {
             }
             let some: Vec<Header> = self.waiting.drain(..self.parallel.min(self.waiting.len())).collect();
             self.parallel = (2 * self.parallel).min(MAX_PARALLEL);
-            let loads = some.iter().map(|header| transactions.load(scope, header, filter));
+            let loads = some.iter().map(|header| transactions.load_or_log(scope, header, filter));
             let loaded = try_join_all(loads).await?;
             self.stream.ready.extend(some.into_iter().map(|header| header.at).zip(loaded));
         }

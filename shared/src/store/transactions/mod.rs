@@ -17,6 +17,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::value::RawValue;
 
+use super::key::{Name, check};
 use super::{Db, Item, Key, StoreError};
 use crate::domain::chunk::{MAX_RAW_BYTES, decompress};
 use crate::domain::partition::ScopeFamily;
@@ -81,16 +82,22 @@ type Placed = Vec<(usize, Outcome)>;
 /// The outcomes of a body that a filter asks for. Only these are read whole: a body has hundreds.
 fn outcomes_of(item: &Item, filter: &TransactionFilter) -> Result<Placed, StoreError> {
     let malformed = |error: &dyn std::fmt::Display| StoreError::Malformed(error.to_string());
+    check(item)?;
     let body = item.get(BODY).and_then(|body| body.as_b().ok()).ok_or_else(|| malformed(&"no outcomes"))?;
     // Bodies are cut by their compressed size.
     let raw = decompress(body.as_ref(), 64 * MAX_RAW_BYTES).map_err(|error| malformed(&error))?;
     let texts: Vec<&RawValue> = serde_json::from_slice(&raw).map_err(|error| malformed(&error))?;
     let mut outcomes = Vec::new();
     for (place, text) in texts.into_iter().enumerate() {
-        let facts: OutcomeFacts<'_> = serde_json::from_str(text.get()).map_err(|error| malformed(&error))?;
-        if filter.asks_for(&facts) {
-            outcomes.push((place, serde_json::from_str(text.get()).map_err(|error| malformed(&error))?));
+        match outcome_of(text, filter) {
+            Ok(outcome) => outcomes.extend(outcome.map(|outcome| (place, outcome))),
+            Err(error) => Name::of(item).is_unreadable(&malformed(&error)),
         }
     }
     Ok(outcomes)
+}
+
+fn outcome_of(text: &RawValue, filter: &TransactionFilter) -> serde_json::Result<Option<Outcome>> {
+    let facts: OutcomeFacts<'_> = serde_json::from_str(text.get())?;
+    if filter.asks_for(&facts) { serde_json::from_str(text.get()).map(Some) } else { Ok(None) }
 }

@@ -16,7 +16,8 @@ use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::domain::transaction::{Direction, Outcome, TransactionFilter, TransactionStatus};
-use crate::store::{StoreError, read};
+use crate::store::StoreError;
+use crate::store::key::read_or_log;
 
 /// All the outcomes of a header.
 const PASSED: usize = u32::MAX as usize;
@@ -170,7 +171,7 @@ impl<'a> Merge<'a> {
 async fn fill(entries: &mut Stream, filter: &TransactionFilter) -> Result<(), StoreError> {
     while entries.ready.is_empty() && entries.pages.may_read() {
         for item in entries.pages.next().await? {
-            let outcome: Outcome = read(item)?;
+            let Some(outcome) = read_or_log::<Outcome>(item) else { continue };
             if filter.matches(&outcome) {
                 entries.ready.push_back((place(&outcome.id()), vec![(0, outcome)]));
             }

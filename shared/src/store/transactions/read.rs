@@ -8,7 +8,7 @@ use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::domain::transaction::{Outcome, TransactionFilter, TransactionId};
 use crate::store::db::first;
-use crate::store::{StoreError, read};
+use crate::store::{Item, StoreError, read};
 
 /// Attempts of one transaction that are shown.
 const MAX_ATTEMPTS: usize = 100;
@@ -38,23 +38,37 @@ impl Transactions {
         let query = self.query(scope, ScopeFamily::Deliveries, bounds);
         let mut pages = Pages::new(query, false);
         let asked = TransactionFilter { route: Some(id.route.clone()), ..TransactionFilter::default() };
-        let (keys, to) = (asked.keys(), Millis(id.logged_at.0 + 1));
+        let mut missing = Ok(None);
         for _ in 0..MAX_QUERIES {
             for item in pages.next().await? {
-                let header = Header::of(item)?;
-                if !header.lists(&keys, to) {
-                    continue;
-                }
-                let outcomes = self.load(scope, &header, &asked).await?;
-                if let Some((_, last)) = outcomes.into_iter().find(|(_, outcome)| outcome.id() == *id) {
-                    return Ok(Some(Found { attempts: vec![last.clone()], last, header: Some(header.at) }));
+                match self.find_in(scope, item, id, &asked).await {
+                    Ok(None) => {}
+                    // Another header may have it; if none has, it may be in this one.
+                    Err(error @ StoreError::Malformed(_)) => missing = Err(error),
+                    found => return found,
                 }
             }
             if pages.done {
                 break;
             }
         }
-        Ok(None)
+        missing
+    }
+
+    async fn find_in(
+        &self,
+        scope: &Scope,
+        header: Item,
+        id: &TransactionId,
+        asked: &TransactionFilter,
+    ) -> Result<Option<Found>, StoreError> {
+        let header = Header::read(header)?;
+        if !header.lists(&asked.keys(), Millis(id.logged_at.0 + 1)) {
+            return Ok(None);
+        }
+        let outcomes = self.load(scope, &header, asked).await?;
+        let found = outcomes.into_iter().find(|(_, outcome)| outcome.id() == *id);
+        Ok(found.map(|(_, last)| Found { attempts: vec![last.clone()], last, header: Some(header.at) }))
     }
 
     /// The attempts of a transaction that has an entry, the first one first.

@@ -46,7 +46,7 @@ impl Transactions {
         }
         let place = format!("{:013}#{}", newest.logged_at.0, self.db.ports.unique("out"));
         let expires_at = self.expires_at(newest.at);
-        let mut header = header_key(scope, &place).attributes();
+        let mut header = header_key(scope, &place).begin();
         header.insert(KEYS.to_owned(), binary(bytes(&header_keys(group))));
         let oldest = group.last().map_or(newest.logged_at, |last| last.logged_at);
         header.insert(OLDEST.to_owned(), AttributeValue::N(oldest.0.to_string()));
@@ -55,7 +55,7 @@ impl Transactions {
             header.insert(BODY.to_owned(), binary(body));
         } else {
             // The body first: a header that can be read leads to one.
-            let mut item = body_key(scope, &place).attributes();
+            let mut item = body_key(scope, &place).begin();
             item.insert(BODY.to_owned(), binary(body));
             item.insert("expires_at".to_owned(), expires_at);
             self.put(item).await?;

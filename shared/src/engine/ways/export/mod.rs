@@ -27,7 +27,7 @@ use crate::engine::leases::Leases;
 use crate::engine::messages::{ExportMessage, Recipient};
 use crate::outbound::Target;
 use crate::ports::Ports;
-use crate::queue::{Outgoing, Queue, Queues};
+use crate::queue::{self, Outgoing, Queue, Queues};
 use crate::store::StoreError;
 use crate::store::exports::{Exports, place};
 use crate::store::journal::Journal;
@@ -182,7 +182,7 @@ impl Export {
     }
 
     async fn message(&self, text: &str, deadline: Deadline) -> Result<(), EngineError> {
-        let to: ExportMessage = serde_json::from_str(text)?;
+        let to: ExportMessage = queue::read(text)?;
         // While one worker waits for a slow bucket, another would only wait beside it.
         self.leases.hold(&to.scope, &to.route, self.files(&to, deadline)).await?.unwrap_or(Ok(()))
     }

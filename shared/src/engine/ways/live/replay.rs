@@ -23,7 +23,7 @@ use crate::engine::edges::Edges;
 use crate::engine::matching::asked_for;
 use crate::engine::messages::{DeliverMessage, Delivery, MAX_PACK_EVENTS, Recipient, ReplayMessage, Step, Task};
 use crate::ports::Ports;
-use crate::queue::{Outgoing, Queue, Queues};
+use crate::queue::{self, Outgoing, Queue, Queues};
 use crate::store::journal::Journal;
 use crate::store::log::EventLog;
 use crate::store::parked::ParkingLot;
@@ -98,7 +98,7 @@ impl Replay {
     }
 
     async fn message(&self, text: &str, deadline: Deadline) -> Result<(), EngineError> {
-        let mut message: ReplayMessage = serde_json::from_str(text)?;
+        let mut message: ReplayMessage = queue::read(text)?;
         let mut outcome = Outcome::More;
         for _ in 0..STEPS {
             if !deadline.allows(STEP) {
@@ -161,8 +161,10 @@ impl Replay {
     async fn to_continue(&self, message: &ReplayMessage) -> Result<Option<(Arc<Compiled>, Route)>, EngineError> {
         for _ in 0..LOOKS {
             let snapshot = self.routes.snapshot(&message.to.scope).await?;
-            let live = |compiled: &&Arc<Compiled>| compiled.route.is_running() && compiled.route.way == Way::Live;
-            let Some(compiled) = snapshot.by_uid(&message.to.route).filter(live) else { return Ok(None) };
+            let Some(compiled) = snapshot.by_uid(&message.to.route) else { return snapshot.gone().map(|()| None) };
+            if !compiled.route.is_running() || compiled.route.way != Way::Live {
+                return Ok(None);
+            }
             let route = self.routes.get(&message.to.scope, &compiled.route.key()).await?;
             let Some(route) = route.filter(Route::is_running) else { return Ok(None) };
             let stretches = route.state.stretches();
@@ -240,7 +242,7 @@ impl Replay {
 
 /// The number of the stretch that a parked message is.
 fn stretch_of(message: &str) -> Option<u64> {
-    let message: DeliverMessage = serde_json::from_str(message).ok()?;
+    let message: DeliverMessage = queue::read(message).ok()?;
     match message.task {
         Task::Deliver { delivery, .. } => delivery.stretch(),
         Task::Wake | Task::CheckPromise { .. } | Task::CheckWaiting { .. } => None,

@@ -22,7 +22,9 @@ pub(super) enum Readiness {
 impl Readiness {
     /// As the routes are.
     pub(super) fn of(snapshot: &Snapshot, to: &Recipient, delivery: &Delivery) -> Self {
-        let Some(compiled) = snapshot.by_uid(&to.route) else { return Self::Gone };
+        let Some(compiled) = snapshot.by_uid(&to.route) else {
+            return if snapshot.is_whole() { Self::Gone } else { Self::Waiting };
+        };
         let ready = match compiled.route.status() {
             RouteStatus::Running => true,
             RouteStatus::Suspended => matches!(delivery.step, Step::Probe { .. }),
