@@ -51,7 +51,7 @@ async fn what_was_answered_survives_kill_9() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut child = Command::new(std::env::current_exe().expect("this binary"))
         .args(["conformance::sqs_durability::send_until_killed", "--exact", "--ignored", "--nocapture"])
-        .env(DATABASE, folder.path().join("sqs.sqlite3"))
+        .env(DATABASE, folder.path().join("sqs.sqlite"))
         .stdout(Stdio::piped())
         .spawn()
         .expect("a child process");
@@ -135,7 +135,7 @@ async fn a_poller_that_has_gone_takes_no_message() {
 #[tokio::test]
 async fn a_receiver_that_goes_before_it_has_its_messages_gives_them_back() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = Server::open(&folder.path().join("sqs.sqlite3")).await.expect("a server");
+    let server = Server::open(&folder.path().join("sqs.sqlite")).await.expect("a server");
     let client = client_of(&server).await;
     let url = create(&client).await;
     send(&client, &url, "hello").await;
