@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::time::Millis;
 
+const MINUTE: Duration = Duration::from_secs(60);
 const MINUTE_MILLIS: i64 = 60_000;
 
 /// An amount for each window of time.
@@ -31,7 +32,9 @@ impl Limit {
 
     /// The smallest lease, and the largest: small enough to leave something for other processes.
     fn lease_sizes(&self) -> (u64, u64) {
-        ((self.amount / 10_000).max(1), (self.amount / 50).max(1))
+        // What is lost of a minute's limit is there again in the next.
+        let share = if self.window > MINUTE { 500 } else { 50 };
+        ((self.amount / 10_000).max(1), (self.amount / share).max(1))
     }
 }
 
@@ -102,8 +105,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    const MINUTE: Duration = Duration::from_secs(60);
 
     /// The shared counter; gives what is left where it refuses.
     fn take(counter: &mut u64, writes: &mut u32, lease: u64, limit: u64) -> Result<(), u64> {
@@ -186,15 +187,19 @@ mod tests {
             let (mut counter, mut writes, mut spent) = (0, 0, 0);
             let mut lives = lives.into_iter().cycle();
             let mut processes: Vec<(Account, i64)> = rates.iter().map(|_| (Account::default(), 0)).collect();
-            'day: for second in 0..86_400 {
+            for second in 0..86_400 {
+                let before = spent;
                 for ((account, ends), rate) in processes.iter_mut().zip(&rates) {
                     if second >= *ends {
                         (*account, *ends) = (Account::default(), second + 60 * lives.next().unwrap_or(8));
                     }
-                    if !spend_at(account, *rate, Millis(second * 1_000), limit, (&mut counter, &mut writes)) {
-                        break 'day;
+                    let now = Millis(second * 1_000);
+                    if spend_at(account, *rate, now, limit, (&mut counter, &mut writes)) {
+                        spent += rate;
                     }
-                    spent += rate;
+                }
+                if spent == before {
+                    break;
                 }
             }
             let offered: u64 = rates.iter().sum::<u64>() * 86_400;
@@ -223,8 +228,8 @@ mod tests {
         assert!(spend(&mut other, 90, limit, &mut counter, &mut writes));
         assert!(spend(&mut one, 10, limit, &mut counter, &mut writes));
         assert!(!spend(&mut other, 1, limit, &mut counter, &mut writes));
-        assert_eq!(other.spend(1, Millis(60_000), limit, u64::MAX), Step::Lease(1), "a new window");
-        other.credit(1);
+        assert_eq!(other.spend(1, Millis(60_000), limit, u64::MAX), Step::Lease(2), "a new window");
+        other.credit(2);
         assert_eq!(other.spend(1, Millis(60_000), limit, u64::MAX), Step::Go, "the lease is of that window");
     }
 
