@@ -117,8 +117,11 @@ impl Backend {
             Some(_) => None,
             None => Some(Servers::start(&folder, &s3_keys, ports).await?),
         };
-        let (clients, calm) =
-            (clients(servers.as_ref(), usage, chaos).await, clients(servers.as_ref(), usage, None).await);
+        let calm = clients(servers.as_ref(), usage, None).await;
+        let clients = match chaos {
+            Some(_) => clients(servers.as_ref(), usage, chaos).await,
+            None => calm.clone(),
+        };
         Ok(Self { folder, servers, outside, keys, s3_keys, clients, calm })
     }
 

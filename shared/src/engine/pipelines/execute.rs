@@ -146,8 +146,9 @@ impl Ledger {
             done.push(source);
             let (category, error) = match written {
                 Written::Done | Written::Unchanged => {
-                    let count = &mut results.counts;
-                    *(if written == Written::Done { &mut count.success } else { &mut count.skipped }) += 1;
+                    let is_new = written == Written::Done;
+                    results.counts.success += u64::from(is_new);
+                    results.counts.skipped += u64::from(!is_new);
                     results.delivered.push(trace.delivered(&record.source_id, source));
                     continue;
                 }
