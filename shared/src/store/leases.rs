@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
-use super::{Db, Key, StoreError};
+use super::{Db, Key, StoreError, was_made};
 use crate::domain::partition::RouteFamily;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
@@ -39,7 +39,7 @@ impl Leases {
             .set(scope, route, holder, now.plus(LEASE))
             .condition_expression("attribute_not_exists(holder) OR holder = :holder OR #until <= :now")
             .expression_attribute_values(":now", AttributeValue::N(now.0.to_string()));
-        done(take.send().await.map_err(StoreError::from))
+        was_made(take.send().await)
     }
 
     /// Renews a lease; `false` if another holder has taken it meanwhile, even if it was given back since.
@@ -48,7 +48,7 @@ impl Leases {
     /// [`StoreError`].
     pub async fn renew(&self, scope: &Scope, route: &str, holder: &str, now: Millis) -> Result<bool, StoreError> {
         let renew = self.set(scope, route, holder, now.plus(LEASE)).condition_expression("holder = :holder");
-        done(renew.send().await.map_err(StoreError::from))
+        was_made(renew.send().await)
     }
 
     /// Gives a lease back, if the holder has it.
@@ -57,7 +57,7 @@ impl Leases {
     /// [`StoreError`].
     pub async fn release(&self, scope: &Scope, route: &str, holder: &str) -> Result<(), StoreError> {
         let give_back = self.set(scope, route, holder, Millis::ZERO).condition_expression("holder = :holder");
-        done(give_back.send().await.map_err(StoreError::from)).map(drop)
+        was_made(give_back.send().await).map(drop)
     }
 
     fn set(&self, scope: &Scope, route: &str, holder: &str, until: Millis) -> UpdateItemFluentBuilder {
@@ -69,14 +69,5 @@ impl Leases {
             .expression_attribute_values(":holder", AttributeValue::S(holder.to_owned()))
             .expression_attribute_values(":until", AttributeValue::N(until.0.to_string()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
-    }
-}
-
-/// Whether a conditional write was made.
-fn done<T>(written: Result<T, StoreError>) -> Result<bool, StoreError> {
-    match written {
-        Ok(_) => Ok(true),
-        Err(StoreError::Conflict) => Ok(false),
-        Err(error) => Err(error),
     }
 }

@@ -73,6 +73,18 @@ pub enum StoreError {
     Unavailable(String),
 }
 
+/// Whether a conditional write was made.
+///
+/// # Errors
+/// [`StoreError`], but for a condition that did not hold.
+pub(crate) fn was_made<T, E: Into<StoreError>>(written: Result<T, E>) -> Result<bool, StoreError> {
+    match written.map_err(Into::into) {
+        Ok(_) => Ok(true),
+        Err(StoreError::Conflict) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 impl<E, R> From<SdkError<E, R>> for StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

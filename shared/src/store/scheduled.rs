@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::db::first;
 use super::key::version;
-use super::{Db, Item, Key, StoreError, read};
+use super::{Db, Item, Key, StoreError, read, was_made};
 use crate::domain::partition::{GlobalPartition, Partition, RouteFamily};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
@@ -214,11 +214,7 @@ impl Scheduled {
             }
             None => self.remove(scope, route, seen).await,
         };
-        match rearmed {
-            Ok(()) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error),
-        }
+        was_made(rearmed)
     }
 
     async fn remove(&self, scope: &Scope, route: &str, seen: (String, AttributeValue)) -> Result<(), StoreError> {

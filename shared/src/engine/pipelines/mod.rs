@@ -26,8 +26,8 @@ use crate::domain::pipeline::run::{Run, Status};
 use crate::domain::scope::Scope;
 use crate::ports::Ports;
 use crate::queue::{Outgoing, Queue, Queues};
-use crate::store::StoreError;
 use crate::store::pipelines::PipelineStores;
+use crate::store::{StoreError, was_made};
 
 pub use crate::connectors::TestReport;
 pub use dead_letters::{Letter, Letters, Of, category, is_dead, transactions};
@@ -76,11 +76,7 @@ impl Pipelines {
     /// [`EngineError`].
     pub async fn start(&self, scope: &Scope, run: &Run) -> Result<bool, EngineError> {
         self.wake(scope, &run.id, HEAD_START).await?;
-        match self.stores.runs.create(scope, run).await {
-            Ok(()) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        Ok(was_made(self.stores.runs.create(scope, run).await)?)
     }
 
     async fn wake(&self, scope: &Scope, run: &str, delay: Duration) -> Result<(), EngineError> {

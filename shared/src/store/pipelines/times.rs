@@ -6,7 +6,7 @@ use super::KEPT;
 use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
-use crate::store::{Db, Key, StoreError};
+use crate::store::{Db, Key, StoreError, was_made};
 
 /// The times of every scope.
 #[derive(Clone, Debug)]
@@ -37,10 +37,6 @@ impl Times {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        match written.map_err(StoreError::from) {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error),
-        }
+        was_made(written)
     }
 }

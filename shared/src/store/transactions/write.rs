@@ -10,7 +10,7 @@ use crate::domain::chunk::{self, Effort};
 use crate::domain::partition::{AnyPartition as _, ScopeFamily};
 use crate::domain::scope::Scope;
 use crate::domain::transaction::{Fact, Outcome, TransactionId, TransactionStatus, header_keys};
-use crate::store::{Item, Key, StoreError, binary};
+use crate::store::{Item, Key, StoreError, binary, was_made};
 
 /// A body up to this size stands in its header: one write instead of two.
 const SMALL: usize = 2 * 1024;
@@ -145,11 +145,7 @@ impl Transactions {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        match written.map_err(StoreError::from) {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error),
-        }
+        was_made(written)
     }
 }
 

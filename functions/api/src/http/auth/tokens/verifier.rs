@@ -74,24 +74,20 @@ impl Verifier {
         let Some(kid) = kid else { return Ok(None) };
         // A remembered token ends with its key too.
         let Some(key) = self.key(&kid).await? else { return Ok(None) };
-        let verified = match remembered {
-            Some(verified) => verified,
-            None => match verify(token, &key) {
-                Some(claims) => Verified { kid, claims: Arc::new(claims) },
-                None => return Ok(None),
-            },
-        };
-        let claims = Arc::clone(&verified.claims);
-        let good = claims.exp > self.ports.now().as_secs();
-        let mut known = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        if !good {
-            known.remove(&print);
+        let is_good = |claims: &Claims| claims.exp > self.ports.now().as_secs();
+        if let Some(Verified { claims, .. }) = remembered {
+            if is_good(&claims) {
+                return Ok(Some(claims));
+            }
+            self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(&print);
             return Ok(None);
         }
-        if known.len() >= MAX_VERIFIED && !known.contains_key(&print) {
+        let Some(claims) = verify(token, &key).filter(is_good).map(Arc::new) else { return Ok(None) };
+        let mut known = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_VERIFIED {
             known.clear();
         }
-        known.insert(print, verified);
+        known.insert(print, Verified { kid, claims: Arc::clone(&claims) });
         Ok(Some(claims))
     }
 
