@@ -110,14 +110,15 @@ struct Versioned<'a, T> {
     content: &'a T,
 }
 
-/// A message beside its version: an enum takes no field of another name.
+/// A message and its version; one that has none is of the first.
 #[derive(Deserialize)]
-struct Content<T> {
+struct Read<T> {
+    v: Option<u32>,
     #[serde(flatten)]
     content: T,
 }
 
-/// The version of a message; of one that has none, the first.
+/// Any message, for its version.
 #[derive(Deserialize)]
 struct Version {
     v: Option<u32>,
@@ -139,9 +140,11 @@ pub enum Unreadable {
 /// # Errors
 /// [`Unreadable`].
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
-    match serde_json::from_str::<Version>(text)?.v {
-        Some(v) if v > VERSION => Err(Unreadable::Newer(v)),
-        _ => Ok(serde_json::from_str::<Content<T>>(text)?.content),
+    let newer = |v: Option<u32>| v.filter(|v| *v > VERSION).map(Unreadable::Newer);
+    match serde_json::from_str::<Read<T>>(text) {
+        Ok(read) => newer(read.v).map_or(Ok(read.content), Err),
+        // What a later version says need not look like anything that is known.
+        Err(error) => Err(newer(serde_json::from_str::<Version>(text)?.v).unwrap_or(error.into())),
     }
 }
 
@@ -205,11 +208,12 @@ impl Queues {
         }
     }
 
-    async fn send_batch(&self, url: &str, batch: Vec<Outgoing>) -> Result<(), QueueError> {
-        if let [message] = &batch[..] {
-            let send = self.client.send_message().queue_url(url).message_body(&message.body);
-            let send = send.set_message_group_id(message.group.clone());
-            let sent = send.delay_seconds(seconds(message.delay)).send().await;
+    async fn send_batch(&self, url: &str, mut batch: Vec<Outgoing>) -> Result<(), QueueError> {
+        if batch.len() == 1
+            && let Some(Outgoing { body, delay, group }) = batch.pop()
+        {
+            let send = self.client.send_message().queue_url(url).message_body(body).set_message_group_id(group);
+            let sent = send.delay_seconds(seconds(delay)).send().await;
             return sent.map(|_| ()).map_err(|e| QueueError(aws_sdk_sqs::error::DisplayErrorContext(&e).to_string()));
         }
         let mut waiting = batch;

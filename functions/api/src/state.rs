@@ -1,5 +1,7 @@
 //! The state of the router: the app's parts, and those that only HTTP needs.
 
+use std::sync::Arc;
+
 use axum::extract::FromRef;
 use sluice::app::App;
 use sluice::domain::pipeline::instance::Instance;
@@ -35,9 +37,11 @@ use crate::events::poll::Polls;
 use crate::http::auth::{Authenticator, Tokens};
 use crate::http::limits::Limiter;
 
-/// The state of the router. Cheap to clone: it is done for every request.
+/// The state of the router. Each layer clones it for each request, so that is all that a clone may cost.
 #[derive(Clone)]
-pub(crate) struct Api {
+pub(crate) struct Api(Arc<Parts>);
+
+struct Parts {
     app: App,
     authenticator: Authenticator,
     tokens: Tokens,
@@ -58,12 +62,12 @@ impl Api {
             app.ports.clone(),
         );
         let polls = Polls::new(app.engine.poller.clone(), authenticator.clone());
-        Self { app, authenticator, tokens, limiter, polls }
+        Self(Arc::new(Parts { app, authenticator, tokens, limiter, polls }))
     }
 
     /// The whole app, for the layers around the endpoints.
     pub(crate) fn app(&self) -> &App {
-        &self.app
+        &self.0.app
     }
 }
 
@@ -72,7 +76,7 @@ macro_rules! parts {
     ($($part:ty: $($field:ident).+),+ $(,)?) => {
         $(impl FromRef<Api> for $part {
             fn from_ref(api: &Api) -> Self {
-                api.$($field).+.clone()
+                api.0.$($field).+.clone()
             }
         })+
     };

@@ -32,11 +32,29 @@ const FAILURE_PAUSE: Duration = Duration::from_millis(50);
 type Job = Box<dyn FnOnce(&mut Tables<'_>) -> rusqlite::Result<Reply> + Send>;
 
 enum Command {
-    Run(Job),
+    Run(Job, Durability),
     Receive(Receive),
     GiveBack(Vec<Receipt>),
     Drain,
     Stop,
+}
+
+/// What a power cut may undo. Whatever happens to the process alone undoes nothing that was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Durability {
+    /// What was received, deleted or hidden: then messages come again, as they may at any time.
+    Hint,
+    /// Nothing: on disk before it is answered.
+    Disk,
+}
+
+impl Command {
+    fn durability(&self) -> Durability {
+        match self {
+            Self::Run(_, durability) => *durability,
+            Self::Receive(_) | Self::GiveBack(_) | Self::Drain | Self::Stop => Durability::Hint,
+        }
+    }
 }
 
 /// The way to the writer.
@@ -54,13 +72,30 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Tables<'_>) -> Outcome<T> + Send + 'static,
     {
+        self.run_as(Durability::Disk, work).await
+    }
+
+    /// The same, for work that a power cut may undo.
+    pub(crate) async fn run_as_hint<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tables<'_>) -> Outcome<T> + Send + 'static,
+    {
+        self.run_as(Durability::Hint, work).await
+    }
+
+    async fn run_as<T, F>(&self, durability: Durability, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tables<'_>) -> Outcome<T> + Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |tables| {
             let result = settle(work(tables))?;
             // The asker may have gone.
             Ok(Box::new(move || drop(answer.send(result))))
         });
-        self.command(Command::Run(job)).await?;
+        self.command(Command::Run(job, durability)).await?;
         // A transaction that was rolled back drops its answers.
         answered.await.map_err(|_| Fault::internal())?
     }
@@ -130,6 +165,8 @@ pub(crate) async fn start(path: PathBuf) -> Result<(Store, Writer), Error> {
 
 struct Loop {
     connection: Connection,
+    /// What its commits wait for.
+    durability: Durability,
     cache: Cache,
     waiters: Waiters,
     commands: mpsc::Receiver<Command>,
@@ -149,7 +186,8 @@ impl Loop {
         let connection = tables::open(path)?;
         let cache = Cache::load(&connection)?;
         let (waiters, next_sweep) = (Waiters::default(), Instant::now());
-        Ok((Self { connection, cache, waiters, commands, given_back, next_sweep }, runtime))
+        let durability = Durability::Disk;
+        Ok((Self { connection, durability, cache, waiters, commands, given_back, next_sweep }, runtime))
     }
 
     async fn run(mut self) {
@@ -179,12 +217,13 @@ impl Loop {
 
     /// One transaction: what was asked, the long polls it can feed, a slice of clearing away.
     fn turn(&mut self, group: &mut Vec<Command>) -> rusqlite::Result<()> {
+        self.set_durability(group.iter().map(Command::durability).max().unwrap_or(Durability::Hint))?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut tables = Tables::new(&transaction, &mut self.cache);
         let mut replies = Vec::with_capacity(group.len());
         for command in group.drain(..) {
             match command {
-                Command::Run(job) => replies.push(job(&mut tables)?),
+                Command::Run(job, _) => replies.push(job(&mut tables)?),
                 Command::Receive(receive) => {
                     replies.extend(self.waiters.receive(&mut tables, receive)?);
                 }
@@ -205,6 +244,16 @@ impl Loop {
         transaction.commit()?;
         for reply in replies {
             reply();
+        }
+        Ok(())
+    }
+
+    /// How much of a commit must be on disk before it is answered: waiting for a disk takes milliseconds.
+    fn set_durability(&mut self, durability: Durability) -> rusqlite::Result<()> {
+        if durability != self.durability {
+            let mode = if durability == Durability::Disk { "FULL" } else { "NORMAL" };
+            self.connection.pragma_update(None, "synchronous", mode)?;
+            self.durability = durability;
         }
         Ok(())
     }

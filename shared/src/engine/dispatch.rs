@@ -1,6 +1,7 @@
 //! Dispatch: matches chunks against their scope's routes and hands what matches to the routes' ways.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::EngineError;
@@ -10,7 +11,7 @@ use super::messages::{DispatchMessage, Packed};
 use super::ways::{Matched, Ways};
 use crate::domain::chunk;
 use crate::domain::event::Event;
-use crate::domain::route::Way;
+use crate::domain::route::{Route, Way};
 use crate::domain::scope::Scope;
 use crate::queue;
 use crate::store::log::EventLog;
@@ -25,8 +26,8 @@ pub struct Dispatcher {
     pub(crate) views: Views,
 }
 
-/// The matches, by the route's uid: its way and its events.
-type Matches = HashMap<String, (Way, Vec<Arc<Event>>)>;
+/// The matches, by the route's uid: its way and what it gets.
+type Matches = HashMap<String, (Way, Matched)>;
 
 impl Dispatcher {
     /// Dispatches the messages of one worker call; gives the places of those that failed.
@@ -54,8 +55,8 @@ impl Dispatcher {
 
     async fn dispatch(&self, scope: &Scope, group: Vec<(usize, DispatchMessage)>) -> Result<(), EngineError> {
         let mut by_way: HashMap<Way, Vec<Matched>> = HashMap::new();
-        for (route, (way, events)) in self.matches(scope, group).await? {
-            by_way.entry(way).or_default().push(Matched { route, events });
+        for (way, matched) in self.matches(scope, group).await?.into_values() {
+            by_way.entry(way).or_default().push(matched);
         }
         for (way, matches) in by_way {
             self.ways.of(way).matched(scope, matches).await?;
@@ -73,23 +74,48 @@ impl Dispatcher {
             if live.is_empty() {
                 continue;
             }
-            let events = self.events(scope, message).await?;
+            let (events, encoded) = self.events(scope, message).await?;
+            let mut asked: Vec<Vec<Arc<Event>>> = vec![Vec::new(); live.len()];
+            let all = events.len();
             for (event, places) in matching(events, live.clone()).await? {
                 let event = Arc::new(event);
-                for route in places.into_iter().map(|place| &live[place].route) {
-                    let taken = matches.entry(route.uid.clone()).or_insert_with(|| (route.way, Vec::new()));
-                    taken.1.push(Arc::clone(&event));
+                for place in places {
+                    asked[place].push(Arc::clone(&event));
                 }
+            }
+            for (compiled, events) in live.iter().zip(asked).filter(|(_, events)| !events.is_empty()) {
+                let encoded = encoded.as_ref().filter(|_| events.len() == all);
+                add(&mut matches, &compiled.route, events, encoded);
             }
         }
         Ok(matches)
     }
 
-    async fn events(&self, scope: &Scope, message: DispatchMessage) -> Result<Vec<Event>, EngineError> {
-        if let Some(Packed(body)) = message.body {
-            return Ok(chunk::decode(&body)?);
+    /// The events of a message, and as they were carried if they were.
+    async fn events(
+        &self,
+        scope: &Scope,
+        message: DispatchMessage,
+    ) -> Result<(Vec<Event>, Option<Packed>), EngineError> {
+        if let Some(body) = message.body {
+            return Ok((chunk::decode(&body.0)?, Some(body)));
         }
         // The message is sent only after the chunk is in the log: one that is not there has outlived its retention.
-        Ok(self.log.chunk(scope, message.chunk).await?.unwrap_or_default())
+        Ok((self.log.chunk(scope, message.chunk).await?.unwrap_or_default(), None))
+    }
+}
+
+/// Adds what one chunk has for a route; `encoded` is the chunk, where that is all of it.
+fn add(matches: &mut Matches, route: &Route, events: Vec<Arc<Event>>, encoded: Option<&Packed>) {
+    match matches.entry(route.uid.clone()) {
+        Entry::Vacant(first) => {
+            let encoded = encoded.cloned();
+            first.insert((route.way, Matched { route: route.uid.clone(), events, encoded }));
+        }
+        Entry::Occupied(mut earlier) => {
+            let (_, matched) = earlier.get_mut();
+            matched.events.extend(events);
+            matched.encoded = None;
+        }
     }
 }

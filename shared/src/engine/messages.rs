@@ -263,6 +263,15 @@ impl DeliverMessage {
         packs.into_iter().map(|pack| Ok(Self::packed(to, delivery, pack, due)?)).collect()
     }
 
+    /// A message that carries events as they are encoded already: at most [`MAX_PACK_EVENTS`], from another message.
+    ///
+    /// # Errors
+    /// [`QueueError`] if it cannot be written as JSON.
+    pub fn encoded(to: Recipient, delivery: Delivery, events: Packed) -> Result<Outgoing, QueueError> {
+        let task = Task::Deliver { delivery, events: Events::Inline(events) };
+        Self { to, not_before: None, task }.outgoing(Duration::ZERO)
+    }
+
     /// One message that carries the first of these events, as many as it holds, and how many those are.
     ///
     /// # Errors

@@ -7,13 +7,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::EngineError;
 use super::commit::Committer;
+use super::messages::MAX_PACK_EVENTS;
 use super::submission::Waiting;
 pub use super::submission::{Acceptance, NewEvent, Receipt};
-use crate::domain::event::MAX_BATCH_EVENTS;
 use crate::domain::scope::Scope;
 use crate::ports::Ports;
 use crate::queue::Queues;
@@ -22,7 +22,7 @@ use crate::store::log::EventLog;
 
 /// Commits under way at once, each of another scope: one writes while the next of its scope gathers.
 const WRITERS: usize = 8;
-/// How long a commit waits for as many requests as the last one of its scope had. Clients that were answered
+/// How long a commit waits at most for as many requests as the last one of its scope had. Clients that were answered
 /// together come back together, but not in the same instant: without it the first of them would go alone.
 const GATHER: Duration = Duration::from_millis(3);
 /// The most scopes remembered; past that those with nothing to do are forgotten.
@@ -54,11 +54,19 @@ struct Line {
     turn: Arc<Semaphore>,
     /// How many requests the last commit had.
     last: usize,
+    /// Told once as many wait.
+    gathered: Arc<Notify>,
+}
+
+impl Line {
+    fn lacks_some(&self) -> bool {
+        !self.waiting.is_empty() && self.waiting.len() < self.last
+    }
 }
 
 impl Default for Line {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), turn: Arc::new(Semaphore::new(1)), last: 0 }
+        Self { waiting: VecDeque::new(), turn: Arc::new(Semaphore::new(1)), last: 0, gathered: Arc::default() }
     }
 }
 
@@ -100,9 +108,7 @@ impl Publisher {
                 result = &mut done => return result.unwrap_or_else(|_| Err(Arc::new(EngineError::Interrupted))),
                 turn = Arc::clone(&turns).acquire_owned() => {
                     let turn = turn.map_err(|_| Arc::new(EngineError::Interrupted))?;
-                    if self.expects_more(scope) {
-                        tokio::time::sleep(GATHER).await;
-                    }
+                    self.gather(scope).await;
                     let writer = Arc::clone(&self.writers).acquire_owned().await;
                     let writer = writer.map_err(|_| Arc::new(EngineError::Interrupted))?;
                     let group = self.take_group(scope);
@@ -131,15 +137,24 @@ impl Publisher {
         }
         let line = lines.entry(mine.scope.clone()).or_default();
         line.waiting.push_back(mine);
+        if !line.lacks_some() {
+            line.gathered.notify_waiters();
+        }
         Arc::clone(&line.turn)
     }
 
-    /// Whether fewer wait than the last commit had.
-    fn expects_more(&self, scope: &Scope) -> bool {
-        self.lines().get(scope).is_some_and(|line| !line.waiting.is_empty() && line.waiting.len() < line.last)
+    /// Waits a moment while fewer wait than the last commit had.
+    async fn gather(&self, scope: &Scope) {
+        let gathered = {
+            let lines = self.lines();
+            let Some(line) = lines.get(scope).filter(|line| line.lacks_some()) else { return };
+            Arc::clone(&line.gathered).notified_owned()
+        };
+        // Too few in time is no failure.
+        let _ = tokio::time::timeout(GATHER, gathered).await;
     }
 
-    /// The longest-waiting requests of a scope that fit into one commit.
+    /// The longest-waiting requests of a scope that fit into one commit: what a delivery message carries too, as it is.
     fn take_group(&self, scope: &Scope) -> Vec<Waiting> {
         let mut lines = self.lines();
         let Some(line) = lines.get_mut(scope) else { return Vec::new() };
@@ -147,7 +162,7 @@ impl Publisher {
         let fits = |next: &&Waiting| {
             events += next.events.len();
             bytes += next.events.iter().map(|e| e.payload.get().len() + 256).sum::<usize>();
-            events <= MAX_BATCH_EVENTS && bytes <= MAX_COMMIT_BYTES
+            events <= MAX_PACK_EVENTS && bytes <= MAX_COMMIT_BYTES
         };
         // A request that is larger than a commit should be goes alone.
         let count = line.waiting.iter().take_while(fits).count().max(1).min(line.waiting.len());

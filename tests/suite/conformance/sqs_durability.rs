@@ -138,11 +138,11 @@ async fn a_receiver_that_goes_before_it_has_its_messages_gives_them_back() {
     let server = Server::open(&folder.path().join("sqs.sqlite")).await.expect("a server");
     let client = client_of(&server).await;
     let url = create(&client).await;
-    send(&client, &url, "hello").await;
     let (queues, target) = (server.queues(), Some("AmazonSQS.ReceiveMessage"));
-    let body = serde_json::json!({"QueueUrl": url, "VisibilityTimeout": 600}).to_string();
+    let body = serde_json::json!({"QueueUrl": url, "VisibilityTimeout": 600, "WaitTimeSeconds": 20}).to_string();
     let mut gone = Box::pin(queues.call(target, "localhost", body.as_bytes()));
-    assert!((&mut gone).now_or_never().is_none(), "it is asked for, and not waited for");
+    assert!((&mut gone).now_or_never().is_none(), "there is no message yet");
+    send(&client, &url, "hello").await;
     let taken = async || Ok((counts(&client, &url).await == [0, 1, 0]).then_some(()));
     eventually("the message is in flight", SOON, taken).await.expect("it is taken");
     drop(gone);

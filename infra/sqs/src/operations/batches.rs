@@ -161,7 +161,7 @@ pub(super) async fn delete(context: &Context<'_>, batch: Batch<Delete>) -> Resul
     let name = batch.check()?;
     context
         .store
-        .run(move |tables| {
+        .run_as_hint(move |tables| {
             tables.queue(&name)?;
             let mut results = Vec::with_capacity(batch.entries.len());
             for Entry { id, content } in batch.entries {
@@ -183,7 +183,7 @@ pub(super) async fn change_visibility(
     let name = batch.check()?;
     context
         .store
-        .run(move |tables| {
+        .run_as_hint(move |tables| {
             tables.queue(&name)?;
             let mut results = Vec::with_capacity(batch.entries.len());
             for Entry { id, content } in batch.entries {

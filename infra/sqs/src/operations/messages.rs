@@ -224,7 +224,7 @@ pub(super) struct Delete {
 pub(super) async fn delete(context: &Context<'_>, request: Delete) -> Result<Empty, Fault> {
     let name = queue_name(&request.queue_url)?;
     let receipt = Receipt::decode(&request.receipt_handle)?;
-    context.store.run(move |tables| tables.delete(&name, receipt)).await?;
+    context.store.run_as_hint(move |tables| tables.delete(&name, receipt)).await?;
     Ok(Empty {})
 }
 
@@ -243,7 +243,7 @@ pub(super) async fn change_visibility(context: &Context<'_>, request: ChangeVisi
     let name = queue_name(&request.queue_url)?;
     let receipt = Receipt::decode(&request.receipt_handle)?;
     let visibility = visibility(request.visibility_timeout)?;
-    context.store.run(move |tables| tables.change_visibility(&name, receipt, visibility)).await?;
+    context.store.run_as_hint(move |tables| tables.change_visibility(&name, receipt, visibility)).await?;
     Ok(Empty {})
 }
 

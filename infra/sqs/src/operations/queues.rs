@@ -107,7 +107,7 @@ pub(super) async fn get_url(context: &Context<'_>, request: ByName) -> Result<Ur
         return Err(Fault::missing("QueueName"));
     }
     let queue_url = context.queue_url(&name);
-    context.store.run(move |tables| Ok(tables.queue(&name)?)).await?;
+    context.store.run_as_hint(move |tables| Ok(tables.queue(&name)?)).await?;
     Ok(Url { queue_url })
 }
 
@@ -141,7 +141,8 @@ pub(super) async fn list(context: &Context<'_>, request: List) -> Result<Listed,
 pub(super) async fn get_attributes(context: &Context<'_>, request: GetAttributes) -> Result<Attributes, Fault> {
     let name = queue_name(&request.queue_url)?;
     let wanted = request.attribute_names.unwrap_or_default();
-    let (queue, counts) = context.store.run(move |tables| Ok((tables.queue(&name)?, tables.counts(&name)?))).await?;
+    let (queue, counts) =
+        context.store.run_as_hint(move |tables| Ok((tables.queue(&name)?, tables.counts(&name)?))).await?;
     let mut attributes = attributes_of(&queue, counts);
     let all = wanted.iter().any(|name| name == "All");
     // Without a policy there is no such attribute, but it may be asked for.

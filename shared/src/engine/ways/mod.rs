@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::EngineError;
-use super::messages::{Recipient, Task};
+use super::messages::{Packed, Recipient, Task};
 use crate::deadline::Deadline;
 use crate::domain::event::Event;
 use crate::domain::route::{Route, Way};
@@ -50,6 +50,8 @@ pub(crate) struct Matched {
     pub(crate) route: String,
     /// The events, in the order of the log.
     pub(crate) events: Vec<Arc<Event>>,
+    /// The same events as they came, where they are all of one chunk: they need not be encoded again.
+    pub(crate) encoded: Option<Packed>,
 }
 
 /// A delivery message that is due, and its route as it stands.

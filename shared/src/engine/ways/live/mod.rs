@@ -27,7 +27,7 @@ use crate::engine::courier::Courier;
 use crate::engine::edges::Views;
 use crate::engine::finder::EventFinder;
 use crate::engine::health::Health;
-use crate::engine::messages::{DeliverMessage, Delivery, Due, Recipient, Task};
+use crate::engine::messages::{DeliverMessage, Delivery, Due, MAX_PACK_EVENTS, Recipient, Task};
 use crate::engine::promises::Promises;
 use crate::engine::shares::Shares;
 use crate::engine::undelivered::Undelivered;
@@ -68,9 +68,12 @@ impl RouteWay for Live {
 
     async fn matched(&self, scope: &Scope, matches: Vec<Matched>) -> Result<(), EngineError> {
         let mut messages = Vec::new();
-        for Matched { route, events } in matches {
-            let to = Recipient::new(scope, &route);
-            messages.extend(DeliverMessage::deliveries(&to, &Delivery::fresh(), events, Due::now())?);
+        for Matched { route, events, encoded } in matches {
+            let (to, fresh) = (Recipient::new(scope, &route), Delivery::fresh());
+            match encoded.filter(|_| events.len() <= MAX_PACK_EVENTS) {
+                Some(encoded) => messages.push(DeliverMessage::encoded(to, fresh, encoded)?),
+                None => messages.extend(DeliverMessage::deliveries(&to, &fresh, events, Due::now())?),
+            }
         }
         Ok(self.queues.send(Queue::Deliver, messages).await?)
     }
