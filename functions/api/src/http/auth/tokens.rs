@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sluice::app::App;
-use sluice::domain::credentials::Permissions;
+use sluice::domain::credentials::{Permissions, SecretId};
 use sluice::domain::scope::TenantId;
 use sluice::store::StoreError;
 use sluice::store::verification_keys::VerificationKeys;
@@ -21,6 +21,9 @@ pub(crate) struct Claims {
     pub(crate) sub: String,
     pub(crate) tenant: TenantId,
     pub(crate) scope: Permissions,
+    /// The secret that it was issued for, with which it ends. Older versions did not name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) secret: Option<SecretId>,
     pub(crate) iat: i64,
     pub(crate) exp: i64,
     pub(crate) jti: String,
