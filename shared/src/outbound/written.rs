@@ -56,6 +56,11 @@ impl Faults {
         self.0.push(Fault { pointer: pointer.to_owned(), message: message.into(), code: None });
     }
 
+    /// Adds a fault as it is.
+    pub(super) fn push(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
     /// Adds what the domain found.
     pub fn extend(&mut self, problems: Problems) {
         for (pointer, message) in problems.0 {

@@ -88,6 +88,25 @@ pub(super) async fn keeps_what_is_masked<F: Fixture>() -> Result<()> {
     Ok(())
 }
 
+pub(super) async fn a_mask_stays_where_it_is<F: Fixture>() -> Result<()> {
+    let (endpoint, other) = (F::start(Manner::Accept).await?, F::start(Manner::Accept).await?);
+    let (kept, destinations, scope) = (register(&endpoint).await?, local()?, scope()?);
+    let address = other.parameters()[F::ADDRESS].clone();
+    let mut changes = Map::from_iter([(F::ADDRESS.to_owned(), address)]);
+    let Err(Refusal::Faults(faults)) = destinations.patch(&scope, changes.clone(), &kept).await else {
+        bail!("the secrets went to another server");
+    };
+    let mut found: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+    let mut secrets: Vec<_> = endpoint.secrets().iter().map(|(pointer, _)| *pointer).collect();
+    found.sort_unstable();
+    secrets.sort_unstable();
+    ensure!(found == secrets && faults.iter().all(|fault| fault.code == Some("secret_required")), "{faults:?}");
+    // Given anew, they may go there.
+    changes.extend(other.parameters().as_object().context("an object")?.clone());
+    destinations.patch(&scope, changes, &kept).await?;
+    Ok(())
+}
+
 pub(super) async fn a_mask_with_nothing_behind_it_is_a_fault<F: Fixture>() -> Result<()> {
     let endpoint = F::start(Manner::Accept).await?;
     for (pointer, _) in endpoint.secrets() {
