@@ -23,7 +23,7 @@ impl Problems {
             if !plain || !(1..=64).contains(&name.len()) {
                 self.add("/identifiers", "a name is 1 to 64 of [A-Za-z0-9_.-]");
             } else {
-                self.text(&format!("/identifiers/{name}"), value, 256);
+                self.label(&format!("/identifiers/{name}"), value, 256);
             }
         }
     }
@@ -32,10 +32,10 @@ impl Problems {
         self.most("/contacts", contacts.len(), MAX_CONTACTS);
         for (index, Contact { name, email, role }) in contacts.iter().enumerate().take(MAX_CONTACTS) {
             let at = |field: &str| format!("/contacts/{index}/{field}");
-            self.text(&at("name"), name, 200);
+            self.label(&at("name"), name, 200);
             self.unless(is_email(email), &at("email"), "must be an e-mail address such as edi@example.com");
             if let Some(role) = role {
-                self.text(&at("role"), role, 100);
+                self.label(&at("role"), role, 100);
             }
         }
     }
