@@ -38,13 +38,17 @@ fn within<'a>(parts: impl Iterator<Item = (String, &'a Value)>) -> Vec<String> {
     parts.flat_map(|(name, part)| masks(part).into_iter().map(move |at| format!("{}{at}", pointer(&name)))).collect()
 }
 
-/// Adds a fault for each masked secret that would be sent elsewhere than before.
+/// Adds a fault for each masked secret that would be sent elsewhere than before; if there are others, it is not known
+/// yet where that is.
 pub fn check(
     faults: &mut Faults,
     masks: Vec<String>,
     before: impl Fn(&str) -> Origins,
     after: impl Fn(&str) -> Origins,
 ) {
+    if !faults.is_empty() {
+        return;
+    }
     for pointer in masks {
         if before(&pointer) != after(&pointer) {
             faults.push(Fault { pointer, message: MOVED.to_owned(), code: Some(SECRET_REQUIRED) });

@@ -119,7 +119,18 @@ async fn bad_credentials_cost_one_read_at_most_and_their_source_is_turned_away()
     // Who was good a moment ago is good still, and so are tokens.
     tenant.api.get("/v1/events").await?.json(200)?;
     let bearer = format!("Bearer {}", token["access_token"].as_str().context("a token")?);
-    open.with(&bearer).get("/v1/events").await?.json(200)?;
+    let of_token = open.with(&bearer);
+    of_token.get("/v1/events").await?.json(200)?;
+    // A token that has ended was no guess: its holder is told to get another one.
+    let key = tenant.api.get("/v1/api-keys").await?.json(200)?["api_keys"][0]["id"].clone();
+    let revoke = format!("/v1/api-keys/{}/revoke", key.as_str().context("an id")?);
+    tenant.api.act(&revoke).await?.json(200)?;
+    eventually("the token is refused", SOON, async || {
+        let reply = of_token.get("/v1/events").await?;
+        Ok((reply.status != 200).then_some(reply))
+    })
+    .await?
+    .error(401, "unauthorized")?;
     world.stop().await;
     Ok(())
 }

@@ -18,7 +18,7 @@ use sluice::store::tenants::Tenants;
 
 use super::caller::Caller;
 use super::failures::{Failures, Print, Source};
-use super::tokens::{Claims, Tokens};
+use super::tokens::{Claims, Token, Tokens};
 use crate::http::limits::Limiter;
 use crate::http::problem::Problem;
 
@@ -124,11 +124,16 @@ impl Authenticator {
         if found.is_some() { Ok(()) } else { Err(Problem::unauthorized()) }
     }
 
+    /// A token of ours that is no longer good is not guessed: 401, and nothing is counted.
     async fn of_token(&self, token: &str) -> Result<Option<Proven>, Problem> {
-        let Some(claims) = self.tokens.claims(token).await? else { return Ok(None) };
+        let claims = match self.tokens.read(token).await? {
+            Token::Good(claims) => claims,
+            Token::Expired => return Err(Problem::unauthorized()),
+            Token::Unknown => return Ok(None),
+        };
         let identity = self.of_secret((&claims.tenant, &claims.sub), claims.secret.as_ref()).await?;
-        let proven = |identity| Proven { identity, permissions: claims.scope.clone(), secret: claims.secret.clone() };
-        Ok(identity.map(proven))
+        let identity = identity.ok_or_else(Problem::unauthorized)?;
+        Ok(Some(Proven { identity, permissions: claims.scope.clone(), secret: claims.secret.clone() }))
     }
 
     /// The holder of a secret that was presented before. Tokens of older versions do not say which it was.
