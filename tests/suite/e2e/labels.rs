@@ -39,6 +39,7 @@ async fn what_hides_in_a_name_is_pointed_at() -> Result<()> {
             ("/v1/partners", &partner, "/name"),
             ("/v1/partners", &partner, "/contacts/0/name"),
             ("/v1/partners", &partner, "/contacts/0/role"),
+            ("/v1/partners", &partner, "/contacts/0/email"),
             ("/v1/partners", &partner, "/identifiers/duns"),
             ("/v1/webhooks/subscriptions", &subscription, "/name"),
             ("/v1/connection-profiles", &profile("http://127.0.0.1:9"), "/name"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Contact, MAX_CONTACTS, MAX_IDENTIFIERS};
+use crate::label::is_label;
 pub use crate::problems::Problems;
 pub(super) use crate::problems::is_text;
 use crate::sealed::MASK;
@@ -46,5 +47,11 @@ fn is_email(text: &str) -> bool {
     let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control());
     let Some((local, domain)) = text.split_once('@') else { return false };
     let labels = |domain: &str| domain.contains('.') && domain.split('.').all(|label| !label.is_empty());
-    text.len() <= 254 && local.len() <= 64 && plain(local) && plain(domain) && !domain.contains('@') && labels(domain)
+    is_label(text)
+        && text.len() <= 254
+        && local.len() <= 64
+        && plain(local)
+        && plain(domain)
+        && !domain.contains('@')
+        && labels(domain)
 }

@@ -205,7 +205,7 @@ impl Authenticator {
         let read_at = self.ports.now();
         let Some(credential) = self.credentials.get(tenant, id).await? else {
             self.failures.remember(Print::of(&[tenant.as_str(), id]));
-            self.forget(id);
+            self.forget((tenant, id));
             return Ok(None);
         };
         let Some(proof) = accepts(&credential) else {
@@ -216,7 +216,7 @@ impl Authenticator {
         let Some(tenant) = self.tenants.get(tenant).await?.filter(|tenant| tenant.status == TenantStatus::Active)
         else {
             self.failures.remember(Print::of(&[id, presented]));
-            self.forget(id);
+            self.forget((tenant, id));
             return Ok(None);
         };
         let identity = Arc::new(Identity { credential, tenant, read_at });
@@ -228,8 +228,12 @@ impl Authenticator {
         Ok(Some((identity, proof)))
     }
 
-    fn forget(&self, id: &str) {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    /// Forgets a credential; one of another tenant is another one.
+    fn forget(&self, (tenant, id): (&TenantId, &str)) {
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembered.get(id).is_some_and(|identity| identity.tenant.id == *tenant) {
+            remembered.remove(id);
+        }
     }
 
     /// Puts a newer credential in the place of the remembered one, whose tenant is as old as it was.
