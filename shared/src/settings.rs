@@ -125,6 +125,18 @@ setting!(
     "how many requests one client or key may make in a minute; 0 is no limit (up to 1000000000; 0 in the local run)"
 );
 setting!(
+    TENANT_REQUESTS_PER_MINUTE,
+    "SLUICE_TENANT_REQUESTS_PER_MINUTE",
+    "300000",
+    "how many requests all clients and keys of a tenant may make in a minute; 0 is no limit (up to 1000000000; 0 in the local run)"
+);
+setting!(
+    FAILED_AUTHENTICATIONS,
+    "SLUICE_FAILED_AUTHENTICATIONS_PER_MINUTE",
+    "100",
+    "how many bad credentials one source address may send in a minute, as each process counts them; 0 is no limit (up to 1000000000; 0 in the local run)"
+);
+setting!(
     EVENTS_PER_DAY,
     "SLUICE_EVENTS_PER_DAY",
     "100000000",
@@ -151,6 +163,8 @@ pub const SETTINGS: &[Setting] = &[
     ROUTES_AHEAD,
     ROUTES_BELIEVED,
     REQUESTS_PER_MINUTE,
+    TENANT_REQUESTS_PER_MINUTE,
+    FAILED_AUTHENTICATIONS,
     EVENTS_PER_DAY,
 ];
 
@@ -183,6 +197,10 @@ pub struct Settings {
     pub views: Views,
     /// How many requests one client or key may make in a minute; 0 is no limit.
     pub requests_per_minute: u64,
+    /// How many requests all clients and keys of a tenant may make in a minute; 0 is no limit.
+    pub tenant_requests_per_minute: u64,
+    /// How many bad credentials one source address may send in a minute; 0 is no limit.
+    pub failed_authentications_per_minute: u64,
     /// How many events a tenant may publish in a day, where it has no quota of its own; 0 is no limit.
     pub events_per_day: u64,
 }
@@ -239,6 +257,8 @@ impl Settings {
                 tolerance: Duration::from_millis(number(CLOCK_TOLERANCE, 0, 5_000)?),
             },
             requests_per_minute: number(REQUESTS_PER_MINUTE, 0, 1_000_000_000)?,
+            tenant_requests_per_minute: number(TENANT_REQUESTS_PER_MINUTE, 0, 1_000_000_000)?,
+            failed_authentications_per_minute: number(FAILED_AUTHENTICATIONS, 0, 1_000_000_000)?,
             events_per_day: number(EVENTS_PER_DAY, 0, 1_000_000_000_000)?,
         })
     }

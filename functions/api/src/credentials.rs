@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use sluice::domain::credentials::{Credential, CredentialKind, Grant, Permission, Permissions};
+use sluice::domain::label::{PLAIN, is_label};
 use sluice::domain::time::Millis;
 use sluice::engine::credentials::{IssueError, Issuer, MAX_CREDENTIALS, Rotated};
 
@@ -50,8 +51,8 @@ pub(crate) struct Rotation {
 /// The error of a display name.
 pub(crate) fn name_fault(name: &str) -> Option<FieldError> {
     let fits = (1..=MAX_NAME).contains(&name.chars().count()) && !name.trim().is_empty();
-    let plain = fits && !name.chars().any(char::is_control);
-    (!plain).then(|| FieldError::new("/name", "must be 1 to 100 characters, not all blank, none a control character"))
+    let message = || format!("must be 1 to 100 characters, not all blank, {PLAIN}");
+    (!fits || !is_label(name)).then(|| FieldError::new("/name", message()))
 }
 
 impl NewCredential {

@@ -18,9 +18,8 @@ const GUARDED: PermissionSet = PermissionSet { counts_calls: true, config: &[Get
 /// The same with the ring of stored secrets.
 const SEALED: PermissionSet = PermissionSet { keys: &[Ring::Secrets], ..GUARDED };
 
-/// Issues tokens: the one endpoint that sees credentials before there is a caller whose calls could be counted.
-pub(crate) const AUTHENTICATE: PermissionSet =
-    PermissionSet { name: "Authenticate", keys: &[Ring::Tokens], config: &[GetItem], ..PermissionSet::NONE };
+/// Issues tokens, and counts the call as one of the credentials it is given.
+pub(crate) const AUTHENTICATE: PermissionSet = PermissionSet { name: "Authenticate", keys: &[Ring::Tokens], ..GUARDED };
 
 pub(crate) const READ_PUBLIC_KEYS: PermissionSet =
     PermissionSet { name: "ReadPublicKeys", config: &[GetItem], ..PermissionSet::NONE };

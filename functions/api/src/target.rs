@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sluice::domain::destination::Destination;
 use sluice::domain::scope::Scope;
+use sluice::outbound::moved::origin;
 use sluice::outbound::{Destinations, Fault, Refusal};
 
 use crate::http::problem::{FieldError, Problem};
@@ -87,7 +88,8 @@ impl Naming {
         }
     }
 
-    /// A destination with these changes, `null` for what is to go, unless other fields are bad too.
+    /// A destination with these changes, `null` for what is to go, and the secrets that were made for it, unless other
+    /// fields are bad too.
     ///
     /// # Errors
     /// 400 with every bad field.
@@ -97,9 +99,9 @@ impl Naming {
         scope: &Scope,
         (changes, kept): (Map<String, Value>, &Destination),
         faults: Vec<FieldError>,
-    ) -> Result<Destination, Problem> {
+    ) -> Result<(Destination, Map<String, Value>), Problem> {
         match destinations.patch(scope, changes, kept).await {
-            Ok((destination, _)) if faults.is_empty() => Ok(destination),
+            Ok(patched) if faults.is_empty() => Ok(patched),
             Ok(_) => Err(Problem::invalid(faults)),
             Err(refusal) => Err(self.faults(refusal)?.problem(faults)),
         }
@@ -116,6 +118,13 @@ impl Naming {
         };
         FieldError::new(format!("{}{pointer}", self.at), message)
     }
+}
+
+/// Whether that URL is on another server than the webhook has been on so far.
+pub(crate) fn moves(destinations: &Destinations, kept: &Destination, url: Option<&str>) -> Result<bool, Problem> {
+    let shown = destinations.show(kept).map_err(|error| Problem::internal(&error))?;
+    let kept = shown.get("url").and_then(Value::as_str).map(origin);
+    Ok(url.is_some_and(|url| kept != Some(origin(url))))
 }
 
 /// What is wrong with a target.

@@ -67,7 +67,7 @@ pub struct Options {
 /// # Errors
 /// The first setting that is not valid.
 pub fn local_settings(defaults: &[(&str, &str)]) -> Result<Settings, StartError> {
-    const LOCAL: [(&str, &str); 8] = [
+    const LOCAL: [(&str, &str); 10] = [
         ("SLUICE_ALLOW_INSECURE_TARGETS", "loopback"),
         ("SLUICE_LOG_GRACE_MILLISECONDS", "3000"),
         ("SLUICE_PUBLISH_MAX_BYTES", "5242880"),
@@ -75,6 +75,8 @@ pub fn local_settings(defaults: &[(&str, &str)]) -> Result<Settings, StartError>
         ("SLUICE_ROUTES_AHEAD_MILLISECONDS", "0"),
         ("SLUICE_ROUTES_BELIEVED_MILLISECONDS", "100"),
         ("SLUICE_REQUESTS_PER_MINUTE", "0"),
+        ("SLUICE_TENANT_REQUESTS_PER_MINUTE", "0"),
+        ("SLUICE_FAILED_AUTHENTICATIONS_PER_MINUTE", "0"),
         ("SLUICE_EVENTS_PER_DAY", "0"),
     ];
     let local =

@@ -164,6 +164,24 @@ impl Digest256 {
     }
 }
 
+/// Which secret of a credential somebody presented: a digest of its digest, as it stands in access tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretId(String);
+
+impl SecretId {
+    /// As it stands in tokens.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Digest256 {
+    fn id(&self) -> SecretId {
+        SecretId(hex::encode(&Sha256::digest(self.0.as_bytes())[..SECRET_ID_BYTES]))
+    }
+}
+
 /// How a credential is presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -209,6 +227,8 @@ struct Retired {
 
 /// The most secrets of one credential that are good at a time besides the newest.
 const MAX_RETIRED: usize = 10;
+/// No two secrets of one credential have the same id in this many bytes.
+const SECRET_ID_BYTES: usize = 8;
 /// Hexadecimal digits of a key that tell which one it is; the rest is its secret.
 const PUBLIC_DIGITS: usize = 24;
 /// Hexadecimal digits of a key.
@@ -277,12 +297,24 @@ impl Credential {
         self.revoked_at.is_none() && self.ends_at.is_none_or(|end| now < end)
     }
 
-    /// Whether it is good, and `presented` its secret; the time it takes does not depend on where they differ.
+    /// The secret that `presented` is, if it and the credential are good; the time it takes does not depend on where
+    /// they differ.
     #[must_use]
-    pub fn accepts(&self, presented: &str, now: Millis) -> bool {
-        let retired = self.retired.iter().filter(|retired| now < retired.until).map(|retired| &retired.secret);
-        let matches = retired.fold(self.secret.matches(presented), |found, digest| found | digest.matches(presented));
-        matches && self.is_good(now)
+    pub fn accepts(&self, presented: &str, now: Millis) -> Option<SecretId> {
+        let matching = |found, digest: &Digest256| if digest.matches(presented) { Some(digest.id()) } else { found };
+        self.secrets(now).fold(None, matching).filter(|_| self.is_good(now))
+    }
+
+    /// Whether it is good, and that secret still one of its own: a token ends with the secret that it was issued for.
+    #[must_use]
+    pub fn has(&self, secret: &SecretId, now: Millis) -> bool {
+        self.is_good(now) && self.secrets(now).any(|digest| digest.id() == *secret)
+    }
+
+    /// The secrets that are good: the newest, and those within their grace.
+    fn secrets(&self, now: Millis) -> impl Iterator<Item = &Digest256> {
+        let retired = self.retired.iter().filter(move |retired| now < retired.until).map(|retired| &retired.secret);
+        std::iter::once(&self.secret).chain(retired)
     }
 
     /// Gives it a new secret, which is shown once; the previous one stays valid for at most `grace`.

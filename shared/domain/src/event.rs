@@ -88,6 +88,20 @@ pub const OPERATIONAL_EVENTS: [&str; 8] = [
     "mdn.timeout",
 ];
 
+/// The entities whose events are Sluice's own, those above and those to come: nobody else may publish them, for others
+/// act on them.
+const RESERVED_ENTITIES: [&str; 6] = ["integration", "transaction", "dead_letter", "sla", "mdn", "document"];
+
+/// What is wrong with the name of an event that a user publishes.
+#[must_use]
+pub fn name_fault(name: &str) -> Option<&'static str> {
+    if !is_event_name(name) {
+        return Some("must be 1 to 128 of [A-Za-z0-9_.-]");
+    }
+    let reserved = name.contains('.') && RESERVED_ENTITIES.contains(&entity(name));
+    reserved.then_some("is reserved for Sluice's own events, as is every name that begins like it")
+}
+
 /// Whether an event of that name is one of Sluice's own, about its work.
 #[must_use]
 pub fn is_operational(name: &str) -> bool {
@@ -120,6 +134,16 @@ mod tests {
         assert!(is_event_name("order.created") && !is_event_name("") && !is_event_name("a b"));
         assert!(is_event_name(&"a".repeat(128)) && !is_event_name(&"a".repeat(129)));
         assert!(is_event_name("A-z_0.9"));
+    }
+
+    #[test]
+    fn names_of_our_own_events_are_reserved() {
+        for name in OPERATIONAL_EVENTS.into_iter().chain(["document.received", "sla.", "mdn.x.y", "a b", ""]) {
+            assert!(name_fault(name).is_some(), "{name}");
+        }
+        for name in ["Document", "document", "order.document", "documents.received", "integration", "order.created"] {
+            assert_eq!(name_fault(name), None, "{name}");
+        }
     }
 
     #[test]

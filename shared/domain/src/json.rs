@@ -1,8 +1,8 @@
 //! A scanner for JSON text that has been parsed already: removes white space, and finds what parsers disagree about.
 //!
 //! Of two values with the same key, some parsers take the first and others the last. A validator, a filter and a target
-//! must never see different values, so duplicate keys are refused. So is nesting deeper than [`MAX_DEPTH`]: such a
-//! payload could be published, but neither validated nor filtered.
+//! must never see different values, so duplicate keys are refused. So is nesting deeper than [`MAX_DEPTH`], and in the
+//! payload of an event deeper than [`MAX_PAYLOAD_DEPTH`]: targets' parsers take less than ours.
 //!
 //! The scan is a single pass without recursion. The keys of an object are compared when it ends: pairwise if they are
 //! few, otherwise by sorting. Long common prefixes cannot make it slow: a byte is compared at most [`FEW`] times in the
@@ -12,6 +12,8 @@ use serde_json::value::RawValue;
 
 /// The nesting limit of objects and lists. It is the one of `serde_json`.
 pub const MAX_DEPTH: usize = 127;
+/// The nesting limit of an event's payload.
+pub const MAX_PAYLOAD_DEPTH: usize = 64;
 /// Up to this many keys are compared pairwise.
 const FEW: usize = 16;
 
@@ -24,14 +26,16 @@ pub enum JsonFault {
         /// The JSON Pointer of the second one.
         pointer: String,
     },
-    /// It exceeds [`MAX_DEPTH`].
-    #[error("must not nest deeper than {MAX_DEPTH} levels")]
-    TooDeep,
+    /// It exceeds this limit.
+    #[error("must not nest deeper than {0} levels")]
+    TooDeep(usize),
 }
 
 /// Scans one text after the other with the same buffers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Scanner {
+    /// The nesting limit.
+    most: usize,
     levels: Vec<Level>,
     /// The keys of all open objects, those of the innermost last.
     names: Vec<Name>,
@@ -58,7 +62,19 @@ struct Name {
     unescaped: bool,
 }
 
+impl Default for Scanner {
+    fn default() -> Self {
+        Self::within(MAX_DEPTH)
+    }
+}
+
 impl Scanner {
+    /// One for texts that nest at most that deep.
+    #[must_use]
+    pub fn within(most: usize) -> Self {
+        Self { most, levels: Vec::new(), names: Vec::new(), unescaped: Vec::new() }
+    }
+
     /// Removes the white space between tokens, so that an event is one line.
     ///
     /// # Errors
@@ -120,8 +136,8 @@ impl Scanner {
     }
 
     fn open(&mut self, is_object: bool) -> Result<(), JsonFault> {
-        if self.levels.len() == MAX_DEPTH {
-            return Err(JsonFault::TooDeep);
+        if self.levels.len() == self.most {
+            return Err(JsonFault::TooDeep(self.most));
         }
         self.levels.push(Level { is_object, names: self.names.len(), unescaped: self.unescaped.len(), items: 0 });
         Ok(())

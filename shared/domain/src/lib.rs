@@ -19,6 +19,7 @@ pub mod flat_file;
 pub mod health;
 pub mod ids;
 pub mod json;
+pub mod label;
 pub mod mapping;
 pub mod ordering;
 pub mod partition;

@@ -200,7 +200,7 @@ impl WrittenProfile {
     #[must_use]
     pub fn problems(&self) -> Problems {
         let mut problems = Problems::default();
-        problems.text("/name", &self.name, 200);
+        problems.label("/name", &self.name, 200);
         if let Some(as2) = &self.as2 {
             problems.within("/as2", as2.problems());
         }

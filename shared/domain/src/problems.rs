@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use crate::label::{PLAIN, is_label};
+
 /// The problems found so far: a JSON Pointer and a message each. A message never contains the value: it may be a secret.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Problems(pub Vec<(String, String)>);
@@ -35,6 +37,13 @@ impl Problems {
     pub(crate) fn text(&mut self, pointer: &str, text: &str, most: usize) {
         if !is_text(text, most) {
             self.add(pointer, format!("must be 1 to {most} bytes without control characters"));
+        }
+    }
+
+    /// Checks that a name for people has 1 to `most` bytes, all of which are seen.
+    pub(crate) fn label(&mut self, pointer: &str, text: &str, most: usize) {
+        if !is_text(text, most) || !is_label(text) {
+            self.add(pointer, format!("must be 1 to {most} bytes {PLAIN}"));
         }
     }
 

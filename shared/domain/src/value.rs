@@ -34,6 +34,8 @@ pub struct Object(Vec<(String, Value)>);
 pub struct NotJson {
     /// What was found, in words.
     pub reason: String,
+    /// Whether it may be JSON, but nests too deep.
+    pub too_deep: bool,
     /// The line, from 1.
     pub line: usize,
     /// The column, from 1, in bytes.
@@ -46,19 +48,28 @@ impl Value {
     /// # Errors
     /// [`NotJson`], also for nesting beyond [`MAX_DEPTH`].
     pub fn parse(text: &[u8]) -> Result<Self, NotJson> {
+        Self::parse_within(text, MAX_DEPTH)
+    }
+
+    /// The same with another limit of nesting.
+    ///
+    /// # Errors
+    /// [`NotJson`].
+    pub fn parse_within(text: &[u8], most: usize) -> Result<Self, NotJson> {
         let mut reader = Jiter::new(text);
         let read = |reader: &mut Jiter<'_>| {
             let next = reader.peek()?;
-            let value = read(reader, next, MAX_DEPTH)?;
+            let value = read(reader, next, most)?;
             reader.finish().map(|()| value).map_err(Fault::from)
         };
         read(&mut reader).map_err(|fault| {
+            let too_deep = matches!(fault, Fault::TooDeep);
             let (reason, index) = match fault {
                 Fault::Syntax(error) => (error.error_type.to_string(), error.index),
-                Fault::TooDeep => (format!("nesting deeper than {MAX_DEPTH} levels"), reader.current_index()),
+                Fault::TooDeep => (format!("nesting deeper than {most} levels"), reader.current_index()),
             };
             let place = reader.error_position(index);
-            NotJson { reason, line: place.line, column: place.column }
+            NotJson { reason, too_deep, line: place.line, column: place.column }
         })
     }
 

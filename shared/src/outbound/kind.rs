@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::address::TargetPolicy;
+use super::moved::Origins;
 use super::vault::Vault;
 use crate::domain::attempt::Attempt;
 use crate::domain::scope::Scope;
@@ -44,7 +45,7 @@ pub trait Kind: Send + Sync + 'static {
     const NAME: &'static str;
 
     /// Reads what a user wrote and checks all of it. `kept` is what is stored already: where a secret is the mask, the
-    /// stored one stays.
+    /// stored one stays. Whether it may stay where it is then sent, is checked for all kinds alike.
     ///
     /// # Errors
     /// [`Refusal`], with every fault.
@@ -54,6 +55,9 @@ pub trait Kind: Send + Sync + 'static {
         written: Value,
         kept: Option<&Self::Parameters>,
     ) -> Result<Accepted<Self::Parameters>, Refusal>;
+
+    /// The servers that the secret at a JSON Pointer of the parameters is sent to: a mask does not keep it for others.
+    fn origins(&self, parameters: &Self::Parameters, pointer: &str) -> Origins;
 
     /// The parameters as a user may see them, secrets masked; what [`Kind::accept`] reads.
     fn show(&self, parameters: &Self::Parameters) -> Value;

@@ -12,6 +12,7 @@
 mod address;
 mod failure;
 mod kind;
+pub mod moved;
 mod registry;
 mod resolver;
 mod retry_after;

@@ -14,9 +14,11 @@ use serde_json::{Map, Value};
 
 use super::address::TargetPolicy;
 use super::kind::{Accepted, Kind, KindSettings, PrepareError, Refusal, Target};
+use super::moved;
 use super::s3::S3;
 use super::vault::Vault;
 use super::webhook::Webhook;
+use super::written::Faults;
 use crate::domain::destination::Destination;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
@@ -88,7 +90,8 @@ impl Destinations {
         Ok((Destination { kind: kind.to_owned(), parameters }, generated))
     }
 
-    /// Reads changes to a destination: a field that is missing stays, `null` removes it, a mask keeps its secret.
+    /// Reads changes to a destination: a field that is missing stays, `null` removes it, a mask keeps its secret where it
+    /// is sent.
     ///
     /// # Errors
     /// [`Refusal`].
@@ -193,7 +196,15 @@ fn erased<P: Serialize>(accepted: Accepted<P>) -> Result<Made<Value>, PrepareErr
 impl<K: Kind> ErasedKind for K {
     async fn accept(&self, scope: &Scope, written: Value, kept: Option<&Value>) -> Result<Made<Value>, Refusal> {
         let kept = kept.map(stored::<K>).transpose()?;
-        Ok(erased(Kind::accept(self, scope, written, kept.as_ref()).await?)?)
+        let masks = moved::masks(&written);
+        let accepted = Kind::accept(self, scope, written, kept.as_ref()).await?;
+        if let Some(kept) = &kept {
+            let mut faults = Faults::default();
+            let origins = |parameters| move |pointer: &str| self.origins(parameters, pointer);
+            moved::check(&mut faults, masks, origins(kept), origins(&accepted.parameters));
+            faults.finish(Some(()))?;
+        }
+        Ok(erased(accepted)?)
     }
 
     fn rotate(&self, scope: &Scope, value: &Value, until: Millis) -> Result<Option<Made<Value>>, Refusal> {

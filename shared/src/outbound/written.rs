@@ -56,6 +56,16 @@ impl Faults {
         self.0.push(Fault { pointer: pointer.to_owned(), message: message.into(), code: None });
     }
 
+    /// Whether there are none so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a fault as it is.
+    pub(super) fn push(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
     /// Adds what the domain found.
     pub fn extend(&mut self, problems: Problems) {
         for (pointer, message) in problems.0 {

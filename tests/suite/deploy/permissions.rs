@@ -73,7 +73,7 @@ fn whatever_changes_something_may_write_what_the_guard_writes() {
 #[test]
 fn callers_are_counted_wherever_they_are_authenticated() {
     for Function { id, handler, statements, .. } in functions(&load()) {
-        let is_open = handler == "auth.token" || handler == FALLBACK || handler.starts_with("meta.");
+        let is_open = handler == FALLBACK || handler.starts_with("meta.");
         let is_endpoint = ENDPOINTS.iter().any(|endpoint| endpoint.name == handler);
         assert_eq!(json!(statements).to_string().contains("#both#"), is_endpoint && !is_open, "{id}");
     }

@@ -1,10 +1,15 @@
 //! `GET /v1/audit-log`: who changed what, from where, newest first, and no secret in it.
 
-use anyhow::{Context as _, Result, ensure};
-use axum::http::Method;
-use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
-use crate::support::{Api, shared};
+use anyhow::{Context as _, Result, ensure};
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use sluice_local::receiver::status;
+
+use crate::support::inbox::Post;
+use crate::support::{Api, Inbox, SOON, eventually, shared};
 
 const PATH: &str = "/v1/audit-log";
 
@@ -71,6 +76,36 @@ async fn what_changed_nothing_and_what_was_published_is_not_in_it() -> Result<()
     tenant.webhook("hook", "http://127.0.0.1:9/").await?;
     ensure!(act().await?.json(200)? == act().await?.json(200)?);
     ensure!(actions(&entries(&tenant.api).await?) == ["integrations.stop", "integrations.create"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refusal_that_stops_an_integration_is_recorded() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    let code = Arc::new(AtomicU16::new(400));
+    let current = Arc::clone(&code);
+    let answer = move |_: &Post, _| status(StatusCode::from_u16(current.load(Ordering::Relaxed)).unwrap_or_default());
+    let inbox = Inbox::answering(answer).await?;
+    tenant.webhook("hook", &inbox.url()).await?;
+    let id = tenant.publish("a.b", 0..1).await?.remove(0);
+    let retry = format!("/v1/integrations/hook/rejected_events/{id}/_retry");
+    eventually("it is rejected", SOON, async || {
+        let list = tenant.api.get("/v1/integrations/hook/rejected_events").await?.json(200)?;
+        Ok((list["rejected_events"][0]["id"] == id.as_str()).then_some(()))
+    })
+    .await?;
+    tenant.api.act(&retry).await?.error(502, "delivery_failed")?;
+    ensure!(actions(&entries(&tenant.api).await?) == ["integrations.create"], "it changed nothing");
+    code.store(410, Ordering::Relaxed);
+    let gone = tenant.api.act(&retry).await?;
+    let error = gone.error(502, "delivery_failed")?;
+    ensure!(error["details"][0]["status"] == 410, "{error}");
+    ensure!(tenant.api.get("/v1/integrations/hook").await?.json(200)?["status"] == "stopped");
+    let log = entries(&tenant.api).await?;
+    ensure!(actions(&log) == ["rejected_events.retry", "integrations.create"], "{log:?}");
+    ensure!(log[0]["entity_id"] == id.as_str() && log[0]["details"]["id"] == "hook", "{}", log[0]);
+    ensure!(log[0]["details"]["integration_status"] == "stopped", "{}", log[0]);
+    ensure!(log[0]["details"]["request_id"] == gone.header("x-request-id"), "{}", log[0]);
     Ok(())
 }
 

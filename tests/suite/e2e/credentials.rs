@@ -119,6 +119,39 @@ async fn a_rotated_secret_is_good_for_its_grace() -> Result<()> {
 }
 
 #[tokio::test]
+async fn tokens_end_with_the_secret_that_they_were_issued_for() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    let (client, key) = (make(&tenant, CLIENTS, &["events:read"]).await?, make(&tenant, KEYS, &["events:read"]).await?);
+    let (of_client, of_key) =
+        (format!("{CLIENTS}/{}/rotate", text(&client, "id")?), format!("{KEYS}/{}/rotate", text(&key, "id")?));
+    let of = async |key: &Value| bearer(&with_key(key).await?.act("/v1/auth/token").await?).await;
+    let old = [bearer(&token(&client).await?).await?, of(&key).await?];
+    for api in &old {
+        api.get("/v1/events").await?.json(200)?;
+    }
+    let emergency = json!({"grace_seconds": 0});
+    let client = tenant.api.post(&of_client, &emergency).await?.json(200)?;
+    let key = tenant.api.post(&of_key, &emergency).await?.json(200)?;
+    // In the same second as the rotation, mostly.
+    let new = [bearer(&token(&client).await?).await?, of(&key).await?];
+    for api in &new {
+        api.get("/v1/events").await?.json(200)?;
+    }
+    for api in &old {
+        refused(api).await?;
+    }
+    // A grace is good for tokens too, and no longer.
+    tenant.api.post(&of_client, &json!({"grace_seconds": 1})).await?.json(200)?;
+    tenant.api.post(&of_key, &json!({"grace_seconds": 86_400})).await?.json(200)?;
+    for api in &new {
+        api.get("/v1/events").await?.json(200)?;
+    }
+    refused(&new[0]).await?;
+    new[1].get("/v1/events").await?.json(200)?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_revoked_key_and_its_tokens_are_refused() -> Result<()> {
     let tenant = shared().await.tenant().await?;
     let key = make(&tenant, KEYS, &["events:read"]).await?;

@@ -178,7 +178,7 @@ async fn rejected(tenant: &Tenant, url: &str) -> Result<String> {
     })
     .await?;
     tenant.stop("hook").await?;
-    let change = json!({"callback_parameters": {"callback_url": url}});
+    let change = json!({"callback_parameters": {"callback_url": url, "signing_secret": null}});
     tenant.api.patch("/v1/integrations/hook", &change).await?.json(200)?;
     Ok(format!("{list}/{event}/_retry"))
 }

@@ -146,8 +146,9 @@ async fn a_key_that_is_there_twice_rejects_the_whole_batch() -> Result<()> {
         ensure!(told.eq(pointers), "{error}");
         ensure!(error["details"][0]["message"].is_string(), "{error}");
     }
-    let deep = format!("{{\"name\":\"a.b\",\"payload\":{}1{}}}", "{\"a\":".repeat(128), "}".repeat(128));
-    tenant.api.post_text("/v1/events", deep).await?.error(400, "nesting_too_deep")?;
+    let deep = format!("{{\"name\":\"a.b\",\"payload\":{}1{}}}", "{\"a\":".repeat(65), "}".repeat(65));
+    let error = tenant.api.post_text("/v1/events", deep).await?.error(400, "nesting_too_deep")?;
+    ensure!(error["details"][0]["pointer"] == "/payload", "{error}");
     ensure!(log_is_empty(&tenant).await?, "something was logged");
     // Bodies of other endpoints too.
     let twice = r#"{"id":"hook","integration_type":"permanent","callback_parameters":{"callback_url":"https://a.example/",

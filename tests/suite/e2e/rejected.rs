@@ -149,7 +149,8 @@ async fn a_retry_to_a_target_that_hangs_is_answered_in_time() -> Result<()> {
     wait_for(&tenant, 1).await?;
     let target = Target::start(Manner::Hang).await?;
     tenant.stop("hook").await?;
-    let hang = json!({"callback_parameters": {"callback_url": target.url, "timeout_seconds": 60}});
+    let hang =
+        json!({"callback_parameters": {"callback_url": target.url, "timeout_seconds": 60, "signing_secret": null}});
     tenant.api.patch("/v1/integrations/hook", &hang).await?.json(200)?;
     let begun = Instant::now();
     let reply = tenant.api.act(&format!("/v1/integrations/hook/rejected_events/{}/_retry", ids[0])).await?;

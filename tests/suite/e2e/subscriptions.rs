@@ -126,7 +126,7 @@ async fn a_test_says_what_the_target_answered() -> Result<()> {
     tenant.api.patch(&path(&made), &json!({"events": ["a.rejected"]})).await?.json(200)?;
     let answer = tenant.api.act(&test).await?.json(200)?;
     ensure!(answer["status"] == "rejected" && answer["code"] == 400, "{answer}");
-    tenant.api.patch(&path(&made), &json!({"url": "http://127.0.0.1:1/nobody"})).await?.json(200)?;
+    tenant.api.patch(&path(&made), &json!({"url": "http://127.0.0.1:1/nobody", "secret": null})).await?.json(200)?;
     let answer = tenant.api.act(&test).await?.json(200)?;
     ensure!(answer["status"] == "failed" && answer["code"].is_null() && answer["error"].is_string(), "{answer}");
     Ok(())

@@ -6,10 +6,10 @@ use axum::response::Response;
 use base64::Engine as _;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
-use sluice::domain::credentials::{Credential, Permissions};
+use sluice::domain::credentials::Permissions;
 
 use crate::credentials::secret_answer;
-use crate::http::auth::{Authenticator, TOKEN_SECONDS};
+use crate::http::auth::{Authenticator, Presented, Source, TOKEN_SECONDS};
 use crate::http::body::{self, expect_json};
 use crate::http::problem::{ErrorBody, Problem};
 
@@ -54,7 +54,8 @@ pub(crate) struct TokenAnswer {
 ///
 /// As JSON, or as an RFC 6749 form, with the credentials in the body or in `Authorization: Basic`. An empty body with
 /// `Authorization: ApiKey` also gives a token. A token becomes invalid within 10 seconds
-/// once its client is deleted or its key is revoked.
+/// once its client is deleted, its key is revoked, or the secret that it was issued for has ended after a rotation.
+/// Token requests count as requests of their credentials; too many bad ones of one address are refused.
 #[utoipa::path(
     post, path = "/v1/auth/token", operation_id = "auth.token", tag = "auth",
     request_body(content((TokenRequest = "application/json"), (TokenRequest = "application/x-www-form-urlencoded"))),
@@ -63,10 +64,12 @@ pub(crate) struct TokenAnswer {
         (status = 400, description = "`invalid_request`, `unsupported_grant_type`, `invalid_scope`", body = ErrorBody),
         (status = 401, description = "`invalid_client`", body = ErrorBody),
         (status = 415, description = "Neither JSON nor a form", body = ErrorBody),
+        (status = 429, description = "`rate_limited`", body = ErrorBody),
     ),
 )]
 pub(crate) async fn token(
     State(authenticator): State<Authenticator>,
+    source: Source,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -80,13 +83,13 @@ pub(crate) async fn token(
             "The request has two kinds of credentials: an API key and a client's.",
         ));
     }
-    let credential = match key {
-        Some(key) => authenticator.api_key(key).await?,
-        None => client(&authenticator, &request, authorization).await?,
+    let presented = match key {
+        Some(key) => authenticator.api_key(key, source).await?,
+        None => client(&authenticator, &request, authorization, source).await?,
     };
-    let credential = credential.ok_or_else(invalid_client)?;
-    let granted = grant(request.scope.as_deref(), &credential.scopes)?;
-    let access_token = authenticator.token(&credential, &granted).await?;
+    let presented = presented.ok_or_else(|| authenticator.refuse(source, invalid_client()))?;
+    let granted = grant(request.scope.as_deref(), &presented.credential.scopes)?;
+    let access_token = authenticator.token(&presented, &granted).await?;
     let answer = TokenAnswer {
         myd3: key.map(|_| access_token.clone()),
         access_token,
@@ -152,13 +155,14 @@ async fn client(
     authenticator: &Authenticator,
     request: &TokenRequest,
     authorization: &str,
-) -> Result<Option<Credential>, Problem> {
+    source: Source,
+) -> Result<Option<Presented>, Problem> {
     if request.grant_type.as_deref().is_some_and(|grant_type| grant_type != "client_credentials") {
         return Err(Problem::bad_request("unsupported_grant_type", "The grant type must be client_credentials."));
     }
     let named = request.client_id.clone().zip(request.client_secret.clone());
     match basic(authorization).or(named) {
-        Some((id, secret)) => Ok(authenticator.client(&id, &secret).await?),
+        Some((id, secret)) => authenticator.client(&id, &secret, source).await,
         // Credentials of a kind that gives no tokens.
         None if !authorization.is_empty() && request.client_id.is_none() => Ok(None),
         None => Err(Problem::bad_request("invalid_request", "client_id and client_secret are needed.")),

@@ -22,6 +22,7 @@ use crate::http::body::JsonBody;
 use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
 use crate::route::{self, Words};
+use crate::target::moves;
 
 /// Where a partner is told something.
 #[derive(Deserialize, Serialize, utoipa::ToSchema)]
@@ -30,7 +31,8 @@ use crate::route::{self, Words};
 pub(crate) struct PutCallback {
     /// `https`, a public address.
     callback_url: String,
-    /// Sent as `Authorization: Bearer`; `••••••••` keeps the one there is.
+    /// Sent as `Authorization: Bearer`; `••••••••` keeps the one there is, unless scheme, host or port of `callbackUrl`
+    /// change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     api_key: Option<String>,
 }
@@ -48,7 +50,7 @@ const WORDS: Words = Words { noun: "A callback", exists: "callback_already_exist
     responses(
         (status = 200, description = "The callback, changed", body = CallbackView),
         (status = 201, description = "The callback, registered", body = CallbackView),
-        (status = 400, description = "`unsupported_notification_type`, `validation_failed`, `insecure_url`, `forbidden_address`", body = ErrorBody),
+        (status = 400, description = "`unsupported_notification_type`, `validation_failed`, `secret_required`, `insecure_url`, `forbidden_address`", body = ErrorBody),
         (status = 404, description = "There is no such partner", body = ErrorBody),
         (status = 409, description = "`conflict`: it was changed at the same time", body = ErrorBody),
     ),
@@ -68,7 +70,8 @@ pub(crate) async fn put(
     expect_partner(&partners, scope, &partner).await?;
     let written = TARGET.written(&request)?;
     if let Some(mut known) = routes.get(scope, &key(&partner, notification)).await? {
-        let written = with_kept_secret(written);
+        let moved = moves(&destinations, &known.destination, Some(&request.callback_url))?;
+        let written = if moved { written } else { with_kept_secret(written) };
         known.destination = TARGET.replace(&destinations, scope, written, &known.destination).await?;
         let changed = lifecycle.update(scope, known).await?;
         return Ok((StatusCode::OK, Json(CallbackView::of(&destinations, &changed)?)));
@@ -78,7 +81,7 @@ pub(crate) async fn put(
     Ok((StatusCode::CREATED, Json(CallbackView::of(&destinations, &route)?)))
 }
 
-/// What a user does not write stays.
+/// Users of callbacks do not see the signing secret: it stays, and another server gets another one.
 fn with_kept_secret(mut written: Map<String, Value>) -> Map<String, Value> {
     written.insert("signing_secret".to_owned(), MASK.into());
     written

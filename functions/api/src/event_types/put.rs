@@ -6,8 +6,9 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 use sluice::deep;
-use sluice::domain::event::is_event_name;
+use sluice::domain::event::name_fault;
 use sluice::domain::event_type::{self, MAX_DESCRIPTION_BYTES, MAX_EVENT_TYPES};
+use sluice::domain::label::{PLAIN, is_description};
 use sluice::domain::schema::Schema;
 use sluice::ports::Ports;
 use sluice::store::event_types::{EventTypes, Placed};
@@ -82,11 +83,14 @@ impl PutEventType {
     /// Its errors, or its schema as text.
     async fn faults(&self, name: &str) -> Result<(Vec<FieldError>, Option<String>), Problem> {
         let mut faults = Vec::new();
-        if !is_event_name(name) {
-            faults.push(FieldError::new("?name", "must be 1 to 128 of [A-Za-z0-9_.-]"));
+        if let Some(message) = name_fault(name) {
+            faults.push(FieldError::new("?name", message));
         }
         if self.description.as_ref().is_some_and(|text| text.len() > MAX_DESCRIPTION_BYTES) {
             faults.push(FieldError::new("/description", format!("at most {MAX_DESCRIPTION_BYTES} bytes")));
+        }
+        if self.description.as_ref().is_some_and(|text| !is_description(text)) {
+            faults.push(FieldError::new("/description", format!("must be {PLAIN}, but may have several lines")));
         }
         let Some(schema) = self.schema.clone() else { return Ok((faults, None)) };
         let text = schema.to_string();

@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sluice::domain::event::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, is_event_id, is_event_name};
-use sluice::domain::json::Scanner;
+use sluice::domain::event::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, is_event_id, name_fault};
+use sluice::domain::json::{MAX_PAYLOAD_DEPTH, Scanner};
 use sluice::domain::schema::Fault;
 use sluice::domain::time::Millis;
 use sluice::engine::conform;
@@ -25,10 +25,11 @@ use crate::http::problem::{ErrorBody, FieldError, Problem};
 #[serde(deny_unknown_fields)]
 #[schema(as = NewEvent)]
 pub(crate) struct EventInput<'a> {
-    /// `entity.event`: 1 to 128 of `[A-Za-z0-9_.-]`.
+    /// `entity.event`: 1 to 128 of `[A-Za-z0-9_.-]`. Names of Sluice's own events are reserved: those that begin with
+    /// `integration.`, `transaction.`, `dead_letter.`, `sla.`, `mdn.` or `document.`.
     #[schema(example = "order.created", pattern = "^[A-Za-z0-9_.-]{1,128}$")]
     name: String,
-    /// A JSON object without duplicate keys, at most 127 levels deep. The whole event may have 256 KiB.
+    /// A JSON object without duplicate keys, at most 64 levels deep. The whole event may have 256 KiB.
     #[serde(borrow)]
     #[schema(value_type = Object)]
     payload: &'a RawValue,
@@ -198,7 +199,7 @@ fn parse(bytes: &[u8]) -> Result<(Vec<NewEvent>, Places), Problem> {
         return Err(Problem::field("/events", format!("must have 1 to {MAX_BATCH_EVENTS} events")));
     }
     let (mut events, mut faults, mut scanner) =
-        (Vec::with_capacity(batch.events.len()), Faults::new(), Scanner::default());
+        (Vec::with_capacity(batch.events.len()), Faults::new(), Scanner::within(MAX_PAYLOAD_DEPTH));
     for (index, item) in batch.events.iter().enumerate() {
         let place = Places::List.of(index);
         match body::parse_raw::<EventInput<'_>>(item.get().as_bytes()) {
@@ -215,7 +216,7 @@ fn parse_one(bytes: &[u8]) -> Result<(Vec<NewEvent>, Places), Problem> {
         return Err(too_large(MAX_EVENT_BYTES));
     }
     let mut faults = Faults::new();
-    let event = check(input, "", &mut Scanner::default(), &mut faults);
+    let event = check(input, "", &mut Scanner::within(MAX_PAYLOAD_DEPTH), &mut faults);
     faults.or((vec![event], Places::Whole))
 }
 
@@ -274,8 +275,8 @@ impl Faults {
 
 fn check(input: EventInput<'_>, place: &str, scanner: &mut Scanner, faults: &mut Faults) -> NewEvent {
     let mut fault = |field: &str, message: &str| faults.add(format!("{place}/{field}"), message);
-    if !is_event_name(&input.name) {
-        fault("name", "must be 1 to 128 of [A-Za-z0-9_.-]");
+    if let Some(message) = name_fault(&input.name) {
+        fault("name", message);
     }
     if !input.payload.get().starts_with('{') {
         fault("payload", "must be a JSON object");
@@ -351,7 +352,7 @@ mod tests {
             let pointers = problem.details.iter().map(|d| d["pointer"].as_str().unwrap_or_default().to_owned());
             (problem.code, pointers.collect::<Vec<_>>())
         };
-        let deep = format!(r#"{{"name":"a","payload":{}1{}}}"#, r#"{"a":"#.repeat(128), "}".repeat(128));
+        let deep = format!(r#"{{"name":"a","payload":{}1{}}}"#, r#"{"a":"#.repeat(65), "}".repeat(65));
         for (body, code, pointers) in [
             (r#"{"name":"a","payload":{"b":[{"c":1,"\u0063":2}]}}"#, "duplicate_key", &["/payload/b/0/c"][..]),
             (r#"{"name":"a","payload":{},"name":"b"}"#, "duplicate_key", &["/name"]),

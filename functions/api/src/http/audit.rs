@@ -24,6 +24,10 @@ pub struct SourceIp(pub String);
 #[derive(Clone, Debug)]
 pub struct AuditDetails(pub Map<String, Value>);
 
+/// Marks an error that has changed something all the same: it is recorded as well.
+#[derive(Clone, Copy, Debug)]
+pub struct Changed;
+
 /// Another scope that a request has changed: its audit log has the entry too. A handler gives it with its answer.
 #[derive(Clone, Debug)]
 pub struct AlsoIn(pub Scope);

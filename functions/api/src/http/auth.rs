@@ -2,6 +2,7 @@
 
 mod authenticator;
 pub(super) mod caller;
+mod failures;
 mod tokens;
 
 use std::marker::PhantomData;
@@ -14,9 +15,10 @@ use sluice::domain::scope::Environment;
 
 use super::problem::Problem;
 
-pub use authenticator::{Authenticator, TOKEN_SECONDS};
+pub use authenticator::{Authenticator, Presented, TOKEN_SECONDS};
 pub use caller::Caller;
 use caller::insufficient_scope;
+pub(crate) use failures::Source;
 pub(crate) use tokens::Tokens;
 
 impl<S> FromRequestParts<S> for Caller
@@ -32,10 +34,12 @@ where
             return Ok(caller.clone());
         }
         let authorization = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let authorization = authorization.ok_or_else(Problem::unauthorized)?;
+        let authorization = authorization.ok_or_else(Problem::unauthorized)?.to_owned();
         let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.path());
         let environment = Environment::of_path(path);
-        let caller = Authenticator::from_ref(state).caller(authorization, environment).await?;
+        let authenticator = Authenticator::from_ref(state);
+        let Ok(source) = Source::from_request_parts(parts, state).await;
+        let caller = authenticator.caller(&authorization, environment, source).await?;
         parts.extensions.insert(caller.clone());
         Ok(caller)
     }

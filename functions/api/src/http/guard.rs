@@ -9,7 +9,7 @@ use http::Method;
 use sluice::ports::Ports;
 use sluice::store::audit::AuditLog;
 
-use super::audit::Deed;
+use super::audit::{Changed, Deed};
 use super::auth::Caller;
 use super::idempotency::{self, Once};
 use super::problem::Problem;
@@ -60,10 +60,15 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     }
 }
 
+/// A refusal changes nothing, unless it says so.
+fn has_changed(response: &Response) -> bool {
+    response.status().is_success() || response.extensions().get::<Changed>().is_some()
+}
+
 async fn carry_out(request: Request, next: Next, deed: Option<Deed>, (log, ports): (AuditLog, Ports)) -> Response {
     let response = next.run(request).await;
     match deed {
-        Some(deed) if response.status().is_success() => deed.record(&log, ports.now(), response).await,
+        Some(deed) if has_changed(&response) => deed.record(&log, ports.now(), response).await,
         _ => response,
     }
 }

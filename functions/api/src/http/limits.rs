@@ -1,4 +1,4 @@
-//! How often a credential may call, and how much a tenant may publish.
+//! How often a credential and a tenant may call, and how much a tenant may publish.
 
 use std::time::Duration;
 
@@ -11,13 +11,15 @@ use sluice::settings::Settings;
 use super::auth::caller::Caller;
 use super::problem::Problem;
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
 /// Counts requests and events against their limits.
 #[derive(Clone)]
 pub struct Limiter {
     quota: EventQuota,
     requests_per_minute: u64,
+    tenant_requests_per_minute: u64,
+    failures_per_minute: u64,
     publish_bytes: usize,
 }
 
@@ -25,8 +27,19 @@ impl Limiter {
     /// With the limits of these settings.
     #[must_use]
     pub fn new(quota: EventQuota, settings: &Settings) -> Self {
-        let Settings { requests_per_minute, publish_max_bytes: publish_bytes, .. } = *settings;
-        Self { quota, requests_per_minute, publish_bytes }
+        Self {
+            quota,
+            requests_per_minute: settings.requests_per_minute,
+            tenant_requests_per_minute: settings.tenant_requests_per_minute,
+            failures_per_minute: settings.failed_authentications_per_minute,
+            publish_bytes: settings.publish_max_bytes,
+        }
+    }
+
+    /// How often a source address may present bad credentials in a minute; 0 is no limit.
+    #[must_use]
+    pub(super) fn failures_per_minute(&self) -> u64 {
+        self.failures_per_minute
     }
 
     /// The largest body of a publish.
@@ -35,16 +48,24 @@ impl Limiter {
         self.publish_bytes
     }
 
-    /// Counts a request of a credential.
+    /// Counts a request of a credential, and of its tenant.
     ///
     /// # Errors
     /// 429 `rate_limited`.
     pub async fn count_request(&self, tenant: &TenantId, credential: &str) -> Result<(), Problem> {
-        let limit = Limit { amount: self.requests_per_minute, window: MINUTE };
-        match self.quota.allowances().spend((tenant, &format!("requests#{credential}")), 1, limit).await? {
-            Ok(()) => Ok(()),
-            Err(wait) => Err(too_many("rate_limited", "These credentials have made too many requests.", wait)),
+        let own = (
+            format!("requests#{credential}"),
+            self.requests_per_minute,
+            "These credentials have made too many requests.",
+        );
+        let all = ("requests".to_owned(), self.tenant_requests_per_minute, "The tenant has made too many requests.");
+        for (subject, amount, message) in [own, all] {
+            let limit = Limit { amount, window: MINUTE };
+            if let Err(wait) = self.quota.allowances().spend((tenant, &subject), 1, limit).await? {
+                return Err(too_many("rate_limited", message, wait));
+            }
         }
+        Ok(())
     }
 
     /// Counts events that a caller publishes, in either environment.
@@ -59,7 +80,7 @@ impl Limiter {
     }
 }
 
-fn too_many(code: &'static str, message: &str, wait: Duration) -> Problem {
+pub(super) fn too_many(code: &'static str, message: &str, wait: Duration) -> Problem {
     let seconds = HeaderValue::from(wait.as_millis().div_ceil(1_000).max(1) as u64);
     Problem::new(StatusCode::TOO_MANY_REQUESTS, code, message).header(header::RETRY_AFTER, seconds)
 }

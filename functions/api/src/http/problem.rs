@@ -127,7 +127,7 @@ impl Problem {
     pub fn of_json(place: &str, fault: &JsonFault) -> Self {
         let (code, pointer) = match fault {
             JsonFault::DuplicateKey { pointer } => ("duplicate_key", pointer.as_str()),
-            JsonFault::TooDeep => ("nesting_too_deep", ""),
+            JsonFault::TooDeep(_) => ("nesting_too_deep", ""),
         };
         Self { code, ..Self::field(format!("{place}{pointer}"), fault.to_string()) }
     }

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, StatusCode};
 use sha2::Sha256;
+use sluice::domain::json::{JsonFault, MAX_PAYLOAD_DEPTH};
 use sluice::domain::pipeline::config::Config;
 use sluice::domain::pipeline::instance::Instance;
 use sluice::domain::scope::{Environment, Scope};
@@ -29,6 +30,10 @@ impl From<InboundError> for Problem {
             InboundError::EntityType(types) => {
                 let message = format!("Name one of the instance's entity types: {}.", types.join(", "));
                 Self::bad_request("unknown_entity_type", message)
+            }
+            InboundError::Body(error) if error.too_deep => {
+                let fault = JsonFault::TooDeep(MAX_PAYLOAD_DEPTH);
+                Self::of_json("", &fault)
             }
             InboundError::Body(error) => Self::bad_request("malformed_json", format!("The body is not JSON: {error}.")),
             InboundError::Engine(error) => error.into(),

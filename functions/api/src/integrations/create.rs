@@ -86,11 +86,7 @@ pub(crate) async fn create(
     let (destination, generated) = accepted;
     let draft = request.draft(target.way(), destination);
     let route = route::create(&lifecycle, &caller.scope, draft, WORDS).await?;
-    let mut integration = Integration::of(&destinations, route)?;
-    if let (Some(view), Some(secret)) = (&mut integration.callback_parameters, generated.get("signing_secret")) {
-        view.signing_secret = secret.as_str().unwrap_or_default().to_owned(); // The only time it is shown.
-    }
-    Ok(Json(integration))
+    Ok(Json(Integration::of(&destinations, route)?.showing(&generated)))
 }
 
 impl CreateIntegration {

@@ -13,6 +13,7 @@ pub(crate) mod target;
 pub(crate) mod update;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use sluice::deep;
 use sluice::domain::face::integration::{IntegrationType, Ordering};
 use sluice::domain::face::{Face, FaceKind};
@@ -83,6 +84,15 @@ impl Integration {
             created_at: route.created_at,
             updated_at: route.updated_at,
         })
+    }
+
+    /// With the signing secret that was just made: the only time it is shown.
+    fn showing(mut self, generated: &Map<String, Value>) -> Self {
+        let made = generated.get("signing_secret").and_then(Value::as_str);
+        if let (Some(view), Some(secret)) = (&mut self.callback_parameters, made) {
+            secret.clone_into(&mut view.signing_secret);
+        }
+        self
     }
 }
 

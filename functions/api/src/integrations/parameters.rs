@@ -69,7 +69,8 @@ pub(crate) struct S3Parameters {
     endpoint_url: Option<String>,
 }
 
-/// Changes to a webhook target: missing fields keep their values, `null` removes a value, a mask keeps the secret.
+/// Changes to a webhook target: missing fields keep their values, `null` removes a value, a mask keeps the secret. If
+/// scheme, host or port of `callback_url` change, every secret must be given again, or removed with `null`.
 #[derive(Debug, Default, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CallbackPatch {
@@ -78,7 +79,7 @@ pub(crate) struct CallbackPatch {
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     api_key: Option<Option<String>>,
-    /// Replaces the whole client; a mask keeps its secret, unless the origin of `token_url` changes.
+    /// Replaces the whole client; a mask keeps its secret, unless the origin of `token_url` or `callback_url` changes.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<OAuth2Client>)]
     oauth2: Option<Option<OAuth2Client>>,
@@ -86,8 +87,10 @@ pub(crate) struct CallbackPatch {
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ClientCertificate>)]
     client_certificate: Option<Option<ClientCertificate>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signing_secret: Option<String>,
+    /// `null` has a new one made, which is shown in this response alone.
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    signing_secret: Option<Option<String>>,
     /// Replaces all headers; a mask keeps the value of that header.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, String>>)]

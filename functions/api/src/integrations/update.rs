@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use sluice::domain::face::Face;
 use sluice::domain::face::integration::IntegrationType;
 use sluice::domain::filter::FilterConditions;
@@ -37,14 +38,15 @@ pub(crate) struct UpdateIntegration {
 
 /// Change an integration
 ///
-/// It must be stopped and permanent. Its type and its dates cannot be changed. A mask keeps the stored secret.
+/// It must be stopped and permanent. Its type and its dates cannot be changed. A mask keeps the stored secret, but
+/// not if it would then be sent to another server.
 #[utoipa::path(
     patch, path = "/v1/integrations/{id}", operation_id = "integrations.update", tag = "integrations",
     params(("id" = String, Path, description = "The integration")),
     request_body = UpdateIntegration,
     responses(
         (status = 200, description = "The integration", body = Integration),
-        (status = 400, description = "`integration_not_stopped`, `integration_temporary`, `validation_failed`", body = ErrorBody),
+        (status = 400, description = "`integration_not_stopped`, `integration_temporary`, `validation_failed`, `secret_required`", body = ErrorBody),
         (status = 404, description = "There is no such integration", body = ErrorBody),
         (status = 409, description = "`conflict`: it was changed at the same time", body = ErrorBody),
     ),
@@ -60,9 +62,9 @@ pub(crate) async fn update(
 ) -> Result<Json<Integration>, Problem> {
     let mut route = find(&routes, &caller.scope, &id).await?;
     may_change(&route)?;
-    request.apply(&destinations, &caller.scope, &mut route).await?;
+    let generated = request.apply(&destinations, &caller.scope, &mut route).await?;
     let route = lifecycle.update(&caller.scope, route).await?;
-    Integration::of(&destinations, route).map(Json)
+    Ok(Json(Integration::of(&destinations, route)?.showing(&generated)))
 }
 
 fn may_change(route: &Route) -> Result<(), Problem> {
@@ -77,21 +79,27 @@ fn may_change(route: &Route) -> Result<(), Problem> {
 }
 
 impl UpdateIntegration {
-    async fn apply(self, destinations: &Destinations, scope: &Scope, route: &mut Route) -> Result<(), Problem> {
+    /// Makes the changes; gives the secrets that were generated.
+    async fn apply(
+        self,
+        destinations: &Destinations,
+        scope: &Scope,
+        route: &mut Route,
+    ) -> Result<Map<String, Value>, Problem> {
         let own = Target::of(&route.destination.kind);
         let (changes, mut fields) = (self.changes(own)?, self.foreign(own));
         if let Some(filter) = self.filter_conditions {
             fields.extend(filter_faults(Some(&filter)).await?);
             route.filter = filter;
         }
-        let mut faults = TargetFaults::default();
+        let (mut faults, mut generated) = (TargetFaults::default(), Map::new());
         if let Some((target, changes)) = changes {
             match destinations.patch(scope, changes, &route.destination).await {
-                Ok((destination, _)) => route.destination = destination,
+                Ok(patched) => (route.destination, generated) = patched,
                 Err(refusal) => faults = target.naming().faults(refusal)?,
             }
         }
-        if fields.is_empty() && faults.fields.is_empty() { Ok(()) } else { Err(faults.problem(fields)) }
+        if fields.is_empty() && faults.fields.is_empty() { Ok(generated) } else { Err(faults.problem(fields)) }
     }
 
     /// The changes to the integration's own kind of target, in the destination's names.

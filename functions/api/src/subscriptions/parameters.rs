@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sluice::domain::face::format::{Format, RoutingKey};
 use sluice::domain::face::subscription::{MAX_EVENTS, is_subscription_name};
 use sluice::domain::filter::FilterConditions;
+use sluice::domain::label::PLAIN;
 use sluice::domain::sealed::MASK;
 
 use crate::http::problem::FieldError;
@@ -58,8 +59,7 @@ pub(crate) fn format(name: FormatName, routing_key: Option<&str>, kept: Option<&
 
 /// What is wrong with a name.
 pub(crate) fn name_fault(name: &str) -> Option<FieldError> {
-    let message = "must be 1 to 100 characters, none of them a control character";
-    (!is_subscription_name(name)).then(|| FieldError::new("/name", message))
+    (!is_subscription_name(name)).then(|| FieldError::new("/name", format!("must be 1 to 100 characters {PLAIN}")))
 }
 
 /// What is wrong with a partner's id.

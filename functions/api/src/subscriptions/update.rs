@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use sluice::domain::face::Face;
+use sluice::domain::face::format::Format;
+use sluice::domain::face::subscription::Subscription as Own;
 use sluice::domain::filter::FilterConditions;
 use sluice::domain::route::Route;
 use sluice::domain::scope::Scope;
+use sluice::domain::sealed::MASK;
 use sluice::engine::lifecycle::Lifecycle;
+use sluice::outbound::moved::{MOVED, SECRET_REQUIRED};
 use sluice::outbound::{ClientCertificate, Destinations, OAuth2Client};
 use sluice::store::routes::Routes;
 
@@ -19,6 +24,7 @@ use crate::http::auth::{Needs, WebhooksWrite};
 use crate::http::body::{JsonBody, present};
 use crate::http::problem::{ErrorBody, FieldError, Problem};
 use crate::http::query::PathParams;
+use crate::target::moves;
 
 /// Changes; fields that are missing stay as they are, `null` removes one.
 #[derive(Default, Deserialize, utoipa::ToSchema)]
@@ -44,9 +50,12 @@ pub(crate) struct UpdateSubscription {
     /// The integration key of the PagerDuty service; `••••••••` keeps it.
     routing_key: Option<String>,
     url: Option<String>,
-    /// A Standard Webhooks secret; `••••••••` keeps the one there is.
-    secret: Option<String>,
-    /// Replaces the whole client; a mask keeps its secret, unless the origin of `token_url` changes.
+    /// A Standard Webhooks secret; `••••••••` keeps the one there is, `null` has a new one made, which is shown in this
+    /// response alone.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    secret: Option<Option<String>>,
+    /// Replaces the whole client; a mask keeps its secret, unless the origin of `token_url` or `url` changes.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<OAuth2Client>)]
     oauth2: Option<Option<OAuth2Client>>,
@@ -74,7 +83,7 @@ struct TargetChanges {
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<String>,
+    secret: Option<Option<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     oauth2: Option<Option<OAuth2Client>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,13 +99,15 @@ struct TargetChanges {
 }
 
 /// Change, pause or resume a webhook subscription
+///
+/// If scheme, host or port of `url` change, every secret must be given again, or removed with `null`.
 #[utoipa::path(
     patch, path = "/v1/webhooks/subscriptions/{id}", operation_id = "subscriptions.update", tag = "subscriptions",
     params(("id" = String, Path, description = "The subscription")),
     request_body = UpdateSubscription,
     responses(
         (status = 200, description = "The subscription", body = Subscription),
-        (status = 400, description = "`validation_failed`, `insecure_url`, `forbidden_address`", body = ErrorBody),
+        (status = 400, description = "`validation_failed`, `secret_required`, `insecure_url`, `forbidden_address`", body = ErrorBody),
         (status = 404, description = "There is no such subscription", body = ErrorBody),
         (status = 409, description = "`conflict`: it was changed at the same time", body = ErrorBody),
     ),
@@ -113,20 +124,29 @@ pub(crate) async fn update(
     let scope = &caller.scope;
     let mut route = find(&routes, scope, &id).await?;
     let enabled = request.enabled;
-    if request.apply(&destinations, scope, &mut route).await? {
+    let mut made = None;
+    if let Some(generated) = request.apply(&destinations, scope, &mut route).await? {
         route = lifecycle.update(scope, route).await?;
+        made = generated.get("signing_secret").and_then(Value::as_str).map(str::to_owned);
     }
     let switched = match enabled {
         Some(true) => lifecycle.start(scope, &key(&id)).await?,
         Some(false) => lifecycle.stop(scope, &key(&id)).await?,
         None => Some(route),
     };
-    Subscription::of(&destinations, switched.ok_or_else(Problem::not_found)?).map(Json)
+    let subscription = Subscription::of(&destinations, switched.ok_or_else(Problem::not_found)?)?;
+    Ok(Json(subscription.showing(made.as_deref())))
 }
 
 impl UpdateSubscription {
-    /// Makes the changes; `false` if there are none.
-    async fn apply(self, destinations: &Destinations, scope: &Scope, route: &mut Route) -> Result<bool, Problem> {
+    /// Makes the changes; gives the secrets that were generated, and `None` if there are no changes.
+    async fn apply(
+        self,
+        destinations: &Destinations,
+        scope: &Scope,
+        route: &mut Route,
+    ) -> Result<Option<Map<String, Value>>, Problem> {
+        let kept_key = self.routing_key.as_deref().is_none_or(|key| key == MASK) && has_routing_key(&route.face);
         let (mut faults, before) = (Vec::new(), own(route));
         if let Some(events) = self.events {
             let (filter, of_filter) = filter("/events", events);
@@ -142,6 +162,7 @@ impl UpdateSubscription {
         }
         faults.extend(rename(&mut route.face, self.name));
         faults.extend(reformat(&mut route.face, self.format, self.routing_key.as_deref()));
+        let moved = moves(destinations, &route.destination, self.url.as_deref())?;
         let changes = TARGET.written(&TargetChanges {
             url: self.url,
             secret: self.secret,
@@ -153,10 +174,27 @@ impl UpdateSubscription {
             max_per_second: self.max_per_second,
         })?;
         if changes.is_empty() && faults.is_empty() {
-            return Ok(before != own(route));
+            return Ok((before != own(route)).then(Map::new));
         }
-        route.destination = TARGET.patch(destinations, scope, (changes, &route.destination), faults).await?;
-        Ok(true)
+        let patched = TARGET.patch(destinations, scope, (changes, &route.destination), faults).await;
+        let stays = !kept_key || !has_routing_key(&route.face) || !moved;
+        let (destination, generated) = if stays { patched? } else { return Err(with_routing_key(patched.err())) };
+        route.destination = destination;
+        Ok(Some(generated))
+    }
+}
+
+fn has_routing_key(face: &Face) -> bool {
+    matches!(face, Face::Subscription(Own { format: Format::Pagerduty { .. }, .. }))
+}
+
+/// The answer where the routing key would be sent elsewhere: with it, the webhook's secrets that would be too.
+fn with_routing_key(others: Option<Problem>) -> Problem {
+    let fault = FieldError::new("/routing_key", MOVED);
+    match others {
+        Some(problem) if problem.code != SECRET_REQUIRED => problem,
+        Some(problem) => problem.detail(json!(fault)),
+        None => Problem { code: SECRET_REQUIRED, ..Problem::invalid(vec![fault]) },
     }
 }
 

@@ -36,15 +36,19 @@ fn grant(kind: CredentialKind) -> Grant {
     Grant { kind, tenant, name, scopes: Permissions::all(), ends_at: None }
 }
 
+fn accepts(one: &Credential, secret: &str, now: Millis) -> bool {
+    one.accepts(secret, now).is_some()
+}
+
 #[test]
 fn a_secret_is_accepted_until_it_ends_or_is_revoked() {
     for kind in [CredentialKind::Client, CredentialKind::Key] {
         let end = Millis(1_000);
         let (mut one, secret) = Grant { ends_at: Some(end), ..grant(kind) }.issue([1; 12], [2; 32], Millis(0));
-        assert!(one.accepts(&secret, Millis(999)) && !one.accepts(&secret, end));
-        assert!(!one.accepts("", Millis(0)) && !one.accepts(&secret.to_uppercase(), Millis(0)));
+        assert!(accepts(&one, &secret, Millis(999)) && !accepts(&one, &secret, end));
+        assert!(!accepts(&one, "", Millis(0)) && !accepts(&one, &secret.to_uppercase(), Millis(0)));
         assert!(one.revoke(Millis(5)) && !one.revoke(Millis(6)));
-        assert!(!one.accepts(&secret, Millis(7)));
+        assert!(!accepts(&one, &secret, Millis(7)));
     }
 }
 
@@ -53,11 +57,26 @@ fn rotated_secrets_are_good_for_their_grace_and_an_emergency_ends_them_all() {
     let (mut one, first) = grant(CredentialKind::Key).issue([1; 12], [2; 32], Millis(0));
     let second = one.rotate([3; 32], Duration::from_secs(60), Millis(0));
     let third = one.rotate([4; 32], Duration::from_secs(600), Millis(10_000));
-    assert!([&first, &second, &third].iter().all(|secret| one.accepts(secret, Millis(59_999))));
-    assert!(!one.accepts(&first, Millis(60_000)) && one.accepts(&second, Millis(609_999)));
+    assert!([&first, &second, &third].iter().all(|secret| accepts(&one, secret, Millis(59_999))));
+    assert!(!accepts(&one, &first, Millis(60_000)) && accepts(&one, &second, Millis(609_999)));
     let fourth = one.rotate([5; 32], Duration::ZERO, Millis(20_000));
-    assert!(one.accepts(&fourth, Millis(20_000)) && one.retired.is_empty());
-    assert!(![&first, &second, &third].iter().any(|secret| one.accepts(secret, Millis(20_000))));
+    assert!(accepts(&one, &fourth, Millis(20_000)) && one.retired.is_empty());
+    assert!(![&first, &second, &third].iter().any(|secret| accepts(&one, secret, Millis(20_000))));
+}
+
+#[test]
+fn what_was_issued_for_a_secret_ends_with_it() {
+    let (mut one, first) = grant(CredentialKind::Client).issue([1; 12], [2; 32], Millis(0));
+    let by_first = one.accepts(&first, Millis(0)).expect("good");
+    let second = one.rotate([3; 32], Duration::from_secs(60), Millis(0));
+    let by_second = one.accepts(&second, Millis(0)).expect("good");
+    assert_eq!(one.accepts(&first, Millis(0)), Some(by_first.clone()));
+    assert!(by_first != by_second && one.has(&by_first, Millis(59_999)) && !one.has(&by_first, Millis(60_000)));
+    assert!(one.has(&by_second, Millis(60_000)));
+    let third = one.rotate([4; 32], Duration::ZERO, Millis(0));
+    assert!(!one.has(&by_first, Millis(0)) && !one.has(&by_second, Millis(0)));
+    let by_third = one.accepts(&third, Millis(0)).expect("good");
+    assert!(one.has(&by_third, Millis(0)) && one.revoke(Millis(1)) && !one.has(&by_third, Millis(1)));
 }
 
 #[test]

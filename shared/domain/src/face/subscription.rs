@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::format::Format;
+use crate::label::is_label;
 
 /// The part of a route that only a subscription has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,10 +20,10 @@ pub const MAX_SUBSCRIPTIONS: usize = 200;
 /// The most event names and wildcards of one subscription.
 pub const MAX_EVENTS: usize = 100;
 
-/// Whether `name` is 1 to 100 characters without control characters.
+/// Whether `name` is 1 to 100 characters, all of which are seen.
 #[must_use]
 pub fn is_subscription_name(name: &str) -> bool {
-    (1..=100).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+    (1..=100).contains(&name.chars().count()) && is_label(name)
 }
 
 #[cfg(test)]
@@ -34,7 +35,7 @@ mod tests {
         for good in ["ERP", "Bestellungen für SAP", &"ü".repeat(100)] {
             assert!(is_subscription_name(good), "{good}");
         }
-        for bad in ["", "two\nlines", &"a".repeat(101)] {
+        for bad in ["", "two\nlines", "ERP\u{202e}", "E\u{200b}RP", &"a".repeat(101)] {
             assert!(!is_subscription_name(bad), "{bad}");
         }
     }

@@ -118,7 +118,7 @@ proptest! {
                 let found = repeated.iter().any(|place| without_marks(place) == without_marks(&pointer));
                 prop_assert!(found, "{}: {} is not among {:?}", text, pointer, repeated);
             }
-            Err(JsonFault::TooDeep) => prop_assert!(false, "{}", text),
+            Err(JsonFault::TooDeep(_)) => prop_assert!(false, "{}", text),
         }
     }
 
@@ -191,7 +191,10 @@ fn what_is_as_deep_as_the_parser_reads_is_taken() {
     let nested = |levels: usize| format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
     assert_eq!(Scanner::default().check(&nested(MAX_DEPTH)), Ok(()));
     assert!(serde_json::from_str::<serde_json::Value>(&nested(MAX_DEPTH)).is_ok());
-    assert_eq!(fault(&nested(MAX_DEPTH + 1)), JsonFault::TooDeep);
+    assert_eq!(fault(&nested(MAX_DEPTH + 1)), JsonFault::TooDeep(MAX_DEPTH));
     assert!(serde_json::from_str::<serde_json::Value>(&nested(MAX_DEPTH + 1)).is_err());
-    assert_eq!(fault(&"[".repeat(1_000_000)), JsonFault::TooDeep);
+    assert_eq!(fault(&"[".repeat(1_000_000)), JsonFault::TooDeep(MAX_DEPTH));
+    let mut payloads = Scanner::within(MAX_PAYLOAD_DEPTH);
+    assert_eq!(payloads.check(&nested(64)), Ok(()));
+    assert_eq!(payloads.check(&nested(65)), Err(JsonFault::TooDeep(64)));
 }

@@ -12,6 +12,7 @@ use super::path::Path;
 use super::structure::{self, segment};
 use super::{KeyTarget, MAX_FAULTS, Mapping, MappingFault, Phase};
 use crate::expression::{Condition, Members, Place};
+use crate::label::{PLAIN, is_label};
 
 /// The most fields of a document.
 pub(super) const MAX_FIELDS: usize = 500;
@@ -129,9 +130,9 @@ impl Compiler {
 
     fn name(&mut self, object: &Map<String, Value>, member: &str) -> Option<String> {
         let name = self.required(object, member, "")?.as_str();
-        let name = name.filter(|name| (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.contains(char::is_control));
+        let name = name.filter(|name| (1..=MAX_NAME_BYTES).contains(&name.len()) && is_label(name));
         if name.is_none() {
-            self.fault(format!("/{member}"), format!("must be a string of 1 to {MAX_NAME_BYTES} bytes"));
+            self.fault(format!("/{member}"), format!("must be a string of 1 to {MAX_NAME_BYTES} bytes {PLAIN}"));
         }
         name.map(str::to_owned)
     }

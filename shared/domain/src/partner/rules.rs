@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Contact, MAX_CONTACTS, MAX_IDENTIFIERS};
+use crate::label::is_label;
 pub use crate::problems::Problems;
 pub(super) use crate::problems::is_text;
 use crate::sealed::MASK;
@@ -23,7 +24,7 @@ impl Problems {
             if !plain || !(1..=64).contains(&name.len()) {
                 self.add("/identifiers", "a name is 1 to 64 of [A-Za-z0-9_.-]");
             } else {
-                self.text(&format!("/identifiers/{name}"), value, 256);
+                self.label(&format!("/identifiers/{name}"), value, 256);
             }
         }
     }
@@ -32,10 +33,10 @@ impl Problems {
         self.most("/contacts", contacts.len(), MAX_CONTACTS);
         for (index, Contact { name, email, role }) in contacts.iter().enumerate().take(MAX_CONTACTS) {
             let at = |field: &str| format!("/contacts/{index}/{field}");
-            self.text(&at("name"), name, 200);
+            self.label(&at("name"), name, 200);
             self.unless(is_email(email), &at("email"), "must be an e-mail address such as edi@example.com");
             if let Some(role) = role {
-                self.text(&at("role"), role, 100);
+                self.label(&at("role"), role, 100);
             }
         }
     }
@@ -46,5 +47,11 @@ fn is_email(text: &str) -> bool {
     let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control());
     let Some((local, domain)) = text.split_once('@') else { return false };
     let labels = |domain: &str| domain.contains('.') && domain.split('.').all(|label| !label.is_empty());
-    text.len() <= 254 && local.len() <= 64 && plain(local) && plain(domain) && !domain.contains('@') && labels(domain)
+    is_label(text)
+        && text.len() <= 254
+        && local.len() <= 64
+        && plain(local)
+        && plain(domain)
+        && !domain.contains('@')
+        && labels(domain)
 }

@@ -77,7 +77,7 @@ impl Instance {
     #[must_use]
     pub fn problems(&self) -> Problems {
         let mut problems = Problems::default();
-        problems.text("/name", &self.name, 200);
+        problems.label("/name", &self.name, 200);
         problems.unless(!self.mappings.is_empty(), "/mappings", "must have at least one");
         problems.most("/mappings", self.mappings.len(), MAX_MAPPINGS);
         for (place, mapping) in self.mappings.iter().take(MAX_MAPPINGS).enumerate() {

@@ -7,7 +7,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use super::system::SystemKind;
-use crate::event::{is_event_name, is_operational};
+use crate::event::name_fault;
 use crate::problems::Problems;
 
 pub use api::{ApiLoad, BatchLoad, Call, Find, ID, KEY, MAX_BATCH, WriteMethod};
@@ -157,8 +157,9 @@ impl ShopifyLoad {
 impl EventLoad {
     fn problems(&self) -> Problems {
         let mut problems = Problems::default();
-        problems.unless(is_event_name(&self.name), "/name", "must be 1 to 128 of [A-Za-z0-9_.-]");
-        problems.unless(!is_operational(&self.name), "/name", "is the name of an event of Sluice's own");
+        if let Some(message) = name_fault(&self.name) {
+            problems.add("/name", message);
+        }
         for (pointer, text) in [("/partnerId", &self.partner_id), ("/documentType", &self.document_type)] {
             if let Some(text) = text {
                 problems.text(pointer, text, 256);

@@ -79,7 +79,7 @@ impl WrittenProfile {
     pub fn problems<K>(&self, kept: Option<&Profile<K>>) -> Problems {
         let mut problems = Problems::default();
         problems.within("/connection", self.connection.problems(kept.map(|kept| &kept.connection)));
-        problems.text("/name", &self.name, 200);
+        problems.label("/name", &self.name, 200);
         problems.range("/maxConcurrent", self.max_concurrent, 1..=MAX_CONCURRENT);
         problems
     }

@@ -167,12 +167,13 @@ impl<S> System<S> {
         masked
     }
 
-    /// Where the secrets are sent; a mask keeps none that would then go elsewhere.
-    fn destination(&self) -> Vec<String> {
-        match self {
-            Self::FlatFile(_) => Vec::new(),
-            _ => self.addresses().iter().map(|(_, url)| urls::origin(url).to_ascii_lowercase()).collect(),
+    /// The URLs that the secret at a JSON Pointer is sent to. Those of webhooks are for what comes in.
+    #[must_use]
+    pub fn sends(&self, pointer: &str) -> Vec<String> {
+        if pointer.starts_with(WEBHOOK_SECRETS) {
+            return Vec::new();
         }
+        self.addresses().into_iter().map(|(_, url)| url).collect()
     }
 }
 
@@ -188,14 +189,10 @@ impl WrittenSystem {
             Self::EventStream(_) => Problems::default(),
             Self::FlatFile(file) => file.problems(),
         };
-        let moved = kept.is_some_and(|kept| kept.destination() != self.destination());
         for (pointer, source) in self.masks() {
             let is_kept = kept.is_some_and(|kept| kept.secrets().iter().any(|(known, _)| *known == source));
             if !is_kept {
                 problems.add(pointer, "is a mask, and no value is stored that it could keep");
-            } else if moved && !pointer.starts_with(WEBHOOK_SECRETS) {
-                // Else whoever may change the URL, but does not know the secret, could have it sent to themselves.
-                problems.add(pointer, "must be given again, for it would be sent to another host");
             }
         }
         problems

@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::connectors::key::key_of;
 use crate::connectors::{Batch, ConnectorError, Record, Target, Written};
-use crate::domain::event::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES};
-use crate::domain::json::Scanner;
+use crate::domain::event::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, name_fault};
+use crate::domain::json::{MAX_PAYLOAD_DEPTH, Scanner};
 use crate::domain::pipeline::load::EventLoad;
 use crate::domain::scope::Scope;
 use crate::engine::allowances::EventQuota;
@@ -36,7 +36,7 @@ type Placed = Vec<(usize, NewEvent)>;
 impl Publication {
     async fn write(&self, records: &[Record]) -> Result<Vec<Written>, ConnectorError> {
         let mut written = vec![Written::Done; records.len()];
-        let (mut events, mut scanner) = (Placed::with_capacity(records.len()), Scanner::default());
+        let (mut events, mut scanner) = (Placed::with_capacity(records.len()), Scanner::within(MAX_PAYLOAD_DEPTH));
         for (place, record) in records.iter().enumerate() {
             match self.event(record, &mut scanner) {
                 Ok(event) => events.push((place, event)),
@@ -70,6 +70,10 @@ impl Publication {
         let refused = |reason: String| Written::Refused(reason);
         if record.body.as_object().is_none() {
             return Err(refused(format!("an event's payload is an object, and the record is {}", record.body.kind())));
+        }
+        // An instance may be older than the rule.
+        if let Some(message) = name_fault(&self.load.name) {
+            return Err(refused(format!("the name {} {message}", self.load.name)));
         }
         let payload = record.body.to_json();
         if payload.len() > MAX_EVENT_BYTES {

@@ -1,11 +1,20 @@
 //! Reads the profile that a user wrote: every check, then its secrets are sealed.
 
 use super::PartnerRegistry;
-use crate::domain::partner::{StoredProfile, WrittenProfile, read_certificates};
+use crate::domain::partner::{Profile, Sftp, StoredProfile, WrittenProfile, read_certificates};
 use crate::domain::scope::Scope;
 use crate::domain::sealed::MASK;
+use crate::outbound::moved::{self, Origins, origin};
 use crate::outbound::written::Faults;
 use crate::outbound::{Refusal, Secret};
+
+/// Where the secret at a pointer of a profile is sent.
+fn origins<S, C>(profile: &Profile<S, C>, pointer: &str) -> Origins {
+    let as2 = profile.as2.iter().filter(|_| pointer.starts_with("/as2/")).map(|as2| origin(&as2.url));
+    let sftp = profile.sftp.iter().filter(|_| pointer.starts_with("/sftp/"));
+    let server = |sftp: &Sftp<S>| format!("sftp://{}:{}", sftp.host.to_ascii_lowercase(), sftp.port);
+    as2.chain(sftp.map(server)).collect()
+}
 
 impl PartnerRegistry {
     /// Checks all of a profile. Of `kept`, what is stored already, masked secrets stay.
@@ -27,6 +36,11 @@ impl PartnerRegistry {
         let certificates = read_certificates(&written.certificates, kept_certificates, now);
         let certificates = certificates.map_err(|problems| faults.extend(problems)).ok();
         self.check_addresses(&written, &mut faults).await;
+        if let Some(kept) = kept {
+            let masked = written.secrets().filter(|(_, text)| *text == MASK).map(|(pointer, _)| pointer.to_owned());
+            let masks = masked.filter(|pointer| kept.secret(pointer).is_some()).collect();
+            moved::check(&mut faults, masks, |pointer| origins(kept, pointer), |pointer| origins(&written, pointer));
+        }
         let certificates = faults.finish(certificates)?;
         let seal = |pointer, text| {
             let kept = kept.and_then(|kept| kept.secret(pointer)).cloned();

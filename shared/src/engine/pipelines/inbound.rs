@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{Pipelines, Standing};
+use crate::domain::json::MAX_PAYLOAD_DEPTH;
 use crate::domain::pipeline::config::Config;
 use crate::domain::pipeline::instance::{EffectiveStatus, Instance};
 use crate::domain::pipeline::run::{Job, Run, Trigger};
@@ -33,7 +34,7 @@ pub enum InboundError {
     /// The instance has no such entity type, or several and none was named.
     #[error("no such entity type")]
     EntityType(Vec<String>),
-    /// The body is no JSON.
+    /// The body is no JSON, or nests too deep.
     #[error(transparent)]
     Body(#[from] NotJson),
     /// Our own side.
@@ -52,7 +53,8 @@ impl Pipelines {
         instance: &Config<Instance>,
         inbound: &Inbound<'_>,
     ) -> Result<(String, bool), InboundError> {
-        Value::parse(inbound.body)?;
+        // A record of it may become an event.
+        Value::parse_within(inbound.body, MAX_PAYLOAD_DEPTH)?;
         let Standing { status, entity_types } = self.standing(scope, &instance.body).await?;
         if status != EffectiveStatus::Active {
             return Err(InboundError::Inactive(status));

@@ -12,9 +12,12 @@ use crate::domain::pipeline::instance::Instance;
 use crate::domain::pipeline::profile::{StoredProfile, WrittenProfile};
 use crate::domain::pipeline::schedule::Schedule;
 use crate::domain::pipeline::specification::{MAX_DOCUMENT_BYTES, MappingConfiguration};
+use crate::domain::pipeline::system::System;
 use crate::domain::pipeline::zone::ZoneName;
 use crate::domain::scope::Scope;
+use crate::domain::sealed::MASK;
 use crate::domain::value::Value;
+use crate::outbound::moved::{self, Origins, origin};
 use crate::outbound::written::Faults;
 use crate::outbound::{Refusal, TargetPolicy, Vault};
 use crate::store::StoreError;
@@ -54,6 +57,12 @@ impl From<Refusal> for Unacceptable {
     }
 }
 
+/// Where the secret at a pointer of a profile is sent.
+fn origins<S>(system: &System<S>, pointer: &str) -> Origins {
+    let own = pointer.strip_prefix("/connection").unwrap_or(pointer);
+    system.sends(own).iter().map(|url| origin(url)).collect()
+}
+
 impl Registry {
     /// A profile as it is stored. Of `kept`, what is stored already, masked secrets stay.
     ///
@@ -67,6 +76,14 @@ impl Registry {
     ) -> Result<StoredProfile, Unacceptable> {
         let mut faults = Faults::default();
         faults.extend(written.problems(kept));
+        if let Some(kept) = kept {
+            let masked = written.connection.secrets().into_iter().filter(|(_, text)| *text == MASK);
+            let (before, after) = (&kept.connection, &written.connection);
+            let is_kept = |pointer: &str| before.secrets().iter().any(|(known, _)| known == pointer);
+            let masks = masked.filter(|(pointer, _)| is_kept(pointer));
+            let masks = masks.map(|(pointer, _)| format!("/connection{pointer}")).collect();
+            moved::check(&mut faults, masks, |pointer| origins(before, pointer), |pointer| origins(after, pointer));
+        }
         for (pointer, url) in written.connection.addresses() {
             faults.url(&format!("/connection{pointer}"), &url, self.policy).await;
         }

@@ -25,6 +25,7 @@ use url::Url;
 
 use super::address::TargetPolicy;
 use super::kind::{Accepted, FileWriter, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
+use super::moved::{Origins, origin};
 use super::vault::Vault;
 use super::written::parse;
 use crate::domain::attempt::Attempt;
@@ -98,6 +99,10 @@ impl Kind for S3 {
         kept: Option<&Parameters>,
     ) -> Result<Accepted<Parameters>, Refusal> {
         parse::<Written>(written)?.accept(&self.vault, scope, self.policy, kept).await
+    }
+
+    fn origins(&self, parameters: &Parameters, _pointer: &str) -> Origins {
+        parameters.endpoint_url.iter().map(|url| origin(url.as_str())).collect()
     }
 
     fn show(&self, parameters: &Parameters) -> Value {

@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 
 use super::address::TargetPolicy;
 use super::kind::{Accepted, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
+use super::moved::Origins;
 use super::vault::Vault;
 use super::written::parse;
 use crate::domain::attempt::{Attempt, Verdict};
@@ -90,6 +91,10 @@ impl Kind for Webhook {
         kept: Option<&Parameters>,
     ) -> Result<Accepted<Parameters>, Refusal> {
         parse::<Written>(written)?.accept(&self.vault, scope, self.policy, kept).await
+    }
+
+    fn origins(&self, parameters: &Parameters, pointer: &str) -> Origins {
+        parameters.origins(pointer)
     }
 
     fn show(&self, parameters: &Parameters) -> Value {

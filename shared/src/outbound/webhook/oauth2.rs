@@ -11,6 +11,7 @@ use url::Url;
 use crate::domain::scope::Scope;
 use crate::domain::sealed::{MASK, Sealed};
 use crate::outbound::address::TargetPolicy;
+use crate::outbound::moved::origin;
 use crate::outbound::vault::{Secret, Vault};
 use crate::outbound::webhook::client::WebhookClient;
 use crate::outbound::written::Faults;
@@ -33,7 +34,7 @@ pub struct OAuth2Client {
     /// Sent to the token endpoint with the secret, as HTTP Basic authentication.
     #[schema(min_length = 1, max_length = 256)]
     client_id: String,
-    /// Secret. Where the origin of `token_url` changes, it must be given again.
+    /// Secret. Where the origin of `token_url` or of the target changes, it must be given again.
     #[schema(min_length = 1, max_length = 1024)]
     client_secret: String,
     /// The scopes to ask for, separated by spaces.
@@ -90,11 +91,6 @@ impl OAuth2Client {
             faults.add("/oauth2/audience", "must be 1 to 1024 printable ASCII characters");
         }
         let token_url = faults.url("/oauth2/token_url", &token_url, policy).await?;
-        // Else whoever may change the URL, but does not know the secret, could have it sent to themselves.
-        let moved = kept.is_some_and(|kept| kept.token_url.origin() != token_url.origin());
-        if moved && client_secret.text().is_none() {
-            faults.add("/oauth2/client_secret", "must be given again, for token_url has another origin");
-        }
         Some(StoredClient { token_url, client_id, client_secret, scope, audience })
     }
 }
@@ -141,6 +137,11 @@ impl StoredClient {
     pub(super) fn tokens(&self, client: WebhookClient, vault: &Vault, scope: &Scope) -> Result<AccessTokens, KeyError> {
         let client_secret = vault.open(scope, &self.client_secret)?;
         Ok(AccessTokens::new(client, vault.ports().clone(), self, &client_secret))
+    }
+
+    /// Where the secret is sent.
+    pub(super) fn origin(&self) -> String {
+        origin(self.token_url.as_str())
     }
 
     /// As a user may see it; reads as [`OAuth2Client`].

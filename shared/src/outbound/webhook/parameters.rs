@@ -16,6 +16,7 @@ use crate::domain::sealed::{MASK, Sealed};
 use crate::domain::time::Millis;
 use crate::outbound::address::TargetPolicy;
 use crate::outbound::kind::{Accepted, Refusal};
+use crate::outbound::moved::{Origins, origin};
 use crate::outbound::vault::{Secret, Vault};
 use crate::outbound::written::{Faults, pointer};
 use crate::secrets::KeyError;
@@ -209,6 +210,13 @@ impl Parameters {
     pub(super) fn rotated(&self, vault: &Vault, scope: &Scope, until: Millis) -> Result<Accepted<Self>, KeyError> {
         let (signing_secrets, text) = self.signing_secrets.rotated(vault, scope, until)?;
         Ok(Accepted { parameters: Self { signing_secrets, ..self.clone() }, generated: shown_once(&text) })
+    }
+
+    /// Where the secret at a pointer is sent. An OAuth 2.0 client's goes to the token endpoint, and its tokens to the
+    /// webhook.
+    pub(super) fn origins(&self, pointer: &str) -> Origins {
+        let oauth2 = self.oauth2.iter().filter(|_| pointer.starts_with("/oauth2/")).map(StoredClient::origin);
+        std::iter::once(origin(self.url.as_str())).chain(oauth2).collect()
     }
 
     fn sealed_header(&self, name: &str) -> Option<&Sealed> {

@@ -24,6 +24,7 @@ macro_rules! on_every_kind {
                 refuses_forbidden_addresses_when_registered,
                 shows_and_stores_no_secret,
                 keeps_what_is_masked,
+                a_mask_stays_where_it_is,
                 a_mask_with_nothing_behind_it_is_a_fault,
                 faults_point_to_the_field_and_tell_no_secret,
                 changes_leave_the_rest,

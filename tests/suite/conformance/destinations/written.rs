@@ -88,6 +88,26 @@ pub(super) async fn keeps_what_is_masked<F: Fixture>() -> Result<()> {
     Ok(())
 }
 
+pub(super) async fn a_mask_stays_where_it_is<F: Fixture>() -> Result<()> {
+    // One that fails is a server of its own.
+    let (endpoint, other) = (F::start(Manner::Accept).await?, F::start(Manner::Fail).await?);
+    let (kept, destinations, scope) = (register(&endpoint).await?, local()?, scope()?);
+    let address = other.parameters()[F::ADDRESS].clone();
+    let mut changes = Map::from_iter([(F::ADDRESS.to_owned(), address)]);
+    let Err(Refusal::Faults(faults)) = destinations.patch(&scope, changes.clone(), &kept).await else {
+        bail!("the secrets went to another server");
+    };
+    let mut found: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+    let mut secrets: Vec<_> = endpoint.secrets().iter().map(|(pointer, _)| *pointer).collect();
+    found.sort_unstable();
+    secrets.sort_unstable();
+    ensure!(found == secrets && faults.iter().all(|fault| fault.code == Some("secret_required")), "{faults:?}");
+    // Given anew, they may go there.
+    changes.extend(other.parameters().as_object().context("an object")?.clone());
+    destinations.patch(&scope, changes, &kept).await?;
+    Ok(())
+}
+
 pub(super) async fn a_mask_with_nothing_behind_it_is_a_fault<F: Fixture>() -> Result<()> {
     let endpoint = F::start(Manner::Accept).await?;
     for (pointer, _) in endpoint.secrets() {
@@ -143,9 +163,11 @@ pub(super) async fn changes_leave_the_rest<F: Fixture>() -> Result<()> {
     };
     let (same, _) = destinations.patch(&scope, Map::new(), &kept).await?;
     ensure!(same == kept);
-    // `null` removes what may be missing, and nothing else.
+    // `null` removes what may be missing, and nothing else. Secrets are given again, for they may be sent elsewhere then.
     let mut shown = destinations.show(&kept)?;
-    let without = change(F::OPTIONAL, Value::Null).await?;
+    let mut changes = endpoint.parameters().as_object().context("an object")?.clone();
+    changes.insert(F::OPTIONAL.to_owned(), Value::Null);
+    let (without, _) = destinations.patch(&scope, changes, &kept).await?;
     shown.as_object_mut().context("an object")?.remove(F::OPTIONAL);
     ensure!(destinations.show(&without)? == shown, "{}", destinations.show(&without)?);
     // A change is checked like everything else.

@@ -48,6 +48,19 @@ fn correlation(reply: &Reply, status: u16) -> Result<String> {
 }
 
 #[tokio::test]
+async fn what_nests_too_deep_for_an_event_is_refused() -> Result<()> {
+    let tenant = shared().await.tenant().await?;
+    let (from, to) = (Shop::open(0).await?, Shop::open(0).await?);
+    let path = format!("/v1/inbound/{}", pipeline(&tenant.api, &from, &to, json!({})).await?);
+    let nested = |levels: usize| format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
+    correlation(&tenant.api.post_text(&path, nested(64)).await?, 202)?;
+    for levels in [65, 10_000] {
+        tenant.api.post_text(&path, nested(levels)).await?.error(400, "nesting_too_deep")?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn records_are_taken_and_worked_on_after() -> Result<()> {
     let tenant = shared().await.tenant().await?;
     let api = &tenant.api;

@@ -1,7 +1,7 @@
 //! A caller whose credentials were accepted.
 
 use http::StatusCode;
-use sluice::domain::credentials::Permissions;
+use sluice::domain::credentials::{Permissions, SecretId};
 use sluice::domain::scope::Scope;
 
 use crate::http::problem::Problem;
@@ -13,6 +13,8 @@ pub struct Caller {
     pub scope: Scope,
     /// The client or key, for the audit log.
     pub actor: String,
+    /// Which of its secrets was presented, unless an older version's token does not say.
+    pub secret: Option<SecretId>,
     /// Its scopes.
     pub permissions: Permissions,
     /// Whether its tenant is an operator's.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sluice::app::App;
-use sluice::domain::credentials::Permissions;
+use sluice::domain::credentials::{Permissions, SecretId};
 use sluice::domain::scope::TenantId;
 use sluice::store::StoreError;
 use sluice::store::verification_keys::VerificationKeys;
@@ -21,9 +21,23 @@ pub(crate) struct Claims {
     pub(crate) sub: String,
     pub(crate) tenant: TenantId,
     pub(crate) scope: Permissions,
+    /// The secret that it was issued for, with which it ends. Older versions did not name it.
+    #[serde(rename = "secret_id", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) secret: Option<SecretId>,
     pub(crate) iat: i64,
     pub(crate) exp: i64,
     pub(crate) jti: String,
+}
+
+/// What a text that was presented as a token is.
+#[derive(Debug)]
+pub(super) enum Token {
+    /// A token that is good.
+    Good(Arc<Claims>),
+    /// One of ours that has expired.
+    Expired,
+    /// None of ours.
+    Unknown,
 }
 
 /// Signs and verifies access tokens.
@@ -43,12 +57,12 @@ impl Tokens {
         Self { ring: app.tokens.clone(), store, verifier, published: Arc::default() }
     }
 
-    /// What a token says, if it is valid and not expired.
+    /// Whether a token is ours, and what it says.
     ///
     /// # Errors
     /// The database's.
-    pub(super) async fn claims(&self, token: &str) -> Result<Option<Arc<Claims>>, StoreError> {
-        self.verifier.claims(token).await
+    pub(super) async fn read(&self, token: &str) -> Result<Token, StoreError> {
+        self.verifier.read(token).await
     }
 
     /// A signed token. Its key is published before.

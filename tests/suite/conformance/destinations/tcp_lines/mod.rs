@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use sluice::domain::attempt::{Attempt, Verdict};
 use sluice::domain::scope::Scope;
 use sluice::domain::sealed::{MASK, Sealed};
+use sluice::outbound::moved::Origins;
 use sluice::outbound::written::{Faults, parse};
 use sluice::outbound::{Accepted, Kind, KindSettings, Parcel, PrepareError, Refusal, Secret, Target, TargetError};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -73,6 +74,10 @@ impl Kind for TcpLines {
         let address = faults.finish(address)?;
         let token = self.0.vault.store(scope, token)?;
         Ok(Accepted { parameters: Parameters { address, token, note }, generated: serde_json::Map::new() })
+    }
+
+    fn origins(&self, Parameters { address, .. }: &Parameters, _pointer: &str) -> Origins {
+        vec![address.to_string()]
     }
 
     fn show(&self, Parameters { address, note, .. }: &Parameters) -> Value {

@@ -12,7 +12,7 @@ use sluice::store::StoreError;
 use sluice::store::verification_keys::VerificationKeys;
 use sluice::tokens::VerificationKey;
 
-use super::Claims;
+use super::{Claims, Token};
 
 /// How long the keys are believed: tokens of a removed key are refused after it.
 const BELIEVED: Duration = Duration::from_secs(60);
@@ -66,29 +66,32 @@ impl Verifier {
         Self { store, ports, known: Arc::default(), looking: Arc::default(), verified: Arc::default() }
     }
 
-    /// What a token says, if it is signed by a published key and not expired.
-    pub(super) async fn claims(&self, token: &str) -> Result<Option<Arc<Claims>>, StoreError> {
+    /// Whether a token is signed by a published key, and what it says.
+    pub(super) async fn read(&self, token: &str) -> Result<Token, StoreError> {
         let print: TokenPrint = Sha256::digest(token).into();
         let remembered = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(&print).cloned();
         let kid = remembered.as_ref().map_or_else(|| kid(token), |verified| Some(verified.kid.clone()));
-        let Some(kid) = kid else { return Ok(None) };
+        let Some(kid) = kid else { return Ok(Token::Unknown) };
         // A remembered token ends with its key too.
-        let Some(key) = self.key(&kid).await? else { return Ok(None) };
+        let Some(key) = self.key(&kid).await? else { return Ok(Token::Unknown) };
         let is_good = |claims: &Claims| claims.exp > self.ports.now().as_secs();
         if let Some(Verified { claims, .. }) = remembered {
             if is_good(&claims) {
-                return Ok(Some(claims));
+                return Ok(Token::Good(claims));
             }
             self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(&print);
-            return Ok(None);
+            return Ok(Token::Expired);
         }
-        let Some(claims) = verify(token, &key).filter(is_good).map(Arc::new) else { return Ok(None) };
+        let Some(claims) = verify(token, &key).map(Arc::new) else { return Ok(Token::Unknown) };
+        if !is_good(&claims) {
+            return Ok(Token::Expired);
+        }
         let mut known = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_VERIFIED {
             known.clear();
         }
         known.insert(print, Verified { kid, claims: Arc::clone(&claims) });
-        Ok(Some(claims))
+        Ok(Token::Good(claims))
     }
 
     /// The next who asks gets the keys as they are then.
