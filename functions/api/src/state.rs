@@ -43,7 +43,7 @@ pub(crate) struct Api(Arc<Parts>);
 
 struct Parts {
     app: App,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
     tokens: Tokens,
     limiter: Limiter,
     polls: Polls,
@@ -54,14 +54,14 @@ impl Api {
     pub(crate) fn new(app: App) -> Self {
         let limiter = Limiter::new(app.engine.quota.clone(), &app.settings);
         let tokens = Tokens::new(&app);
-        let authenticator = Authenticator::new(
+        let authenticator = Arc::new(Authenticator::new(
             app.stores.credentials.clone(),
             app.stores.tenants.clone(),
             limiter.clone(),
             tokens.clone(),
             app.ports.clone(),
-        );
-        let polls = Polls::new(app.engine.poller.clone(), authenticator.clone());
+        ));
+        let polls = Polls::new(app.engine.poller.clone(), Arc::clone(&authenticator));
         Self(Arc::new(Parts { app, authenticator, tokens, limiter, polls }))
     }
 
@@ -83,7 +83,7 @@ macro_rules! parts {
 }
 
 parts! {
-    Authenticator: authenticator,
+    Arc<Authenticator>: authenticator,
     Tokens: tokens,
     Limiter: limiter,
     Polls: polls,

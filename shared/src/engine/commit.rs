@@ -40,7 +40,6 @@ enum Verdict {
 }
 
 /// The parts that a commit uses.
-#[derive(Clone)]
 pub(super) struct Committer {
     pub(super) log: EventLog,
     pub(super) claims: EventIdClaims,

@@ -42,7 +42,7 @@ const MAX_BYTES_IN_MEMORY: u32 = 48 * 1024 * 1024;
 pub struct Publisher {
     readers: Arc<Semaphore>,
     room: Arc<Semaphore>,
-    committer: Committer,
+    committer: Arc<Committer>,
     lines: Arc<Mutex<HashMap<Scope, Line>>>,
     writers: Arc<Semaphore>,
 }
@@ -77,7 +77,7 @@ impl Publisher {
         Self {
             readers: Arc::new(Semaphore::new(READERS)),
             room: Arc::new(Semaphore::new(MAX_BYTES_IN_MEMORY as usize)),
-            committer: Committer { log, claims, queues, ports, grace },
+            committer: Arc::new(Committer { log, claims, queues, ports, grace }),
             lines: Arc::default(),
             writers: Arc::new(Semaphore::new(WRITERS)),
         }
@@ -117,7 +117,7 @@ impl Publisher {
                         drop((turn, writer));
                         return done.await.unwrap_or_else(|_| Err(Arc::new(EngineError::Interrupted)));
                     }
-                    let committer = self.committer.clone();
+                    let committer = Arc::clone(&self.committer);
                     // A task of its own: a cancelled request must not cancel the others' commit.
                     tokio::spawn(async move { committer.commit(group, (turn, writer)).await });
                 }

@@ -1,5 +1,7 @@
 //! `POST /v1/auth/token`: an access token for a client's id and secret, or for an API key.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
@@ -68,7 +70,7 @@ pub(crate) struct TokenAnswer {
     ),
 )]
 pub(crate) async fn token(
-    State(authenticator): State<Authenticator>,
+    State(authenticator): State<Arc<Authenticator>>,
     source: Source,
     headers: HeaderMap,
     body: Body,

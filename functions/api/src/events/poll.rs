@@ -1,5 +1,7 @@
 //! Polls of the log for a caller, and the cursors that they continue with.
 
+use std::sync::Arc;
+
 use sluice::domain::export::Position;
 use sluice::engine::poll::{LogPoller, Page, Poll};
 
@@ -14,11 +16,11 @@ const PREFIX: &str = "after/";
 #[derive(Clone)]
 pub(crate) struct Polls {
     poller: LogPoller,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
 }
 
 impl Polls {
-    pub(crate) fn new(poller: LogPoller, authenticator: Authenticator) -> Self {
+    pub(crate) fn new(poller: LogPoller, authenticator: Arc<Authenticator>) -> Self {
         Self { poller, authenticator }
     }
 

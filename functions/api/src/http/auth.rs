@@ -6,6 +6,7 @@ mod failures;
 mod tokens;
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts, MatchedPath, OriginalUri};
 use http::request::Parts;
@@ -23,7 +24,7 @@ pub(crate) use tokens::Tokens;
 
 impl<S> FromRequestParts<S> for Caller
 where
-    Authenticator: FromRef<S>,
+    Arc<Authenticator>: FromRef<S>,
     S: Send + Sync,
 {
     type Rejection = Problem;
@@ -37,7 +38,7 @@ where
         let authorization = authorization.ok_or_else(Problem::unauthorized)?.to_owned();
         let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.path());
         let environment = Environment::of_path(path);
-        let authenticator = Authenticator::from_ref(state);
+        let authenticator = Arc::<Authenticator>::from_ref(state);
         let Ok(source) = Source::from_request_parts(parts, state).await;
         let caller = authenticator.caller(&authorization, environment, source).await?;
         parts.extensions.insert(caller.clone());
@@ -91,7 +92,7 @@ pub struct Needs<R> {
 
 impl<S, R> FromRequestParts<S> for Needs<R>
 where
-    Authenticator: FromRef<S>,
+    Arc<Authenticator>: FromRef<S>,
     S: Send + Sync,
     R: Requirement,
 {
@@ -113,7 +114,7 @@ pub struct Operator;
 
 impl<S> FromRequestParts<S> for Operator
 where
-    Authenticator: FromRef<S>,
+    Arc<Authenticator>: FromRef<S>,
     S: Send + Sync,
 {
     type Rejection = Problem;

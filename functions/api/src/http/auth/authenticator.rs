@@ -53,7 +53,6 @@ pub struct Presented {
 }
 
 /// Authenticates callers and issues access tokens.
-#[derive(Clone)]
 pub struct Authenticator {
     credentials: Credentials,
     tenants: Tenants,
@@ -61,7 +60,7 @@ pub struct Authenticator {
     failures: Failures,
     tokens: Tokens,
     ports: Ports,
-    remembered: Arc<Mutex<HashMap<String, Arc<Identity>>>>,
+    remembered: Mutex<HashMap<String, Arc<Identity>>>,
 }
 
 impl Authenticator {
@@ -75,7 +74,7 @@ impl Authenticator {
         ports: Ports,
     ) -> Self {
         let failures = Failures::new(limiter.failures_per_minute(), ports.clone());
-        Self { credentials, tenants, limiter, failures, tokens, ports, remembered: Arc::default() }
+        Self { credentials, tenants, limiter, failures, tokens, ports, remembered: Mutex::default() }
     }
 
     /// The caller that an `Authorization` header speaks of, its request counted.

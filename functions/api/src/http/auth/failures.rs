@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
@@ -61,12 +61,11 @@ impl Print {
 }
 
 /// Refused credentials, and how often a source presented some.
-#[derive(Clone)]
 pub(super) struct Failures {
     per_minute: u64,
     ports: Ports,
-    refused: Arc<Mutex<HashMap<Print, Millis>>>,
-    sources: Arc<Mutex<Sources>>,
+    refused: Mutex<HashMap<Print, Millis>>,
+    sources: Mutex<Sources>,
 }
 
 /// The failures of each source in one minute.
@@ -79,7 +78,7 @@ struct Sources {
 impl Failures {
     /// A source may fail that often in a minute; 0 is no limit.
     pub(super) fn new(per_minute: u64, ports: Ports) -> Self {
-        Self { per_minute, ports, refused: Arc::default(), sources: Arc::default() }
+        Self { per_minute, ports, refused: Mutex::default(), sources: Mutex::default() }
     }
 
     /// Whether these were refused a moment ago.
