@@ -55,6 +55,7 @@ async fn the_credentials_of_a_tenant_share_a_limit_and_token_requests_count() ->
             break reply;
         }
         good += 1;
+        ensure!(good < 100, "never refused");
     };
     refused.error(429, "rate_limited")?;
     retry_after(&refused, 60)?;
