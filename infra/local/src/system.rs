@@ -16,6 +16,7 @@ use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
 use sluice::app::{App, Clients, Keys, Patience};
+use sluice::domain::time::Millis;
 use sluice::outbound::Destinations;
 use sluice::ports::Ports;
 use sluice::queue::QueueUrls;
@@ -100,6 +101,8 @@ struct Backend {
     folder: Folder,
     servers: Option<Servers>,
     outside: Option<String>,
+    /// When the folder, and so all records, became this process's.
+    since: Millis,
     keys: Keys,
     s3_keys: S3Keys,
     /// Those of the app and of the pollers.
@@ -110,7 +113,7 @@ struct Backend {
 
 impl Backend {
     async fn start(data: &Path, ports: &Ports, usage: &Arc<Usage>, chaos: Option<&Chaos>) -> Result<Self, StartError> {
-        let folder = Folder::open(data)?;
+        let (folder, since) = (Folder::open(data)?, ports.now());
         let (keys, s3_keys) = (keys::load(&folder, ports)?, s3_keys(&folder, ports)?);
         let outside = std::env::var("AWS_ENDPOINT_URL").ok();
         let servers = match outside {
@@ -122,7 +125,7 @@ impl Backend {
             Some(_) => clients(servers.as_ref(), usage, chaos).await,
             None => calm.clone(),
         };
-        Ok(Self { folder, servers, outside, keys, s3_keys, clients, calm })
+        Ok(Self { folder, servers, outside, since, keys, s3_keys, clients, calm })
     }
 
     /// The app over them, and where its queues are.
@@ -132,7 +135,8 @@ impl Backend {
         ports: Ports,
         destinations: fn(Destinations) -> Destinations,
     ) -> Result<(App, QueueUrls), StartError> {
-        let resources = provision::resources(&self.calm).await?;
+        let mut resources = provision::resources(&self.calm).await?;
+        resources.sole_since = self.servers.is_some().then_some(self.since);
         let urls = resources.queues.clone();
         let app = App::new(&self.clients, resources, settings, self.keys.clone(), ports, destinations);
         Ok((app.map_err(|e| StartError::new("HTTP client", e))?, urls))

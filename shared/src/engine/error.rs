@@ -29,6 +29,9 @@ pub enum EngineError {
     /// The log was not written in time.
     #[error("the log was not written in time")]
     TooSlow,
+    /// An idempotency key that stands for a request with another body.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
     /// Another part of the process went away in the middle.
     #[error("interrupted")]
     Interrupted,

@@ -21,6 +21,7 @@ pub mod partners;
 pub mod pipelines;
 pub mod rate_limiter;
 pub mod reader;
+pub mod requests;
 mod revisions;
 pub mod routes;
 pub mod runs;

@@ -5,6 +5,7 @@ mod exposure;
 mod kill;
 mod pipeline;
 mod redrive;
+mod repetition;
 mod secrets;
 mod start;
 mod unkind;
