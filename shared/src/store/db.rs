@@ -53,6 +53,11 @@ impl Db {
         Self { sole_since: time, ..self }
     }
 
+    /// Until when leases of that length have run out: those of the processes before this one too, if it is the only one.
+    pub(super) fn run_out(&self, lease: Duration, now: Millis) -> Millis {
+        self.sole_since.map_or(now, |since| now.max(since.plus(lease)))
+    }
+
     /// Puts a record if there is none.
     pub(super) async fn create<T: Serialize + Sync>(
         &self,

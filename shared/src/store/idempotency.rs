@@ -106,8 +106,7 @@ impl IdempotencyRecords {
             expires_at: now.plus(KEPT).as_secs(),
             kept: None,
         };
-        // Who held it before this process was the only one has gone.
-        let over = self.db.sole_since.map_or(now, |since| now.max(since.plus(HELD)));
+        let over = self.db.run_out(HELD, now);
         // Times are written so that they compare as text does.
         let free = "attribute_not_exists(pk) OR expires_at < :seconds OR \
                     (attribute_not_exists(kept) AND held_until < :over AND fingerprint = :fingerprint)";

@@ -4,6 +4,7 @@ mod automation;
 mod exposure;
 mod kill;
 mod pipeline;
+mod reconciliation;
 mod redrive;
 mod repetition;
 mod secrets;

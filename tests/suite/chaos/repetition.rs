@@ -41,7 +41,8 @@ async fn post(api: &Api, key: &str, body: &Value) -> Result<Reply> {
 
 impl Story {
     async fn begin() -> Result<Self> {
-        let hand = ByHand::start(&[]).await?;
+        // Whatever else the machine has to do meanwhile, no write of the log is given up.
+        let hand = ByHand::start(&[("SLUICE_LOG_GRACE_MILLISECONDS", "30000")]).await?;
         let (tenant, inbox) = (hand.tenant().await?, Inbox::open().await?);
         tenant.webhook("hook", &inbox.url()).await?;
         hand.recipient(&tenant, "hook").await?;

@@ -14,33 +14,56 @@ use sluice_local::provision::LocalCredentials;
 /// How long a start may take.
 const START: Duration = Duration::from_secs(60);
 
-/// The binary `sluice`, as the sources are now. It is built once, and copied: another build may replace the original.
+/// The binaries, as the sources are now. They are built once, and copied: another build may replace the originals.
+struct Binaries {
+    sluice: PathBuf,
+    bench: PathBuf,
+}
+
+/// The binary `sluice`.
 ///
 /// # Panics
 /// Where it cannot be built.
 pub(crate) async fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    let built = tokio::task::spawn_blocking(|| BINARY.get_or_init(|| build().expect("the binary is built")));
+    &binaries().await.sluice
+}
+
+/// The binary `sluice-bench`.
+///
+/// # Panics
+/// Where it cannot be built.
+pub(crate) async fn bench() -> &'static Path {
+    &binaries().await.bench
+}
+
+async fn binaries() -> &'static Binaries {
+    static BINARIES: OnceLock<Binaries> = OnceLock::new();
+    let built = tokio::task::spawn_blocking(|| BINARIES.get_or_init(|| build().expect("the binaries are built")));
     built.await.expect("no panic")
 }
 
-fn build() -> Result<PathBuf> {
+fn build() -> Result<Binaries> {
     let mut cargo = Command::new(env!("CARGO"));
     // Named with all the tests, it has the same features as in their build, and shares its libraries.
     cargo.args(["build", "--quiet", "--workspace", "--bins", "--tests", "--message-format", "json"]);
     let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output()?;
     ensure!(output.status.success(), "cargo build failed");
     let messages = String::from_utf8(output.stdout)?;
-    let executable = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let program = |message: &serde_json::Value| {
-        message["target"]["name"] == "sluice"
+    let messages: Vec<serde_json::Value> =
+        messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    Ok(Binaries { sluice: copy(&messages, "sluice")?, bench: copy(&messages, "sluice-bench")? })
+}
+
+/// Copies the program of that name that cargo speaks of.
+fn copy(messages: &[serde_json::Value], name: &str) -> Result<PathBuf> {
+    let program = |message: &&serde_json::Value| {
+        message["target"]["name"] == name
             && message["target"]["kind"][0] == "bin"
             && message["profile"]["test"] == false
     };
-    let mut executable =
-        executable.filter(program).filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
+    let mut executable = messages.iter().filter(program).filter_map(|message| message["executable"].as_str());
     let executable = executable.next_back().context("cargo named no executable")?;
-    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sluice-under-test");
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-under-test"));
     // A new file, never over the old one, which may be running.
     let draft = copy.with_extension(std::process::id().to_string());
     fs::copy(executable, &draft)?;

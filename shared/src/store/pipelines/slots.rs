@@ -61,7 +61,7 @@ impl Slots {
         let now = self.db.ports.now();
         let mut granted = 0;
         self.change(scope, profile, |held| {
-            held.holders.retain(|name, known| known.until > now && name != holder);
+            held.holders.retain(|name, known| known.until > run_out && name != holder);
             let others: u32 = held.holders.values().map(|holder| holder.slots).sum();
             granted = wanted.min(most.saturating_sub(others));
             if granted > 0 {
