@@ -101,8 +101,8 @@ struct Backend {
     folder: Folder,
     servers: Option<Servers>,
     outside: Option<String>,
-    /// When the folder, and so all records, became this process's.
-    since: Millis,
+    /// When the folder, and so all records, became this process's. `None`: others may use them, or have other clocks.
+    sole_since: Option<Millis>,
     keys: Keys,
     s3_keys: S3Keys,
     /// Those of the app and of the pollers.
@@ -120,12 +120,13 @@ impl Backend {
             Some(_) => None,
             None => Some(Servers::start(&folder, &s3_keys, ports).await?),
         };
+        let sole_since = (servers.is_some() && chaos.is_none()).then_some(since);
         let calm = clients(servers.as_ref(), usage, None).await;
         let clients = match chaos {
             Some(_) => clients(servers.as_ref(), usage, chaos).await,
             None => calm.clone(),
         };
-        Ok(Self { folder, servers, outside, since, keys, s3_keys, clients, calm })
+        Ok(Self { folder, servers, outside, sole_since, keys, s3_keys, clients, calm })
     }
 
     /// The app over them, and where its queues are.
@@ -136,7 +137,7 @@ impl Backend {
         destinations: fn(Destinations) -> Destinations,
     ) -> Result<(App, QueueUrls), StartError> {
         let mut resources = provision::resources(&self.calm).await?;
-        resources.sole_since = self.servers.is_some().then_some(self.since);
+        resources.sole_since = self.sole_since;
         let urls = resources.queues.clone();
         let app = App::new(&self.clients, resources, settings, self.keys.clone(), ports, destinations);
         Ok((app.map_err(|e| StartError::new("HTTP client", e))?, urls))

@@ -39,3 +39,11 @@ pub enum EngineError {
     #[error(transparent)]
     Message(#[from] Unreadable),
 }
+
+impl EngineError {
+    /// Whether the disk is full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Full) | Self::Queue(QueueError::Full))
+    }
+}

@@ -40,6 +40,9 @@ pub use key::{Item, VERSION};
 use key::{Key, binary, read};
 pub use stores::{Retention, Stores};
 
+/// The code of errors that the embedded servers answer with while the disk is full; AWS has none.
+pub const STORAGE_FULL: &str = "StorageFull";
+
 /// The names of the tables.
 #[derive(Clone, Debug)]
 pub struct Tables {
@@ -69,6 +72,9 @@ pub enum StoreError {
     /// A record that cannot be read.
     #[error("malformed record: {0}")]
     Malformed(String),
+    /// The disk is full: nothing was written.
+    #[error("the storage is full")]
+    Full,
     /// The database failed or was not reachable.
     #[error("database: {0}")]
     Unavailable(String),
@@ -99,6 +105,9 @@ where
                 code == "TransactionCanceledException" && message.contains("ConditionalCheckFailed");
             if code == "ConditionalCheckFailedException" || failed_in_transaction {
                 return Self::Conflict;
+            }
+            if code == STORAGE_FULL {
+                return Self::Full;
             }
             return Self::Unavailable(format!("{code}: {message}"));
         }

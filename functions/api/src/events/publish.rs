@@ -125,7 +125,7 @@ enum EventStatus {
         (status = 400, description = "`validation_failed`, `duplicate_key`, `nesting_too_deep`: `details` point at each invalid event", body = ErrorBody),
         (status = 413, description = "Larger than what the deployment takes, which is named (5 MiB, 4 MiB on AWS), or one event larger than 256 KiB", body = ErrorBody),
         (status = 429, description = "`rate_limited`, or `quota_exceeded`: wait for `Retry-After`", body = ErrorBody),
-        (status = 503, description = "`unavailable`: nothing was accepted; try again", body = ErrorBody),
+        (status = 503, description = "`unavailable`, `storage_full`: nothing was accepted; try again, under the same `Idempotency-Key` or with ids of your own so that nothing is published twice", body = ErrorBody),
     ),
     security(("oauth2" = ["events:write"]), ("bearer" = []), ("api_key" = [])),
 )]
@@ -160,6 +160,7 @@ pub(crate) async fn publish(
     let request = keyed.and_then(|Extension(keyed)| keyed.request());
     let receipts = publisher.publish_once(&caller.scope, events, request).await.map_err(|error| match *error {
         EngineError::KeyReused => idempotency::reused(),
+        _ if error.is_full() => Problem::storage_full(),
         _ => Problem::unavailable(&error),
     })?;
     let count = |wanted| receipts.iter().filter(|(_, acceptance)| *acceptance == wanted).count();

@@ -59,6 +59,7 @@ impl Slots {
         wanted: u32,
     ) -> Result<u32, StoreError> {
         let now = self.db.ports.now();
+        let run_out = self.db.run_out(HELD, now);
         let mut granted = 0;
         self.change(scope, profile, |held| {
             held.holders.retain(|name, known| known.until > run_out && name != holder);
