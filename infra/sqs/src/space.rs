@@ -86,10 +86,18 @@ fn step(connection: &Connection) -> rusqlite::Result<bool> {
     if before <= SPARE {
         return Ok(false);
     }
-    connection.execute_batch(&format!("PRAGMA incremental_vacuum({})", STEP.min(before - SPARE)))?;
+    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({})", STEP.min(before - SPARE)))?;
+    // Each row is a page.
+    let mut pages = vacuum.query([])?;
+    while pages.next()?.is_some() {}
     // A file that is not prepared gives nothing back.
     let after = number(connection, "freelist_count")?;
-    Ok(after < before && after > SPARE)
+    let more = after < before && after > SPARE;
+    if !more {
+        // The file becomes shorter when the journal is brought into it.
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    }
+    Ok(more)
 }
 
 #[cfg(test)]
@@ -116,7 +124,7 @@ mod tests {
         let before = number(&connection, "page_count").expect("a count");
         let steps = shrunk(&connection);
         let after = number(&connection, "page_count").expect("a count");
-        assert!(after < before / 2 && steps > 10, "{before} pages, and {after} after {steps} steps");
+        assert!(after < before / 2 && (10..40).contains(&steps), "{before} pages, and {after} after {steps} steps");
         let kept: i64 = connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).expect("a count");
         assert_eq!(kept, 300);
     }

@@ -97,12 +97,49 @@ impl Serve {
         settings: &[(&str, &str)],
         level: &str,
         errors: Stdio,
-        mut note: impl FnMut(&str) + Send + 'static,
+        note: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self> {
         let mut command = Command::new(binary().await);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder);
-        command.envs(settings.iter().copied()).env("SLUICE_LOG", level);
-        command.stdout(Stdio::piped()).stderr(errors);
+        command.env("SLUICE_LOG", level).stderr(errors);
+        Self::begin(command, settings, note, |_| folder.to_owned()).await
+    }
+
+    /// Starts over an empty file system of its own at `folder`, of so many megabytes, which is reached through
+    /// [`Serve::reach`]. `None`: this machine does not let an ordinary user make one.
+    pub(crate) async fn start_on_small_disk(
+        folder: &Path,
+        megabytes: u32,
+        settings: &[(&str, &str)],
+    ) -> Result<Option<Self>> {
+        let mount = format!("mount -t tmpfs -o mode=700,size={megabytes}m tmpfs \"$1\"");
+        let alone = |script: &str| {
+            let mut command = Command::new("unshare");
+            command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
+            command
+        };
+        let tried = alone(&mount).arg("sh").arg(folder).stderr(Stdio::null()).status();
+        if !tried.is_ok_and(|status| status.success()) {
+            return Ok(None);
+        }
+        let script = format!("{mount} && exec \"$0\" serve --listen 127.0.0.1:0 --data \"$1\"");
+        let mut command = alone(&script);
+        command.arg(binary().await).arg(folder).env("SLUICE_LOG", "off");
+        Self::begin(command, settings, |_| {}, |child| reach(child, folder)).await.map(Some)
+    }
+
+    /// A path as the process sees it.
+    pub(crate) fn reach(&self, path: &Path) -> PathBuf {
+        reach(self.id(), path)
+    }
+
+    async fn begin(
+        mut command: Command,
+        settings: &[(&str, &str)],
+        mut note: impl FnMut(&str) + Send + 'static,
+        folder: impl FnOnce(u32) -> PathBuf,
+    ) -> Result<Self> {
+        command.envs(settings.iter().copied()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let output = child.stdout.take().context("no output")?;
         let (said, lines) = mpsc::channel();
@@ -126,7 +163,7 @@ impl Serve {
             let _ = child.kill();
             bail!("it did not start: {:?}", child.wait()?);
         }
-        let credentials = serde_json::from_slice(&fs::read(folder.join("credentials.json"))?)?;
+        let credentials = serde_json::from_slice(&fs::read(folder(child.id()).join("credentials.json"))?)?;
         Ok(Self { child, credentials })
     }
 
@@ -151,6 +188,12 @@ impl Serve {
         })
         .await
     }
+}
+
+/// A path as a process sees it.
+fn reach(process: u32, path: &Path) -> PathBuf {
+    let root = Path::new("/proc").join(process.to_string()).join("root");
+    root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 impl Drop for Serve {

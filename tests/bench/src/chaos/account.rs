@@ -46,7 +46,6 @@ impl Account {
     ) -> Result<Self> {
         let production = ledger.entries().iter().filter(|entry| !entry.sandbox).count();
         let files = files(s3, production).await?;
-        let files_at = Instant::now();
         let production_log = log(client, "", since).await?;
         let sandbox_log = log(client, "/sandbox", since).await?;
         let entries = ledger.entries();
@@ -60,8 +59,7 @@ impl Account {
             line.once = false;
             lines.push(line);
         }
-        let files = line("files", &entries, &files, |_, entry| !entry.sandbox);
-        lines.push(Line { complete: Some(files_at.saturating_duration_since(published)), ..files });
+        lines.push(line("files", &entries, &files, |_, entry| !entry.sandbox));
         lines.push(line("log", &entries, &production_log, |_, entry| !entry.sandbox));
         lines.push(line("log of the sandbox", &entries, &sandbox_log, |_, entry| entry.sandbox));
         Ok(Self(lines))

@@ -25,7 +25,7 @@ const SWITCHES: [(usize, &str); 4] = [(10, "stop"), (30, "start"), (50, "stop"),
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Manner {
     Healthy,
-    /// The first attempt of each event fails.
+    /// The first attempt of every third event fails: not so many in a row that the route is suspended.
     Failing,
     /// Nothing succeeds before the end of publishing.
     Dead,
@@ -190,7 +190,7 @@ fn take(manner: Manner, received: &Received, tally: &Mutex<Tally>, ledger: &Ledg
     *tries += 1;
     let (first, all) = (*tries == 1, tally.tried.len());
     match manner {
-        Manner::Failing if first => return status(StatusCode::SERVICE_UNAVAILABLE),
+        Manner::Failing if first && number.is_multiple_of(3) => return status(StatusCode::SERVICE_UNAVAILABLE),
         Manner::Dead if !alive => return status(StatusCode::SERVICE_UNAVAILABLE),
         Manner::Throttling if first && all.is_multiple_of(10) => {
             let mut answer = status(StatusCode::TOO_MANY_REQUESTS);
