@@ -116,7 +116,10 @@ impl Story {
         let logged = self.logged().await?;
         for (number, id) in &self.ids {
             let found = logged.get(number).with_context(|| format!("{number} is not in the log"))?;
-            ensure!(found == &[id.clone()], "{number} was answered as {id}, and is in the log as {found:?}");
+            ensure!(
+                found.len() == 1 && found[0] == *id,
+                "{number} was answered as {id}, and is in the log as {found:?}"
+            );
             let event = self.tenant.api.get(&format!("/v1/events/{id}")).await?.json(200)?;
             ensure!(event["payload"]["n"] == *number, "{event}");
         }
