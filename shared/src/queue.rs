@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, SendMessageBatchRequestEntry};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::store::STORAGE_FULL;
 
 /// The version in which messages are written, and the highest that is read: see "Upgrades" in `ARCHITECTURE.md`.
 pub const VERSION: u32 = 1;
@@ -99,8 +102,27 @@ impl Receipt {
 
 /// A message could not be sent.
 #[derive(Debug, thiserror::Error)]
-#[error("queue: {0}")]
-pub struct QueueError(String);
+pub enum QueueError {
+    /// The disk is full.
+    #[error("the storage is full")]
+    Full,
+    /// The queue failed, did not take it or was not reachable.
+    #[error("queue: {0}")]
+    Failed(String),
+}
+
+impl QueueError {
+    fn of<E, R>(error: &SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        match error.as_service_error().and_then(ProvideErrorMetadata::code) {
+            Some(STORAGE_FULL) => Self::Full,
+            _ => Self::Failed(DisplayErrorContext(error).to_string()),
+        }
+    }
+}
 
 /// A message with its version.
 #[derive(Serialize)]
@@ -154,7 +176,8 @@ impl Outgoing {
     /// # Errors
     /// [`QueueError`] where it cannot be written as JSON.
     pub fn json(content: &impl Serialize, delay: Duration) -> Result<Self, QueueError> {
-        let body = serde_json::to_string(&Versioned { v: VERSION, content }).map_err(|e| QueueError(e.to_string()))?;
+        let body =
+            serde_json::to_string(&Versioned { v: VERSION, content }).map_err(|e| QueueError::Failed(e.to_string()))?;
         Ok(Self { body, delay: delay.min(MAX_DELAY), group: None })
     }
 
@@ -214,7 +237,7 @@ impl Queues {
         {
             let send = self.client.send_message().queue_url(url).message_body(body).set_message_group_id(group);
             let sent = send.delay_seconds(seconds(delay)).send().await;
-            return sent.map(|_| ()).map_err(|e| QueueError(aws_sdk_sqs::error::DisplayErrorContext(&e).to_string()));
+            return sent.map(|_| ()).map_err(|e| QueueError::of(&e));
         }
         let mut waiting = batch;
         for _ in 0..3 {
@@ -223,17 +246,17 @@ impl Queues {
                 return Ok(());
             }
         }
-        Err(QueueError(format!("{} messages were not taken", waiting.len())))
+        Err(QueueError::Failed(format!("{} messages were not taken", waiting.len())))
     }
 
     /// Sends a batch; returns those that the queue did not take for a reason of its own.
     async fn try_batch(&self, url: &str, batch: Vec<Outgoing>) -> Result<Vec<Outgoing>, QueueError> {
         let entries: Result<Vec<_>, _> = batch.iter().enumerate().map(|(i, message)| entry(i, message)).collect();
-        let entries = entries.map_err(|e| QueueError(e.to_string()))?;
+        let entries = entries.map_err(|e| QueueError::Failed(e.to_string()))?;
         let send = self.client.send_message_batch().queue_url(url).set_entries(Some(entries)).send();
-        let answer = send.await.map_err(|e| QueueError(aws_sdk_sqs::error::DisplayErrorContext(&e).to_string()))?;
+        let answer = send.await.map_err(|e| QueueError::of(&e))?;
         if let Some(refused) = answer.failed().iter().find(|failed| failed.sender_fault()) {
-            return Err(QueueError(format!("{}: {}", refused.code(), refused.message().unwrap_or_default())));
+            return Err(QueueError::Failed(format!("{}: {}", refused.code(), refused.message().unwrap_or_default())));
         }
         let again: Vec<usize> = answer.failed().iter().filter_map(|failed| failed.id().parse().ok()).collect();
         Ok(batch.into_iter().enumerate().filter(|(i, _)| again.contains(i)).map(|(_, message)| message).collect())

@@ -65,7 +65,7 @@ pub async fn resources(clients: &Clients) -> Result<Resources, StartError> {
     for (name, indexes) in [(&tables.events, &[][..]), (&tables.config, &[]), (&tables.activity, &indexes)] {
         table(&clients.dynamodb, name, indexes).await?;
     }
-    Ok(Resources { tables, queues: queues(&clients.sqs).await? })
+    Ok(Resources { tables, queues: queues(&clients.sqs).await?, sole_since: None })
 }
 
 /// Makes what is missing of the workers' queues; gives where they are.

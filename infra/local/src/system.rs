@@ -16,6 +16,7 @@ use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
 use sluice::app::{App, Clients, Keys, Patience};
+use sluice::domain::time::Millis;
 use sluice::outbound::Destinations;
 use sluice::ports::Ports;
 use sluice::queue::QueueUrls;
@@ -102,6 +103,8 @@ struct Backend {
     folder: Folder,
     servers: Option<Servers>,
     outside: Option<String>,
+    /// When the folder, and so all records, became this process's. `None`: others may use them, or have other clocks.
+    sole_since: Option<Millis>,
     keys: Keys,
     s3_keys: S3Keys,
     /// Those of the app and of the pollers.
@@ -112,19 +115,20 @@ struct Backend {
 
 impl Backend {
     async fn start(data: &Path, ports: &Ports, usage: &Arc<Usage>, chaos: Option<&Chaos>) -> Result<Self, StartError> {
-        let folder = Folder::open(data)?;
+        let (folder, since) = (Folder::open(data)?, ports.now());
         let (keys, s3_keys) = (keys::load(&folder, ports)?, s3_keys(&folder, ports)?);
         let outside = std::env::var("AWS_ENDPOINT_URL").ok();
         let servers = match outside {
             Some(_) => None,
             None => Some(Servers::start(&folder, &s3_keys, ports).await?),
         };
+        let sole_since = (servers.is_some() && chaos.is_none()).then_some(since);
         let calm = clients(servers.as_ref(), usage, None).await;
         let clients = match chaos {
             Some(_) => clients(servers.as_ref(), usage, chaos).await,
             None => calm.clone(),
         };
-        Ok(Self { folder, servers, outside, keys, s3_keys, clients, calm })
+        Ok(Self { folder, servers, outside, sole_since, keys, s3_keys, clients, calm })
     }
 
     /// The app over them, and where its queues are.
@@ -134,7 +138,8 @@ impl Backend {
         ports: Ports,
         destinations: fn(Destinations) -> Destinations,
     ) -> Result<(App, QueueUrls), StartError> {
-        let resources = provision::resources(&self.calm).await?;
+        let mut resources = provision::resources(&self.calm).await?;
+        resources.sole_since = self.sole_since;
         let urls = resources.queues.clone();
         let app = App::new(&self.clients, resources, settings, self.keys.clone(), ports, destinations);
         Ok((app.map_err(|e| StartError::new("HTTP client", e))?, urls))

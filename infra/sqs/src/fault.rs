@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::space;
+
 /// The error codes of the SQS model that this server answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -22,6 +24,8 @@ pub(crate) enum Code {
     ReceiptHandleIsInvalid,
     RequestThrottled,
     SerializationException,
+    /// AWS has none: the disk is full.
+    StorageFull,
     TooManyEntriesInBatchRequest,
 }
 
@@ -46,6 +50,7 @@ impl Code {
             Self::ReceiptHandleIsInvalid => "ReceiptHandleIsInvalid",
             Self::RequestThrottled => "RequestThrottled",
             Self::SerializationException => "SerializationException",
+            Self::StorageFull => "StorageFull",
             Self::TooManyEntriesInBatchRequest => "TooManyEntriesInBatchRequest",
         }
     }
@@ -81,6 +86,14 @@ impl Fault {
     /// The database failed. The cause is in the log and never in an answer.
     pub(crate) fn internal() -> Self {
         Self::new(Code::InternalError, "The request could not be processed.")
+    }
+
+    /// Why a transaction was rolled back.
+    pub(crate) fn of(error: &rusqlite::Error) -> Self {
+        if space::is_full(error) {
+            return Self::new(Code::StorageFull, "The disk is full.");
+        }
+        Self::internal()
     }
 
     pub(crate) fn no_queue() -> Self {

@@ -19,6 +19,7 @@ mod operations;
 mod receipt;
 mod reply;
 mod service;
+pub mod space;
 mod stopped;
 mod tables;
 mod waiters;

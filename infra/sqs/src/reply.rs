@@ -1,4 +1,6 @@
 //! Replies of the writer.
 
-/// Gives an answer; called after the commit.
-pub(crate) type Reply = Box<dyn FnOnce() + Send>;
+use crate::fault::Fault;
+
+/// Gives an answer; called after the commit, or with the reason why there was none.
+pub(crate) type Reply = Box<dyn FnOnce(Result<(), Fault>) + Send>;

@@ -74,6 +74,8 @@ impl std::fmt::Debug for Queues {
 fn refuse(fault: &Fault) -> Response<Vec<u8>> {
     let (status, blame) = match fault.code {
         Code::InternalError => (StatusCode::INTERNAL_SERVER_ERROR, "Receiver"),
+        // No status that a client takes for a moment's failure: it is not worth another attempt at once.
+        Code::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "Receiver"),
         Code::RequestThrottled => (StatusCode::FORBIDDEN, "Sender"),
         _ => (StatusCode::BAD_REQUEST, "Sender"),
     };

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::clock::now_ms;
 use crate::config::{Config, arn};
 use crate::fault::{Code, Fault, Outcome};
+use crate::space;
 
 /// `messages` holds what changes at every receive and stays narrow; `bodies` what never changes, so
 /// that hiding a message does not rewrite its body. `doomed` lists the queue ids whose messages are to
@@ -95,6 +96,7 @@ pub(crate) fn open(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(Duration::from_secs(5))?;
     // One process at a time, which also keeps the WAL's index in memory instead of a shared file.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    space::prepare(&connection);
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -16_384)?;

@@ -36,8 +36,8 @@ pub(crate) struct Receive {
 impl Receive {
     fn reply(self, result: Result<Vec<Received>, Fault>) -> Reply {
         // The asker may have gone: the handover then gives its messages back.
-        Box::new(move || {
-            let result = result.map(|messages| Handover::new(messages, self.back));
+        Box::new(move |committed| {
+            let result = committed.and(result).map(|messages| Handover::new(messages, self.back));
             drop(self.answer.send(result));
         })
     }

@@ -12,6 +12,7 @@ use crate::fault::{Fault, Outcome};
 use crate::messages::Received;
 use crate::receipt::Receipt;
 use crate::reply::Reply;
+use crate::space::Shrinker;
 use crate::tables::{self, Cache, Tables};
 use crate::waiters::{Receive, Waiters, settle};
 
@@ -91,9 +92,14 @@ impl Store {
     {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |tables| {
-            let result = settle(work(tables))?;
             // The asker may have gone.
-            Ok(Box::new(move || drop(answer.send(result))))
+            match settle(work(tables)) {
+                Ok(result) => Ok(Box::new(move |committed| drop(answer.send(committed.and(result))))),
+                Err(error) => {
+                    drop(answer.send(Err(Fault::of(&error))));
+                    Err(error)
+                }
+            }
         });
         self.command(Command::Run(job, durability)).await?;
         // A transaction that was rolled back drops its answers.
@@ -172,6 +178,7 @@ struct Loop {
     commands: mpsc::Receiver<Command>,
     given_back: mpsc::UnboundedReceiver<Vec<Receipt>>,
     next_sweep: Instant,
+    shrinker: Shrinker,
 }
 
 impl Loop {
@@ -186,15 +193,16 @@ impl Loop {
         let connection = tables::open(path)?;
         let cache = Cache::load(&connection)?;
         let (waiters, next_sweep) = (Waiters::default(), Instant::now());
-        let durability = Durability::Disk;
-        Ok((Self { connection, durability, cache, waiters, commands, given_back, next_sweep }, runtime))
+        let (durability, shrinker) = (Durability::Disk, Shrinker::default());
+        Ok((Self { connection, durability, cache, waiters, commands, given_back, next_sweep, shrinker }, runtime))
     }
 
     async fn run(mut self) {
         let mut group = Vec::with_capacity(GROUP);
         loop {
             let sweep = self.next_sweep.saturating_duration_since(Instant::now());
-            let sleep = self.waiters.next(now_ms()).unwrap_or(sweep).min(sweep);
+            let due = sweep.min(self.shrinker.next().saturating_duration_since(Instant::now()));
+            let sleep = self.waiters.next(now_ms()).unwrap_or(due).min(due);
             tokio::select! {
                 received = self.commands.recv_many(&mut group, GROUP) => if received == 0 { return },
                 Some(receipts) = self.given_back.recv() => group.push(Command::GiveBack(receipts)),
@@ -202,7 +210,7 @@ impl Loop {
             }
             let stop = group.iter().any(|command| matches!(command, Command::Stop));
             if let Err(error) = self.turn(&mut group) {
-                // The askers of this group see their answers dropped, and are told of a failure.
+                // Askers whose turn did not come see their answers dropped, and are told of a failure.
                 tracing::error!(%error, "a queue transaction was rolled back");
                 group.clear();
                 self.reload();
@@ -212,15 +220,24 @@ impl Loop {
             if stop {
                 return;
             }
+            self.shrinker.turn(&self.connection);
         }
     }
 
     /// One transaction: what was asked, the long polls it can feed, a slice of clearing away.
     fn turn(&mut self, group: &mut Vec<Command>) -> rusqlite::Result<()> {
-        self.set_durability(group.iter().map(Command::durability).max().unwrap_or(Durability::Hint))?;
+        let mut replies = Vec::with_capacity(group.len());
+        let durability = group.iter().map(Command::durability).max().unwrap_or(Durability::Hint);
+        let done = self.set_durability(durability).and_then(|()| self.transact(group, &mut replies));
+        for reply in replies {
+            reply(done.as_ref().map_or_else(|error| Err(Fault::of(error)), |()| Ok(())));
+        }
+        done
+    }
+
+    fn transact(&mut self, group: &mut Vec<Command>, replies: &mut Vec<Reply>) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut tables = Tables::new(&transaction, &mut self.cache);
-        let mut replies = Vec::with_capacity(group.len());
         for command in group.drain(..) {
             match command {
                 Command::Run(job, _) => replies.push(job(&mut tables)?),
@@ -232,20 +249,16 @@ impl Loop {
                         tables.give_back(receipt)?;
                     }
                 }
-                Command::Drain => self.waiters.drain(&mut replies),
+                Command::Drain => self.waiters.drain(replies),
                 Command::Stop => {}
             }
         }
-        self.waiters.serve(&mut tables, &mut replies)?;
+        self.waiters.serve(&mut tables, replies)?;
         if tables.has_doomed || self.next_sweep <= Instant::now() {
             let more = tables.sweep(SWEEP_SLICE)?;
             self.next_sweep = Instant::now() + if more { SWEEP_PAUSE } else { SWEEP_INTERVAL };
         }
-        transaction.commit()?;
-        for reply in replies {
-            reply();
-        }
-        Ok(())
+        transaction.commit()
     }
 
     /// How much of a commit must be on disk before it is answered: waiting for a disk takes milliseconds.

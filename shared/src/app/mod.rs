@@ -79,6 +79,7 @@ impl App {
             clients.observer.clone(),
         )?);
         let db = Db::new(clients.dynamodb.clone(), resources.tables, ports.clone());
+        let db = db.sole_since(resources.sole_since);
         let stores = Stores::new(&db, &keys, settings.retention());
         let tools = Tools {
             queues: Queues::new(clients.sqs.clone(), resources.queues),

@@ -8,6 +8,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 
 use super::conflicts::TransactionConflicts;
+use crate::domain::time::Millis;
 use crate::queue::QueueUrls;
 use crate::store::Tables;
 
@@ -18,6 +19,8 @@ pub struct Resources {
     pub tables: Tables,
     /// The queues.
     pub queues: QueueUrls,
+    /// From when on this process has been the only one that uses them, if it is.
+    pub sole_since: Option<Millis>,
 }
 
 /// A variable of the deployment is missing.
@@ -46,6 +49,7 @@ impl Resources {
                 automate: variable("SLUICE_QUEUE_AUTOMATE")?,
                 sync: variable("SLUICE_QUEUE_SYNC")?,
             },
+            sole_since: None,
         })
     }
 }

@@ -239,8 +239,7 @@ impl Shared {
     fn new(tools: &Tools, stores: &Stores) -> Self {
         let Tools { queues, destinations, settings, ports, .. } = tools;
         let (routes, journal) = (stores.routes.clone(), stores.journal.clone());
-        let (log, claims) = (stores.log.clone(), stores.claims.clone());
-        let publisher = Publisher::new(log, claims, queues.clone(), ports.clone(), settings.log_grace);
+        let publisher = Publisher::new(stores, queues.clone(), ports.clone(), settings.log_grace);
         let announcer = Announcer { publisher, routes: routes.clone() };
         let transitions = Transitions {
             edges: edges(tools, stores),

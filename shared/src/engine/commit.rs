@@ -1,10 +1,12 @@
 //! One commit: ids claimed, chunks logged, messages sent, in an order that a crash cannot turn into a loss.
 //!
-//! 1. Claim the ids that publishers gave. An id held by a publish that came to its end is a duplicate.
+//! 1. Claim the idempotency keys of requests and the ids that publishers gave. An id held by a publish that came to its
+//!    end is a duplicate; a key leads to where its request's events stand ([`super::repetition`]).
 //! 2. Log the chunks. 3. Send their messages. 4. Where ids were claimed, note that the publish is settled.
 //!
 //! A publish that dies between 1 and 4 was never answered. A later publish with one of its ids finds it unsettled: if
-//! its chunks are in the log their messages are sent (again), else the later publish takes the id over.
+//! its chunks are in the log their messages are sent (again), else the later publish sees to it that they no longer come
+//! into the log, and takes the id over.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::EngineError;
 use super::messages::DispatchMessage;
+use super::repetition::Standing;
 use super::submission::{Acceptance, CommitPermit, NewEvent, Receipt, Waiting};
 use crate::domain::chunk::{self, Chunk, Effort, MAX_CHUNK_BYTES, Pack};
 use crate::domain::event::{Event, MAX_BATCH_EVENTS};
@@ -23,8 +26,9 @@ use crate::ports::Ports;
 use crate::queue::{Outgoing, Queue, Queues};
 use crate::store::event_ids::{EventIdClaim, EventIdClaims};
 use crate::store::log::EventLog;
+use crate::store::requests::RequestClaims;
 
-const PARALLEL_CLAIMS: usize = 16;
+pub(super) const PARALLEL_CLAIMS: usize = 16;
 /// How often a publish that holds an id is looked at while it may still be under way.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -43,6 +47,7 @@ enum Verdict {
 pub(super) struct Committer {
     pub(super) log: EventLog,
     pub(super) claims: EventIdClaims,
+    pub(super) requests: RequestClaims,
     pub(super) queues: Queues,
     pub(super) ports: Ports,
     pub(super) grace: Duration,
@@ -54,11 +59,14 @@ impl Committer {
     pub(super) async fn commit(&self, mut group: Vec<Waiting>, permit: CommitPermit) {
         let Some(scope) = group.first().map(|first| first.scope.clone()) else { return };
         let lengths: Vec<usize> = group.iter().map(|waiting| waiting.events.len()).collect();
-        let events = group.iter_mut().flat_map(|waiting| std::mem::take(&mut waiting.events)).collect();
-        let mut outcome = self.commit_events(&scope, events, permit).await.map_err(Arc::new);
+        let mut outcome = self.commit_group(&scope, &mut group, permit).await.map_err(Arc::new);
         for (waiting, length) in group.into_iter().zip(lengths) {
             let answer = match &mut outcome {
-                Ok(receipts) => Ok(receipts.drain(..length).collect()),
+                // Only what was refused has no receipts.
+                Ok(receipts) => {
+                    let receipts: Option<Vec<Receipt>> = receipts.drain(..length).collect();
+                    receipts.ok_or_else(|| Arc::new(EngineError::KeyReused))
+                }
                 Err(error) => Err(Arc::clone(error)),
             };
             // The receiver is dropped if the request was cancelled.
@@ -66,24 +74,35 @@ impl Committer {
         }
     }
 
-    async fn commit_events(
+    async fn commit_group(
         &self,
         scope: &Scope,
-        events: Vec<NewEvent>,
+        group: &mut [Waiting],
         permit: CommitPermit,
-    ) -> Result<Vec<Receipt>, EngineError> {
+    ) -> Result<Vec<Option<Receipt>>, EngineError> {
         let mut permit = Some(permit);
-        let mut receipts: Vec<Option<Receipt>> = vec![None; events.len()];
-        let mut left: Vec<(usize, NewEvent)> = Vec::with_capacity(events.len());
+        let mut first = self.next_chunk();
+        let earlier = self.earlier_attempts(scope, first, group).await?;
+        let mut receipts: Vec<Option<Receipt>> = Vec::new();
+        let mut left: Vec<(usize, NewEvent)> = Vec::new();
         let mut seen: HashSet<String> = HashSet::new();
-        for (index, event) in events.into_iter().enumerate() {
-            match &event.id {
-                Some(id) if !seen.insert(id.clone()) => receipts[index] = Some((id.clone(), Acceptance::Duplicate)),
-                _ => left.push((index, event)),
+        for (waiting, earlier) in group.iter_mut().zip(earlier) {
+            for (n, event) in std::mem::take(&mut waiting.events).into_iter().enumerate() {
+                let receipt = match earlier.of(n, event) {
+                    Standing::Refused => None,
+                    Standing::Logged(id) => Some((id, Acceptance::Accepted)),
+                    Standing::New(NewEvent { id: Some(id), .. }) if !seen.insert(id.clone()) => {
+                        Some((id, Acceptance::Duplicate))
+                    }
+                    Standing::New(event) => {
+                        left.push((receipts.len(), event));
+                        None
+                    }
+                };
+                receipts.push(receipt);
             }
         }
         while !left.is_empty() {
-            let first = ChunkId::new(self.ports.now(), self.ports.bytes());
             let verdicts = self.claim(scope, first, &left).await?;
             let (mut accepted, mut waiting) = (Vec::with_capacity(left.len()), Vec::new());
             for (index, event) in left {
@@ -108,10 +127,15 @@ impl Committer {
                 // This may last until the other publish counts as dead: other commits must not wait for it.
                 permit = None;
                 tokio::time::sleep(LOOK_AGAIN).await;
+                first = self.next_chunk();
             }
         }
         drop(permit);
-        Ok(receipts.into_iter().flatten().collect())
+        Ok(receipts)
+    }
+
+    fn next_chunk(&self) -> ChunkId {
+        ChunkId::new(self.ports.now(), self.ports.bytes())
     }
 
     /// Logs the events and sends their messages.
@@ -159,29 +183,16 @@ impl Committer {
         if self.claims.is_settled(scope, holder).await? {
             return Ok(Verdict::Duplicate);
         }
-        if !EventIdClaims::is_stale(holder, self.ports.now()) {
+        if !self.claims.is_stale(holder, self.ports.now()) {
             return Ok(Verdict::InFlight);
         }
-        if self.resend(scope, holder).await? {
+        if self.ended(scope, holder, |logged| logged.contains(id)).await?.contains(id) {
             return Ok(Verdict::Duplicate);
         }
         match self.claims.claim(scope, id, first, Some(holder)).await? {
             EventIdClaim::Granted => Ok(Verdict::Granted),
             EventIdClaim::Held(_) => Ok(Verdict::InFlight),
         }
-    }
-
-    /// Sends the chunks of a publish that died before it could; `false` where it never reached the log.
-    async fn resend(&self, scope: &Scope, holder: ChunkId) -> Result<bool, EngineError> {
-        let chunks = self.log.publish_of(scope, holder).await?;
-        if chunks.is_empty() {
-            return Ok(false);
-        }
-        let message = |(id, _)| DispatchMessage::of(scope, id, None);
-        let messages: Result<Vec<Outgoing>, _> = chunks.into_iter().map(message).collect();
-        self.queues.send(Queue::Dispatch, messages?).await?;
-        self.claims.settle(scope, holder).await?;
-        Ok(true)
     }
 }
 

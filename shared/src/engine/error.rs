@@ -29,10 +29,21 @@ pub enum EngineError {
     /// The log was not written in time.
     #[error("the log was not written in time")]
     TooSlow,
+    /// An idempotency key that stands for a request with another body.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
     /// Another part of the process went away in the middle.
     #[error("interrupted")]
     Interrupted,
     /// A message that is not what the worker expects.
     #[error(transparent)]
     Message(#[from] Unreadable),
+}
+
+impl EngineError {
+    /// Whether the disk is full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Full) | Self::Queue(QueueError::Full))
+    }
 }

@@ -17,8 +17,8 @@ pub use super::submission::{Acceptance, NewEvent, Receipt};
 use crate::domain::scope::Scope;
 use crate::ports::Ports;
 use crate::queue::Queues;
-use crate::store::event_ids::EventIdClaims;
-use crate::store::log::EventLog;
+use crate::store::Stores;
+use crate::store::requests::RequestKey;
 
 /// Commits under way at once, each of another scope: one writes while the next of its scope gathers.
 const WRITERS: usize = 8;
@@ -73,11 +73,12 @@ impl Default for Line {
 impl Publisher {
     /// A publisher; the process has one. What is not in the log within `grace` is not promised.
     #[must_use]
-    pub fn new(log: EventLog, claims: EventIdClaims, queues: Queues, ports: Ports, grace: Duration) -> Self {
+    pub fn new(stores: &Stores, queues: Queues, ports: Ports, grace: Duration) -> Self {
+        let (log, claims, requests) = (stores.log.clone(), stores.claims.clone(), stores.requests.clone());
         Self {
             readers: Arc::new(Semaphore::new(READERS)),
             room: Arc::new(Semaphore::new(MAX_BYTES_IN_MEMORY as usize)),
-            committer: Arc::new(Committer { log, claims, queues, ports, grace }),
+            committer: Arc::new(Committer { log, claims, requests, queues, ports, grace }),
             lines: Arc::default(),
             writers: Arc::new(Semaphore::new(WRITERS)),
         }
@@ -100,8 +101,21 @@ impl Publisher {
     /// # Errors
     /// [`EngineError`]; then nothing was promised, and the publisher tries again.
     pub async fn publish(&self, scope: &Scope, events: Vec<NewEvent>) -> Result<Vec<Receipt>, Arc<EngineError>> {
+        self.publish_once(scope, events, None).await
+    }
+
+    /// The same for a request that may come again under its key: its events are logged once, under the same ids.
+    ///
+    /// # Errors
+    /// [`EngineError`], such as [`EngineError::KeyReused`].
+    pub async fn publish_once(
+        &self,
+        scope: &Scope,
+        events: Vec<NewEvent>,
+        request: Option<RequestKey>,
+    ) -> Result<Vec<Receipt>, Arc<EngineError>> {
         let (answer, mut done) = oneshot::channel();
-        let turns = self.join(Waiting { scope: scope.clone(), events, answer });
+        let turns = self.join(Waiting { scope: scope.clone(), events, request, answer });
         loop {
             tokio::select! {
                 biased;

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::EngineError;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
+use crate::store::requests::RequestKey;
 
 /// An event as its publisher hands it in, checked.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub type Receipt = (String, Acceptance);
 pub(super) struct Waiting {
     pub(super) scope: Scope,
     pub(super) events: Vec<NewEvent>,
+    /// The request's idempotency key, if it has one.
+    pub(super) request: Option<RequestKey>,
     pub(super) answer: oneshot::Sender<Result<Vec<Receipt>, Arc<EngineError>>>,
 }
 

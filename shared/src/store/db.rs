@@ -23,6 +23,7 @@ use serde::de::DeserializeOwned;
 use super::key::read_or_log;
 use super::{Item, Key, StoreError, Tables, read};
 use crate::domain::partition::AnyPartition;
+use crate::domain::time::Millis;
 use crate::ports::Ports;
 
 /// What a batch did not get done is asked for again after this time; each further wait is twice as long.
@@ -35,13 +36,26 @@ pub struct Db {
     pub(super) client: Client,
     pub(super) tables: Arc<Tables>,
     pub(super) ports: Ports,
+    /// From when on this process has been the only one over the records: what was begun before is over.
+    pub(super) sole_since: Option<Millis>,
 }
 
 impl Db {
     /// Over a client.
     #[must_use]
     pub fn new(client: Client, tables: Tables, ports: Ports) -> Self {
-        Self { client, tables: Arc::new(tables), ports }
+        Self { client, tables: Arc::new(tables), ports, sole_since: None }
+    }
+
+    /// The same for a process that has been the only one over the records since then, if it is.
+    #[must_use]
+    pub fn sole_since(self, time: Option<Millis>) -> Self {
+        Self { sole_since: time, ..self }
+    }
+
+    /// Until when leases of that length have run out: those of the processes before this one too, if it is the only one.
+    pub(super) fn run_out(&self, lease: Duration, now: Millis) -> Millis {
+        self.sole_since.map_or(now, |since| now.max(since.plus(lease)))
     }
 
     /// Puts a record if there is none.

@@ -108,8 +108,9 @@ impl EventIdClaims {
 
     /// Whether a publish is so old that it counts as dead.
     #[must_use]
-    pub fn is_stale(chunk: ChunkId, now: Millis) -> bool {
-        now.since(chunk.at()) > Duration::from_secs(10)
+    pub fn is_stale(&self, chunk: ChunkId, now: Millis) -> bool {
+        let is_of_another_process = self.db.sole_since.is_some_and(|since| chunk.at() < since);
+        is_of_another_process || now.since(chunk.at()) > Duration::from_secs(10)
     }
 }
 

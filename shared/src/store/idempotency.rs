@@ -106,14 +106,15 @@ impl IdempotencyRecords {
             expires_at: now.plus(KEPT).as_secs(),
             kept: None,
         };
+        let over = self.db.run_out(HELD, now);
         // Times are written so that they compare as text does.
         let free = "attribute_not_exists(pk) OR expires_at < :seconds OR \
-                    (attribute_not_exists(kept) AND held_until < :now AND fingerprint = :fingerprint)";
+                    (attribute_not_exists(kept) AND held_until < :over AND fingerprint = :fingerprint)";
         let put = self
             .put(&key, &record)?
             .condition_expression(free)
             .expression_attribute_values(":seconds", AttributeValue::N(now.as_secs().to_string()))
-            .expression_attribute_values(":now", AttributeValue::S(now.to_string()))
+            .expression_attribute_values(":over", AttributeValue::S(over.to_string()))
             .expression_attribute_values(":fingerprint", AttributeValue::S(record.fingerprint.clone()));
         let found = put_or_find(put, |found: &Record| found.holder == record.holder).await?;
         let Some(found) = found else { return Ok(Entry::Reserved(Reservation { key, record })) };

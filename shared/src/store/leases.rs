@@ -38,7 +38,7 @@ impl Leases {
         let take = self
             .set(scope, route, holder, now.plus(LEASE))
             .condition_expression("attribute_not_exists(holder) OR holder = :holder OR #until <= :now")
-            .expression_attribute_values(":now", AttributeValue::N(now.0.to_string()));
+            .expression_attribute_values(":now", AttributeValue::N(self.db.run_out(LEASE, now).0.to_string()));
         was_made(take.send().await)
     }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnConsumedCapacity, TransactWriteItem};
 
+use super::db::put_if;
 use super::key::{Name, check};
-use super::{Db, Item, Key, StoreError, binary};
-use crate::domain::chunk::{self, Chunk};
+use super::{Db, Item, Key, StoreError, binary, was_made};
+use crate::domain::chunk::{self, Chunk, Effort};
 use crate::domain::event::Event;
 use crate::domain::ids::ChunkId;
 use crate::domain::partition::{Partition, ScopeFamily};
@@ -14,6 +15,8 @@ use crate::domain::scope::Scope;
 
 /// The most one transaction may hold, with room for keys.
 const MAX_TRANSACTION_BYTES: usize = 3_900_000;
+/// A chunk is written once: neither over another nor where [`EventLog::fence`] was.
+const FREE: &str = "attribute_not_exists(pk)";
 /// The most items one transaction may hold.
 const MAX_TRANSACTION_ITEMS: usize = 100;
 
@@ -45,15 +48,11 @@ impl EventLog {
     /// completely or not at all.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]; then they may or may not be in the log.
+    /// [`StoreError::Unavailable`]; then they may or may not be in the log. [`StoreError::Conflict`]: a fence is there.
     pub async fn append(&self, scope: &Scope, chunks: &[Chunk]) -> Result<(), StoreError> {
         if let [chunk] = chunks {
             let put = self.db.client.put_item().table_name(&self.db.tables.events);
-            put.set_item(Some(self.item(scope, chunk)))
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await?;
-            return Ok(());
+            return put_if(put.condition_expression(FREE), self.item(scope, chunk)).await;
         }
         let mut rest = chunks;
         while !rest.is_empty() {
@@ -68,12 +67,22 @@ impl EventLog {
         let mut items = Vec::with_capacity(group.len());
         for chunk in group {
             let put = Put::builder().table_name(&self.db.tables.events).set_item(Some(self.item(scope, chunk)));
-            let put = put.build().map_err(|e| StoreError::Malformed(e.to_string()))?;
+            let put = put.condition_expression(FREE).build().map_err(|e| StoreError::Malformed(e.to_string()))?;
             items.push(TransactWriteItem::builder().put(put).build());
         }
         let write = self.db.client.transact_write_items().set_transact_items(Some(items));
         write.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await?;
         Ok(())
+    }
+
+    /// Puts an empty chunk at a place, unless there is one: a write that is still on its way there comes too late.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn fence(&self, scope: &Scope, id: ChunkId) -> Result<(), StoreError> {
+        let body = chunk::encode::<Event>(&[], Effort::Log).map_err(|e| StoreError::Malformed(e.to_string()))?;
+        let put = self.db.client.put_item().table_name(&self.db.tables.events).condition_expression(FREE);
+        was_made(put_if(put, self.item(scope, &Chunk { id, body })).await).map(drop)
     }
 
     fn item(&self, scope: &Scope, chunk: &Chunk) -> Item {

@@ -21,6 +21,7 @@ pub mod partners;
 pub mod pipelines;
 pub mod rate_limiter;
 pub mod reader;
+pub mod requests;
 mod revisions;
 pub mod routes;
 pub mod runs;
@@ -38,6 +39,9 @@ pub use db::Db;
 pub use key::{Item, VERSION};
 use key::{Key, binary, read};
 pub use stores::{Retention, Stores};
+
+/// The code of errors that the embedded servers answer with while the disk is full; AWS has none.
+pub const STORAGE_FULL: &str = "StorageFull";
 
 /// The names of the tables.
 #[derive(Clone, Debug)]
@@ -68,6 +72,9 @@ pub enum StoreError {
     /// A record that cannot be read.
     #[error("malformed record: {0}")]
     Malformed(String),
+    /// The disk is full: nothing was written.
+    #[error("the storage is full")]
+    Full,
     /// The database failed or was not reachable.
     #[error("database: {0}")]
     Unavailable(String),
@@ -98,6 +105,9 @@ where
                 code == "TransactionCanceledException" && message.contains("ConditionalCheckFailed");
             if code == "ConditionalCheckFailedException" || failed_in_transaction {
                 return Self::Conflict;
+            }
+            if code == STORAGE_FULL {
+                return Self::Full;
             }
             return Self::Unavailable(format!("{code}: {message}"));
         }

@@ -79,7 +79,9 @@ impl Ordered {
     pub async fn lease(&self, scope: &Scope, route: &str, now: Millis) -> Result<Option<Lease>, StoreError> {
         let key = key(scope, route);
         let record: Option<Record> = self.db.get(&self.db.tables.activity, &key).await?;
-        let Some(Record { progress, revision, .. }) = record.filter(|record| record.leased_until <= now) else {
+        let Some(Record { progress, revision, .. }) =
+            record.filter(|record| record.leased_until <= self.db.run_out(LEASE, now))
+        else {
             return Ok(None);
         };
         let mut lease = Lease { key, progress, revision };

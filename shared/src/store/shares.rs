@@ -53,7 +53,7 @@ impl Shares {
         let get =
             get.set_key(Some(key(scope, subject).attributes())).return_consumed_capacity(ReturnConsumedCapacity::Total);
         let item = get.send().await?.item.unwrap_or_default();
-        Ok(count(&item, self.db.ports.now()))
+        Ok(count(&item, self.run_out()))
     }
 
     /// Takes a place; gives how many are taken then.
@@ -77,7 +77,7 @@ impl Shares {
             .return_values(ReturnValue::AllNew)
             .send()
             .await?;
-        Ok(count(&answer.attributes.unwrap_or_default(), self.db.ports.now()).count)
+        Ok(count(&answer.attributes.unwrap_or_default(), self.run_out()).count)
     }
 
     /// Gives a place back.
@@ -89,6 +89,10 @@ impl Shares {
         Ok(())
     }
 
+    fn run_out(&self) -> Millis {
+        self.db.run_out(HELD, self.db.ports.now())
+    }
+
     fn update(&self, scope: &Scope, subject: &str, holder: &str) -> UpdateItemFluentBuilder {
         let update = self.db.client.update_item().table_name(&self.db.tables.activity);
         update
@@ -98,11 +102,11 @@ impl Shares {
     }
 }
 
-fn count(item: &Item, now: Millis) -> Taken {
+fn count(item: &Item, run_out: Millis) -> Taken {
     let mut taken = Taken::default();
     for (name, value) in item.iter().filter(|(name, _)| name.starts_with(PLACE)) {
         let until: i64 = value.as_n().ok().and_then(|until| until.parse().ok()).unwrap_or_default();
-        if until > now.0 {
+        if until > run_out.0 {
             taken.count += 1;
         } else {
             taken.over.push(name.clone());

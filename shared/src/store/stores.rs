@@ -20,6 +20,7 @@ use super::parked::ParkingLot;
 use super::partners::Partners;
 use super::pipelines::PipelineStores;
 use super::rate_limiter::RateLimiter;
+use super::requests::RequestClaims;
 use super::routes::Routes;
 use super::runs::Runs;
 use super::scheduled::Scheduled;
@@ -46,6 +47,8 @@ pub struct Stores {
     pub log: EventLog,
     /// Claims on publishers' ids.
     pub claims: EventIdClaims,
+    /// Claims on publishers' idempotency keys.
+    pub requests: RequestClaims,
     /// Routes.
     pub routes: Routes,
     /// The catalogue of event types.
@@ -102,6 +105,7 @@ impl Stores {
         Self {
             log: EventLog::new(db(), retention.log),
             claims: EventIdClaims::new(db(), retention.log),
+            requests: RequestClaims::new(db()),
             routes: Routes::new(db(), keys.clone()),
             event_types: EventTypes::new(db(), keys.clone()),
             consumers: Consumers::new(db(), keys.clone()),

@@ -1,6 +1,7 @@
-//! Benchmarks of the whole system in one process: `cargo run --release -p sluice-bench -- throughput`.
+//! Benchmarks of the whole system: `cargo run --release -p sluice-bench -- throughput`.
 
 mod bare;
+mod chaos;
 mod connection;
 mod dead;
 mod events;
@@ -36,6 +37,8 @@ enum Command {
     Transactions(transactions::Options),
     /// Orders from an API through a mapping, to files and to another API; beside the Python library dlt.
     Pipelines(pipelines::Options),
+    /// `kill -9` while events are published, and an account of each event on ten routes, in the log and in the files.
+    Chaos(chaos::Options),
     /// Serves the orders of that benchmark.
     Orders(pipelines::orders::Options),
 }
@@ -47,6 +50,7 @@ async fn main() -> ExitCode {
         Command::Isolation(options) => isolation::run(&options).await,
         Command::Transactions(options) => transactions::run(&options).await,
         Command::Pipelines(options) => pipelines::run(&options).await,
+        Command::Chaos(options) => chaos::run(&options).await,
         Command::Orders(options) => pipelines::orders::run(&options).await,
     };
     match met {

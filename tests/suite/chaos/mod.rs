@@ -1,10 +1,13 @@
 //! The real binary: killed at any moment, stopped, started wrongly.
 
 mod automation;
+mod disk;
 mod exposure;
 mod kill;
 mod pipeline;
+mod reconciliation;
 mod redrive;
+mod repetition;
 mod secrets;
 mod start;
 mod unkind;

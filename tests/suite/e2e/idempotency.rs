@@ -11,7 +11,7 @@ use sluice::ports::{Clock as _, System};
 use sluice::store::idempotency::{Entry, HELD};
 
 use crate::support::target::{Manner, Target};
-use crate::support::{Api, Inbox, Reply, SOON, Tenant, World, eventually, shared};
+use crate::support::{Api, ByHand, Inbox, Reply, SOON, Tenant, eventually, shared};
 
 async fn post(api: &Api, key: &str, path: &str, body: &Value) -> Result<Reply> {
     let body = serde_json::to_vec(body)?;
@@ -238,10 +238,10 @@ async fn a_client_that_hangs_up_finds_its_answer_later() -> Result<()> {
 #[tokio::test]
 async fn a_process_that_died_does_not_block_a_key_for_ever() -> Result<()> {
     // A claim of a request that never came to its end, made now and made long ago.
-    let world = World::start(&[]).await?;
-    let tenant = world.tenant().await?;
+    let hand = ByHand::start(&[]).await?;
+    let tenant = hand.tenant().await?;
     let scope = Scope { tenant: tenant.id.clone(), environment: Environment::Production };
-    let answers = &world.system.app.stores.answers;
+    let answers = &hand.app.stores.answers;
     let now = System.now();
     let long_ago = now.minus(HELD + Duration::from_secs(1));
     let claim = async |at| anyhow::Ok(answers.reserve(&scope, "key", "print".into(), at).await?);
@@ -256,6 +256,6 @@ async fn a_process_that_died_does_not_block_a_key_for_ever() -> Result<()> {
     // After a day it is as if it had never been, whether or not the record is gone.
     let tomorrow = now.plus(Duration::from_secs(86_402));
     ensure!(matches!(answers.reserve(&scope, "key", "another request".into(), tomorrow).await?, Entry::Reserved(_)));
-    world.stop().await;
+    hand.stop().await;
     Ok(())
 }

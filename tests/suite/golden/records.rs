@@ -22,6 +22,7 @@ use sluice::domain::transaction::{Outcome, TransactionFilter};
 use sluice::secrets::Keyring;
 use sluice::store::idempotency::{BodyPrint, Entry, KeptResponse};
 use sluice::store::pipelines::RunFilter;
+use sluice::store::requests::{Place, RequestKey};
 use sluice::store::undelivered::{UndeliveredEvent, UndeliveredKind};
 use sluice::store::{Db, Item, Retention, Stores};
 use sluice::tokens::{PublishedKeys, VerificationKey};
@@ -36,6 +37,11 @@ const LONG: Duration = Duration::from_secs(31 * 86_400);
 fn stores(store: &Store) -> Result<Stores> {
     let db = Db::new(store.client.clone(), store.tables.clone(), ports());
     Ok(Stores::new(&db, &Keyring::from_json(RING)?, Retention { log: LONG, transactions: LONG }))
+}
+
+/// A publish under an idempotency key.
+fn request() -> RequestKey {
+    RequestKey { key: "key".to_owned(), body: BodyPrint { sha256: "00".to_owned(), length: 2 } }
 }
 
 /// Writes one record of each family.
@@ -73,6 +79,7 @@ async fn write_activity(stores: &Stores, scope: &Scope) -> Result<()> {
     stores.log.append(scope, &[Chunk { id: chunk, body }]).await?;
     stores.claims.claim(scope, "evt_1", chunk, None).await?;
     stores.claims.settle(scope, chunk).await?;
+    stores.requests.claim(scope, &request(), Place { chunk, before: 1 }, None).await?;
     let Entry::Reserved(reservation) = stores.answers.reserve(scope, "key", "print".to_owned(), NOW).await? else {
         anyhow::bail!("the key is taken")
     };
@@ -181,6 +188,8 @@ async fn read(stores: &Stores, scope: &Scope) -> Result<BTreeMap<&'static str, S
     seen.json("log", 1, &stores.log.chunk(scope, ChunkId::floor(NOW)).await?.context("no chunk")?)?;
     seen.one("claims", stores.claims.claimed_by(scope, "evt_1").await?)?;
     ensure!(stores.claims.is_settled(scope, ChunkId::floor(NOW)).await?, "no receipt");
+    let other = Place { chunk: ChunkId::floor(NOW).nth(1), before: 0 };
+    seen.one("requests", Some(stores.requests.claim(scope, &request(), other, None).await?))?;
     seen.one("answers", Some(stores.answers.reserve(scope, "key", "print".to_owned(), NOW).await?))?;
     seen.json("audit", 1, &stores.audit.page(scope, None, 10).await?)?;
     seen.json(

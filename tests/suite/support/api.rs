@@ -33,6 +33,11 @@ impl Api {
         Ok(Self { http, base: base.to_owned(), authorization: None, prefix: "" })
     }
 
+    /// The same at another process.
+    pub(crate) fn at(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
+    }
+
     /// The same with this `Authorization`.
     pub(crate) fn with(&self, authorization: &str) -> Self {
         Self { authorization: Some(authorization.to_owned()), ..self.clone() }

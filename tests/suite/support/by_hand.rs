@@ -2,6 +2,7 @@
 //! that takes its time.
 
 use std::convert::identity;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
@@ -26,6 +27,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::delays::Delays;
+use super::mortal::Life;
 use super::world::{SETTINGS, tenant_of};
 use super::{Api, Tenant};
 
@@ -68,9 +70,7 @@ impl ByHand {
         };
         s3.client().create_bucket().bucket(BUCKET).send().await?;
         let app = process(&clients, &resources, &settings, &keys, ports)?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let base = format!("http://{}", listener.local_addr()?);
-        let api = tokio::spawn(axum::serve(listener, sluice_api::router(app.clone())).into_future());
+        let (base, api) = serve(app.clone()).await?;
         Ok(Self { app, delays, clients, resources, settings, keys, base, s3, servers, api, folder: temporary })
     }
 
@@ -83,6 +83,19 @@ impl ByHand {
     pub(crate) fn process_on(&self, clock: impl Clock) -> Result<App> {
         let ports = Ports::new(clock, sluice::ports::System);
         process(&self.clients, &self.resources, &self.settings, &self.keys, ports)
+    }
+
+    /// A process that takes the place of all before it, with an API of its own, and lives that long.
+    pub(crate) async fn successor(&self, life: &Life) -> Result<Successor> {
+        let ports = Ports::system();
+        // What an earlier one began lies before it, by the clock too.
+        ports.wait_until(ports.now().plus(Duration::from_millis(1))).await;
+        let resources = Resources { sole_since: Some(ports.now()), ..self.resources.clone() };
+        let (dynamodb, sqs) = self.servers.configs().await;
+        let clients = Clients::new(&life.over(dynamodb), &life.over(sqs), Patience::LOCAL, None);
+        let app = process(&clients, &resources, &self.settings, &self.keys, ports)?;
+        let (base, api) = serve(app).await?;
+        Ok(Successor { base, api })
     }
 
     /// A new tenant with every scope.
@@ -178,6 +191,24 @@ impl ByHand {
         drop(self.app);
         self.servers.stop().await;
     }
+}
+
+/// A process that came after others.
+pub(crate) struct Successor {
+    pub(crate) base: String,
+    api: JoinHandle<std::io::Result<()>>,
+}
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        self.api.abort();
+    }
+}
+
+async fn serve(app: App) -> Result<(String, JoinHandle<std::io::Result<()>>)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let base = format!("http://{}", listener.local_addr()?);
+    Ok((base, tokio::spawn(axum::serve(listener, sluice_api::router(app)).into_future())))
 }
 
 fn process(clients: &Clients, resources: &Resources, settings: &Settings, keys: &Keyring, ports: Ports) -> Result<App> {

@@ -6,6 +6,7 @@ pub(crate) mod by_hand;
 pub(crate) mod clock;
 pub(crate) mod delays;
 pub(crate) mod inbox;
+pub(crate) mod mortal;
 pub(crate) mod mutual_tls;
 pub(crate) mod process;
 pub(crate) mod proxy;

@@ -14,33 +14,56 @@ use sluice_local::provision::LocalCredentials;
 /// How long a start may take.
 const START: Duration = Duration::from_secs(60);
 
-/// The binary `sluice`, as the sources are now. It is built once, and copied: another build may replace the original.
+/// The binaries, as the sources are now. They are built once, and copied: another build may replace the originals.
+struct Binaries {
+    sluice: PathBuf,
+    bench: PathBuf,
+}
+
+/// The binary `sluice`.
 ///
 /// # Panics
 /// Where it cannot be built.
 pub(crate) async fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    let built = tokio::task::spawn_blocking(|| BINARY.get_or_init(|| build().expect("the binary is built")));
+    &binaries().await.sluice
+}
+
+/// The binary `sluice-bench`.
+///
+/// # Panics
+/// Where it cannot be built.
+pub(crate) async fn bench() -> &'static Path {
+    &binaries().await.bench
+}
+
+async fn binaries() -> &'static Binaries {
+    static BINARIES: OnceLock<Binaries> = OnceLock::new();
+    let built = tokio::task::spawn_blocking(|| BINARIES.get_or_init(|| build().expect("the binaries are built")));
     built.await.expect("no panic")
 }
 
-fn build() -> Result<PathBuf> {
+fn build() -> Result<Binaries> {
     let mut cargo = Command::new(env!("CARGO"));
     // Named with all the tests, it has the same features as in their build, and shares its libraries.
     cargo.args(["build", "--quiet", "--workspace", "--bins", "--tests", "--message-format", "json"]);
     let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output()?;
     ensure!(output.status.success(), "cargo build failed");
     let messages = String::from_utf8(output.stdout)?;
-    let executable = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let program = |message: &serde_json::Value| {
-        message["target"]["name"] == "sluice"
+    let messages: Vec<serde_json::Value> =
+        messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    Ok(Binaries { sluice: copy(&messages, "sluice")?, bench: copy(&messages, "sluice-bench")? })
+}
+
+/// Copies the program of that name that cargo speaks of.
+fn copy(messages: &[serde_json::Value], name: &str) -> Result<PathBuf> {
+    let program = |message: &&serde_json::Value| {
+        message["target"]["name"] == name
             && message["target"]["kind"][0] == "bin"
             && message["profile"]["test"] == false
     };
-    let mut executable =
-        executable.filter(program).filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
+    let mut executable = messages.iter().filter(program).filter_map(|message| message["executable"].as_str());
     let executable = executable.next_back().context("cargo named no executable")?;
-    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sluice-under-test");
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-under-test"));
     // A new file, never over the old one, which may be running.
     let draft = copy.with_extension(std::process::id().to_string());
     fs::copy(executable, &draft)?;
@@ -74,12 +97,49 @@ impl Serve {
         settings: &[(&str, &str)],
         level: &str,
         errors: Stdio,
-        mut note: impl FnMut(&str) + Send + 'static,
+        note: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self> {
         let mut command = Command::new(binary().await);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder);
-        command.envs(settings.iter().copied()).env("SLUICE_LOG", level);
-        command.stdout(Stdio::piped()).stderr(errors);
+        command.env("SLUICE_LOG", level).stderr(errors);
+        Self::begin(command, settings, note, |_| folder.to_owned()).await
+    }
+
+    /// Starts over an empty file system of its own at `folder`, of so many megabytes, which is reached through
+    /// [`Serve::reach`]. `None`: this machine does not let an ordinary user make one.
+    pub(crate) async fn start_on_small_disk(
+        folder: &Path,
+        megabytes: u32,
+        settings: &[(&str, &str)],
+    ) -> Result<Option<Self>> {
+        let mount = format!("mount -t tmpfs -o mode=700,size={megabytes}m tmpfs \"$1\"");
+        let alone = |script: &str| {
+            let mut command = Command::new("unshare");
+            command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
+            command
+        };
+        let tried = alone(&mount).arg("sh").arg(folder).stderr(Stdio::null()).status();
+        if !tried.is_ok_and(|status| status.success()) {
+            return Ok(None);
+        }
+        let script = format!("{mount} && exec \"$0\" serve --listen 127.0.0.1:0 --data \"$1\"");
+        let mut command = alone(&script);
+        command.arg(binary().await).arg(folder).env("SLUICE_LOG", "off");
+        Self::begin(command, settings, |_| {}, |child| reach(child, folder)).await.map(Some)
+    }
+
+    /// A path as the process sees it.
+    pub(crate) fn reach(&self, path: &Path) -> PathBuf {
+        reach(self.id(), path)
+    }
+
+    async fn begin(
+        mut command: Command,
+        settings: &[(&str, &str)],
+        mut note: impl FnMut(&str) + Send + 'static,
+        folder: impl FnOnce(u32) -> PathBuf,
+    ) -> Result<Self> {
+        command.envs(settings.iter().copied()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let output = child.stdout.take().context("no output")?;
         let (said, lines) = mpsc::channel();
@@ -103,7 +163,7 @@ impl Serve {
             let _ = child.kill();
             bail!("it did not start: {:?}", child.wait()?);
         }
-        let credentials = serde_json::from_slice(&fs::read(folder.join("credentials.json"))?)?;
+        let credentials = serde_json::from_slice(&fs::read(folder(child.id()).join("credentials.json"))?)?;
         Ok(Self { child, credentials })
     }
 
@@ -128,6 +188,12 @@ impl Serve {
         })
         .await
     }
+}
+
+/// A path as a process sees it.
+fn reach(process: u32, path: &Path) -> PathBuf {
+    let root = Path::new("/proc").join(process.to_string()).join("root");
+    root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 impl Drop for Serve {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
@@ -11,12 +11,13 @@ use sluice::domain::event::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, 
 use sluice::domain::json::{MAX_PAYLOAD_DEPTH, Scanner};
 use sluice::domain::schema::Fault;
 use sluice::domain::time::Millis;
-use sluice::engine::conform;
 use sluice::engine::publish::{Acceptance, NewEvent, Publisher};
+use sluice::engine::{EngineError, conform};
 use sluice::store::event_types::EventTypes;
 
 use crate::http::auth::{EventsWrite, Needs};
 use crate::http::body::{self, expect_json, too_large};
+use crate::http::idempotency::{self, Keyed};
 use crate::http::limits::Limiter;
 use crate::http::problem::{ErrorBody, FieldError, Problem};
 
@@ -125,7 +126,7 @@ enum EventStatus {
         (status = 400, description = "`validation_failed`, `duplicate_key`, `nesting_too_deep`: `details` point at each invalid event", body = ErrorBody),
         (status = 413, description = "Larger than what the deployment takes, which is named (5 MiB, 4 MiB on AWS), or one event larger than 256 KiB", body = ErrorBody),
         (status = 429, description = "`rate_limited`, or `quota_exceeded`: wait for `Retry-After`", body = ErrorBody),
-        (status = 503, description = "`unavailable`: nothing was accepted; try again", body = ErrorBody),
+        (status = 503, description = "`unavailable`, `storage_full`: nothing was accepted; try again, under the same `Idempotency-Key` or with ids of your own so that nothing is published twice", body = ErrorBody),
     ),
     security(("oauth2" = ["events:write"]), ("bearer" = []), ("api_key" = [])),
 )]
@@ -134,6 +135,7 @@ pub(crate) async fn publish(
     State(publisher): State<Publisher>,
     State(limiter): State<Limiter>,
     State(types): State<EventTypes>,
+    keyed: Option<Extension<Keyed>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<PublishAnswer>), Problem> {
@@ -156,7 +158,12 @@ pub(crate) async fn publish(
     }
     limiter.count_events(&caller, events.len()).await?;
     let names: Vec<String> = events.iter().map(|event| event.name.clone()).collect();
-    let receipts = publisher.publish(&caller.scope, events).await.map_err(|error| Problem::unavailable(&error))?;
+    let request = keyed.and_then(|Extension(keyed)| keyed.request());
+    let receipts = publisher.publish_once(&caller.scope, events, request).await.map_err(|error| match *error {
+        EngineError::KeyReused => idempotency::reused(),
+        _ if error.is_full() => Problem::storage_full(),
+        _ => Problem::unavailable(&error),
+    })?;
     let count = |wanted| receipts.iter().filter(|(_, acceptance)| *acceptance == wanted).count();
     let (accepted, duplicates) = (count(Acceptance::Accepted), count(Acceptance::Duplicate));
     let answer = |((id, acceptance), name)| {

@@ -2,7 +2,8 @@
 //!
 //! Only an answer that did something (2xx) is remembered. Any other changed nothing: the key is free again, and a
 //! mistake can be put right under the same key. A request that died on its way holds its key for
-//! [`HELD`](sluice::store::idempotency::HELD), no longer.
+//! [`HELD`](sluice::store::idempotency::HELD), no longer. Publishing goes further: a repetition of a request that died,
+//! or failed halfway, finds its events by the key ([`Keyed`]).
 //!
 //! The body is never held for this: its digest is taken as the endpoint reads it, and again as a repetition arrives.
 
@@ -27,6 +28,7 @@ use sluice::ports::Ports;
 use sluice::secrets::Keyring;
 use sluice::store::StoreError;
 use sluice::store::idempotency::{BodyPrint, Entry, Fingerprint, IdempotencyRecords, KeptResponse, Reservation};
+use sluice::store::requests::RequestKey;
 use tracing::Instrument as _;
 
 use super::auth::Caller;
@@ -65,6 +67,21 @@ struct Answer {
     body: String,
 }
 
+/// The key of a request that is carried out, for endpoints whose effects are to be found by it.
+#[derive(Clone)]
+pub(crate) struct Keyed {
+    key: String,
+    print: SharedPrint,
+}
+
+impl Keyed {
+    /// What a repetition has too; `None` before the body was read.
+    pub(crate) fn request(&self) -> Option<RequestKey> {
+        let body = self.print.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some(RequestKey { key: self.key.clone(), body })
+    }
+}
+
 /// One key of one caller.
 pub struct Once {
     answers: IdempotencyRecords,
@@ -100,7 +117,9 @@ impl Once {
             Entry::Reserved(holder) => {
                 let print = SharedPrint::default();
                 let watched = Arc::clone(&print);
-                let request = request.map(|body| Body::new(Watched { body, meter: Meter::default(), print: watched }));
+                let mut request =
+                    request.map(|body| Body::new(Watched { body, meter: Meter::default(), print: watched }));
+                request.extensions_mut().insert(Keyed { key: self.key.clone(), print: Arc::clone(&print) });
                 let first = carry_out(request);
                 // A task of its own: a client that hangs up and comes back wants this answer.
                 let task = async move { self.settle(holder, first.await, &print).await };
@@ -192,7 +211,8 @@ impl Once {
     }
 }
 
-fn reused() -> Problem {
+/// 422: the key stands for another request.
+pub(crate) fn reused() -> Problem {
     let message = "This Idempotency-Key was used for another request.";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", message)
 }

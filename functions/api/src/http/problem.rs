@@ -193,6 +193,15 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
             .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
+
+    /// 503: the disk is full. It may be full for long, and is the operator's to clear.
+    #[must_use]
+    pub fn storage_full() -> Self {
+        tracing::error!("a request was refused: the disk is full");
+        let message = "The storage is full. Try again once there is room.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage_full", message)
+            .header(header::RETRY_AFTER, HeaderValue::from_static("10"))
+    }
 }
 
 impl From<StoreError> for Problem {
@@ -202,6 +211,7 @@ impl From<StoreError> for Problem {
                 Self::new(StatusCode::CONFLICT, "conflict", "`conflict`: it was changed at the same time; try again.")
             }
             StoreError::Malformed(_) => Self::internal(&error),
+            StoreError::Full => Self::storage_full(),
             StoreError::Unavailable(_) => Self::unavailable(&error),
         }
     }
@@ -211,6 +221,7 @@ impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Store(error) => error.into(),
+            _ if error.is_full() => Self::storage_full(),
             EngineError::Queue(_) | EngineError::Interrupted | EngineError::TooSlow => Self::unavailable(&error),
             _ => Self::internal(&error),
         }

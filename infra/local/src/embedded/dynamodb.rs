@@ -6,14 +6,18 @@
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use dynoxide::{Database, DynoxideError};
 use http::{HeaderValue, Response, StatusCode, header};
+use rusqlite::Connection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
+use sluice::store::STORAGE_FULL;
+use sluice_sqs::space::{self, Shrinker};
 use tokio::sync::oneshot;
 
 use super::in_process;
@@ -44,14 +48,23 @@ enum Command {
 impl Server {
     /// Opens the database, and makes it where there is none.
     pub(super) fn open(path: &Path) -> Result<Self, StartError> {
-        let database = Database::new(&path.to_string_lossy()).map_err(|e| StartError::new(path.display(), e))?;
+        let fail = |e: &dyn std::fmt::Display| StartError::new(path.display(), e);
+        let keeper = Connection::open(path).map_err(|e| fail(&e))?;
+        space::prepare(&keeper);
+        let database = Database::new(&path.to_string_lossy()).map_err(|e| fail(&e))?;
         let (commands, received) = mpsc::channel();
         let (sweeping, stopped) = mpsc::channel();
         let swept = database.clone();
         let sweeper = thread("dynamodb-ttl", move || sweep(&swept, &stopped))?;
         let thread = thread("dynamodb", move || {
-            while let Ok(Command::Run(work)) = received.recv() {
-                work(&database);
+            let mut shrinker = Shrinker::default();
+            loop {
+                match received.recv_timeout(shrinker.next().saturating_duration_since(Instant::now())) {
+                    Ok(Command::Run(work)) => work(&database),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                }
+                shrinker.turn(&keeper);
             }
             drop(sweeping);
             if sweeper.join().is_err() {
@@ -128,6 +141,11 @@ impl Connector {
         );
         let (status, body) = match answer {
             Ok(body) => (StatusCode::OK, body),
+            Err(error) if is_full(&error) => {
+                let full = json!({"__type": STORAGE_FULL, "message": "The disk is full."});
+                // No status that a client takes for a moment's failure: it is not worth another attempt at once.
+                (StatusCode::INSUFFICIENT_STORAGE, full.to_string().into_bytes())
+            }
             Err(error) => {
                 let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 (status, error.to_json().into_bytes())
@@ -160,6 +178,15 @@ impl Connector {
         self.commands.send(Command::Run(Box::new(work))).map_err(|_| stopped())?;
         let answer = answered.await.map_err(|_| stopped())??;
         serde_json::to_vec(&answer).map_err(|e| DynoxideError::InternalServerError(e.to_string()))
+    }
+}
+
+/// Whether an error says that the disk is full; dynoxide may have put SQLite's into words.
+fn is_full(error: &DynoxideError) -> bool {
+    match error {
+        DynoxideError::SqliteError(error) => space::is_full(error),
+        DynoxideError::InternalServerError(message) => message.contains("database or disk is full"),
+        _ => false,
     }
 }
 

@@ -59,9 +59,10 @@ impl Slots {
         wanted: u32,
     ) -> Result<u32, StoreError> {
         let now = self.db.ports.now();
+        let run_out = self.db.run_out(HELD, now);
         let mut granted = 0;
         self.change(scope, profile, |held| {
-            held.holders.retain(|name, known| known.until > now && name != holder);
+            held.holders.retain(|name, known| known.until > run_out && name != holder);
             let others: u32 = held.holders.values().map(|holder| holder.slots).sum();
             granted = wanted.min(most.saturating_sub(others));
             if granted > 0 {
