@@ -10,8 +10,8 @@ use clap::{Parser, Subcommand};
 use sluice::domain::scope::TenantId;
 use sluice::ports::Ports;
 use sluice_local::chaos::Chaos;
-use sluice_local::system::{self, Options, System, local_settings};
-use sluice_local::{StartError, demo, keys, redrive};
+use sluice_local::system::{self, Options, System, local_settings, served_settings};
+use sluice_local::{StartError, demo, keys, raise_descriptor_limit, redrive};
 use sluice_workers::{BootstrapAnswer, BootstrapRequest, Worker};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -83,6 +83,7 @@ fn main() -> ExitCode {
     let quiet = matches!(cli.command, Command::Demo { .. } | Command::Bootstrap { .. });
     // Whatever this process makes is for its owner alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    raise_descriptor_limit();
     init_logs(if quiet { "error" } else { "info" });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -173,7 +174,7 @@ async fn serve(listen: SocketAddr, data: PathBuf, chaos: Option<Chaos>) -> ExitC
     let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
         return refuse(&StartError("signals cannot be caught".to_owned()));
     };
-    let system = match local_settings(&[]) {
+    let system = match served_settings(listen) {
         Ok(settings) => {
             System::start(Options {
                 listen,

@@ -12,6 +12,7 @@
 mod address;
 mod failure;
 mod kind;
+mod reach;
 mod registry;
 mod resolver;
 mod retry_after;
@@ -23,6 +24,7 @@ pub mod written;
 pub use address::{MAX_URL_LENGTH, ParsePolicyError, TargetError, TargetPolicy, check_target, check_url, is_public};
 pub(crate) use failure::{TIMEOUT, is_forbidden, of_status};
 pub use kind::{Accepted, Fault, FileError, FileWriter, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
+pub use reach::Reach;
 pub use registry::{Destinations, Made};
 pub use resolver::{ResolveError, SafeResolver};
 pub(crate) use retry_after::of_headers as retry_after_of;

@@ -55,6 +55,7 @@ impl Session {
             ("the API key", credentials.api_key.rsplit('_').next().unwrap_or_default().to_owned()),
             ("a mistyped key", "a-key-that-is-mistyped".to_owned()),
             ("the S3 secret key", credentials.s3.secret_access_key.clone()),
+            ("the S3 key id", credentials.s3.access_key_id.clone()),
         ];
         Ok(Self { api: open.with(&format!("Bearer {token}")), secrets })
     }
@@ -257,7 +258,7 @@ async fn no_secret_is_said_or_written_in_plain_text() -> Result<()> {
     collect(&data, &mut files)?;
     ensure!(files.iter().any(|path| path.to_string_lossy().ends_with("-wal")), "no write-ahead log: {files:?}");
     let text = fs::read_to_string(&files[0])?;
-    ensure!(text.contains("DEBUG") && text.contains("integrations"), "the process did not talk: {} bytes", text.len());
+    ensure!(text.contains("TRACE") && text.contains("integrations"), "the process did not talk: {} bytes", text.len());
     let found = search(&files, &session.secrets)?;
     ensure!(found.is_empty(), "{} places:\n{}", found.len(), found.join("\n"));
     Ok(())

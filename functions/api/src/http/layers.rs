@@ -18,6 +18,15 @@ use super::problem::{ErrorBody, Problem, ProblemDetails};
 /// The largest answer. A function on AWS can answer with 6 MB, of which escaping takes its part.
 const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 
+/// The headers of every answer that has no others of these names. A browser that is led to an answer must run nothing,
+/// and nobody keeps what may have a secret in it.
+const SAFE: [(HeaderName, HeaderValue); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -65,6 +74,9 @@ async fn answer(State(ports): State<Ports>, mut request: Request, next: Next) ->
         let allow = response.headers().get(header::ALLOW).cloned();
         response = render(&problem, &request_id, wants_problem);
         response.headers_mut().extend(allow.map(|value| (header::ALLOW, value)));
+    }
+    for (name, value) in SAFE {
+        response.headers_mut().entry(name).or_insert(value);
     }
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);

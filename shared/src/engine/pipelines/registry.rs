@@ -12,11 +12,12 @@ use crate::domain::pipeline::instance::Instance;
 use crate::domain::pipeline::profile::{StoredProfile, WrittenProfile};
 use crate::domain::pipeline::schedule::Schedule;
 use crate::domain::pipeline::specification::{MAX_DOCUMENT_BYTES, MappingConfiguration};
+use crate::domain::pipeline::system::SystemKind;
 use crate::domain::pipeline::zone::ZoneName;
 use crate::domain::scope::Scope;
 use crate::domain::value::Value;
 use crate::outbound::written::Faults;
-use crate::outbound::{Refusal, TargetPolicy, Vault};
+use crate::outbound::{Reach, Refusal, Vault};
 use crate::store::StoreError;
 
 /// Records that a preview shows.
@@ -27,7 +28,7 @@ const PREVIEWED: usize = 10;
 pub struct Registry {
     pub(crate) pipelines: Pipelines,
     pub(crate) vault: Vault,
-    pub(crate) policy: TargetPolicy,
+    pub(crate) reach: Reach,
     pub(crate) connectors: Connectors,
 }
 
@@ -67,8 +68,10 @@ impl Registry {
     ) -> Result<StoredProfile, Unacceptable> {
         let mut faults = Faults::default();
         faults.extend(written.problems(kept));
+        let of_buckets = written.connection.kind() == SystemKind::FlatFile;
+        let reach = if of_buckets { self.reach.of_buckets() } else { self.reach };
         for (pointer, url) in written.connection.addresses() {
-            faults.url(&format!("/connection{pointer}"), &url, self.policy).await;
+            faults.url(&format!("/connection{pointer}"), &url, reach).await;
         }
         faults.finish(Some(()))?;
         let sealed = written.keep(kept, |text| self.vault.seal(scope, &text));
