@@ -21,7 +21,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::MissedTickBehavior;
 
 use connections::{Connection, Connections, Room};
@@ -29,6 +29,8 @@ use stream::{Answer, Stream};
 
 pub(crate) use stream::RequestBody;
 
+/// Connections that wait to be accepted. Beyond that a client tries again after a second.
+const BACKLOG: u32 = 1_024;
 /// The most bytes of a request's head.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// How long to wait where no descriptor is left for a new connection.
@@ -101,6 +103,14 @@ pub fn raise_descriptor_limit() {
     limit.current = limit.maximum;
     // The lower limit is good too: the shares follow from it.
     let _ = setrlimit(Resource::Nofile, limit);
+}
+
+/// A listener at an address; port 0 takes any.
+pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves HTTP/1 by `handle` until `stop`; then ends once the requests under way have their answers. A request's

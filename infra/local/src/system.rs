@@ -179,8 +179,8 @@ impl System {
     /// # Errors
     /// One clear line.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let listener = TcpListener::bind(options.listen).await;
-        let listener = listener.map_err(|e| StartError::new(format!("cannot listen on {}", options.listen), e))?;
+        let listener = listen::bind(options.listen)
+            .map_err(|e| StartError::new(format!("cannot listen on {}", options.listen), e))?;
         let address = listener.local_addr().map_err(|e| StartError::new("listener", e))?;
         let (ports, usage) = (options.ports, Arc::new(Usage::default()));
         let chaos = options.chaos;

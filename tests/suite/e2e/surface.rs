@@ -114,7 +114,8 @@ async fn no_answer_is_run_or_framed_by_a_browser_and_no_secret_is_kept_by_it() -
         ("/v1/integrations", &webhook),
         ("/v1/webhooks/subscriptions", &subscription),
     ] {
-        let answer = tenant.api.post(path, body).await?;
+        let api = if path == "/v1/auth/token" { &open } else { &tenant.api };
+        let answer = api.post(path, body).await?;
         ensure!((200..300).contains(&answer.status), "{path}: {}", answer.text());
         ensure!(answer.header("cache-control") == "no-store", "{path}: {:?}", answer.headers);
     }

@@ -16,6 +16,7 @@ use sluice::ports::Ports;
 
 use crate::StartError;
 use crate::folder::Folder;
+use crate::listen;
 
 /// The region that the embedded servers play.
 pub(crate) const REGION: &str = "us-east-1";
@@ -90,7 +91,7 @@ impl Servers {
 
 /// The S3's listener: on the port of the earlier starts, or on one that it will have from now on.
 fn listener(folder: &Folder, ports: &Ports) -> Result<TcpListener, StartError> {
-    let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let bind = |port| listen::bind((Ipv4Addr::LOCALHOST, port).into())?.into_std();
     if let Some(KeptPorts { s3 }) = folder.read(PORT_FILE)? {
         return bind(s3).map_err(|e| {
             let file = folder.file(PORT_FILE);

@@ -1,6 +1,5 @@
 //! The connections of a listener: which are open, and whose client keeps us waiting.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,8 +28,16 @@ pub(super) struct Connections {
 
 #[derive(Default)]
 struct Open {
-    connections: Mutex<(u64, HashMap<u64, Arc<Connection>>)>,
+    table: Mutex<Table>,
     ended: Notify,
+}
+
+#[derive(Default)]
+struct Table {
+    last: u64,
+    connections: HashMap<u64, Arc<Connection>>,
+    /// How many each peer has.
+    peers: HashMap<IpAddr, usize>,
 }
 
 /// One connection.
@@ -139,50 +146,46 @@ impl Connections {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.open.lock().1.len()
+        self.open.lock().connections.len()
     }
 
     /// Room for a connection of that peer: where there is none, another is cut for it.
     pub(super) fn admit(&self, peer: IpAddr, now: Instant) -> Room {
         let peer = peer_of(peer);
         let mut open = self.open.lock();
-        let of_peer = open.1.values().filter(|connection| connection.peer == peer).count();
+        let of_peer = open.peers.get(&peer).copied().unwrap_or_default();
         if of_peer >= self.limits.per_peer && !peer.is_loopback() {
-            let mut its = open.1.values().filter(|connection| connection.peer == peer);
-            let Some(longest) = longest_waiting(&mut its) else { return Room::No };
-            cut(&mut open.1, longest);
-        } else if open.1.len() >= self.limits.connections {
-            let Some(longest) = longest_waiting_of_most(&open.1) else { return Room::Later };
-            cut(&mut open.1, longest);
+            let Some(longest) = open.longest_waiting(Some(peer)) else { return Room::No };
+            open.cut(longest);
+        } else if open.connections.len() >= self.limits.connections && !open.cut_longest_waiting() {
+            return Room::Later;
         }
-        open.0 += 1;
+        open.last += 1;
         let connection = Arc::new(Connection {
-            number: open.0,
+            number: open.last,
             peer,
             limits: self.limits,
             state: Mutex::new(State::new(&self.limits, now)),
             cut: CancellationToken::new(),
             open: Arc::clone(&self.open),
         });
-        open.1.insert(connection.number, Arc::clone(&connection));
+        open.connections.insert(connection.number, Arc::clone(&connection));
+        *open.peers.entry(peer).or_default() += 1;
         Room::Here(connection)
     }
 
     /// Cuts every connection whose client has kept us waiting for too long.
     pub(super) fn cut_overdue(&self, now: Instant) {
         let mut open = self.open.lock();
-        let overdue = open.1.values().filter(|connection| connection.state().is_overdue(&self.limits, now));
+        let overdue = open.connections.values().filter(|connection| connection.state().is_overdue(&self.limits, now));
         for number in overdue.map(|connection| connection.number).collect::<Vec<_>>() {
-            cut(&mut open.1, number);
+            open.cut(number);
         }
     }
 
     /// Cuts the one whose client has kept us waiting longest.
     pub(super) fn cut_longest_waiting(&self) {
-        let mut open = self.open.lock();
-        if let Some(longest) = longest_waiting_of_most(&open.1) {
-            cut(&mut open.1, longest);
-        }
+        self.open.lock().cut_longest_waiting();
     }
 
     /// Returns when a connection has ended.
@@ -191,34 +194,41 @@ impl Connections {
     }
 }
 
-fn longest_waiting<'a>(connections: &mut dyn Iterator<Item = &'a Arc<Connection>>) -> Option<u64> {
-    let waiting = connections.filter_map(|connection| Some((connection.state().waits_since()?, connection.number)));
-    waiting.min().map(|(_, number)| number)
-}
-
-/// The longest-waiting connection of the peer that has most of those that wait.
-fn longest_waiting_of_most(open: &HashMap<u64, Arc<Connection>>) -> Option<u64> {
-    let mut counts: HashMap<IpAddr, usize> = HashMap::new();
-    for connection in open.values() {
-        *counts.entry(connection.peer).or_default() += 1;
+impl Table {
+    /// The connection, of that peer or of all, whose client has kept us waiting longest.
+    fn longest_waiting(&self, peer: Option<IpAddr>) -> Option<u64> {
+        let asked = self.connections.values().filter(|connection| peer.is_none_or(|peer| connection.peer == peer));
+        let waiting = asked.filter_map(|connection| Some((connection.state().waits_since()?, connection.number)));
+        waiting.min().map(|(_, number)| number)
     }
-    let waiting = open.values().filter_map(|connection| {
-        let since = connection.state().waits_since()?;
-        Some((Reverse(counts.get(&connection.peer).copied()), since, connection.number))
-    });
-    waiting.min().map(|(_, _, number)| number)
-}
 
-/// Takes a connection out, and has its task end. Its place is free at once.
-fn cut(open: &mut HashMap<u64, Arc<Connection>>, number: u64) {
-    if let Some(connection) = open.remove(&number) {
-        connection.cut.cancel();
+    /// Cuts the longest-waiting connection of the peer that has most, or of any; `false` if nobody keeps us waiting.
+    fn cut_longest_waiting(&mut self) -> bool {
+        let most = self.peers.iter().max_by_key(|(_, count)| **count).map(|(peer, _)| *peer);
+        let longest = self.longest_waiting(most).or_else(|| self.longest_waiting(None));
+        longest.inspect(|number| self.cut(*number)).is_some()
+    }
+
+    /// Takes a connection out, and has its task end. Its place is free at once.
+    fn cut(&mut self, number: u64) {
+        if let Some(connection) = self.remove(number) {
+            connection.cut.cancel();
+        }
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Arc<Connection>> {
+        let connection = self.connections.remove(&number)?;
+        match self.peers.get_mut(&connection.peer) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(self.peers.remove(&connection.peer)),
+        }
+        Some(connection)
     }
 }
 
 impl Open {
-    fn lock(&self) -> MutexGuard<'_, (u64, HashMap<u64, Arc<Connection>>)> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -234,7 +244,7 @@ impl Connection {
 
     /// It has ended.
     pub(super) fn end(&self) {
-        self.open.lock().1.remove(&self.number);
+        self.open.lock().remove(self.number);
         self.open.ended.notify_one();
     }
 

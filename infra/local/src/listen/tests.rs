@@ -35,7 +35,7 @@ async fn answer(request: Request<RequestBody>) -> Result<Response<Full<Bytes>>, 
 }
 
 async fn start(limits: Limits) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let listener = bind(([127, 0, 0, 1], 0).into()).expect("a port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(async move { serve(listener, limits, answer, async { drop(stopped.await) }).await });
