@@ -14,6 +14,9 @@ use sluice_local::system::{self, Options, System, local_settings, served_setting
 use sluice_local::{StartError, demo, keys, raise_descriptor_limit, redrive};
 use sluice_workers::{BootstrapAnswer, BootstrapRequest, Worker};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The event gateway you run yourself: signed webhooks and S3 files, replayed, retried, never lost.
 #[derive(Parser)]
@@ -114,11 +117,8 @@ fn main() -> ExitCode {
 }
 
 fn init_logs(default: &str) {
-    tracing_subscriber::fmt()
-        .with_env_filter(sluice::logs::filter(default))
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    tracing_subscriber::registry().with(lines.with_filter(sluice::logs::filter(default))).init();
 }
 
 /// One clear line, and the exit code for a start that was refused.

@@ -258,7 +258,7 @@ async fn no_secret_is_said_or_written_in_plain_text() -> Result<()> {
     collect(&data, &mut files)?;
     ensure!(files.iter().any(|path| path.to_string_lossy().ends_with("-wal")), "no write-ahead log: {files:?}");
     let text = fs::read_to_string(&files[0])?;
-    ensure!(text.contains("TRACE") && text.contains("integrations"), "the process did not talk: {} bytes", text.len());
+    ensure!(text.contains("DEBUG") && text.contains("integrations"), "the process did not talk: {} bytes", text.len());
     let found = search(&files, &session.secrets)?;
     ensure!(found.is_empty(), "{} places:\n{}", found.len(), found.join("\n"));
     Ok(())

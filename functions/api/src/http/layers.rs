@@ -66,7 +66,8 @@ async fn answer(State(ports): State<Ports>, mut request: Request, next: Next) ->
     // The path alone: query strings can carry secrets.
     let span = tracing::info_span!("request", %request_id, method = %request.method(), path = request.uri().path());
     request.extensions_mut().insert(RequestId(request_id.clone()));
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = next.run(request).instrument(span.clone()).await;
+    span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
     if response.status().is_success() && response.body().size_hint().lower() > MAX_ANSWER_BYTES {
         response = page_too_large().into_response();
     }
