@@ -16,6 +16,9 @@ use crate::outbound::{ClientOptions, Reach, S3Clients, Vault, WebhookClient};
 /// The longest that a test of a connection takes.
 const TEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Connections that are kept to all systems together.
+const MAX_KEPT: usize = 64;
+
 /// What connectors are made of.
 #[derive(Clone)]
 pub struct ConnectorSettings {
@@ -57,7 +60,7 @@ impl Connectors {
     /// The HTTP client cannot be built.
     pub fn new(settings: ConnectorSettings) -> Result<Self, reqwest::Error> {
         let ConnectorSettings { vault, reach, timeout, events, observer } = settings;
-        let client = WebhookClient::new(reach, ClientOptions::default())?;
+        let client = WebhookClient::new(reach, ClientOptions { max_kept: MAX_KEPT, ..ClientOptions::default() })?;
         let (ports, s3) = (vault.ports().clone(), S3Clients::new(reach.of_buckets(), observer));
         Ok(Self { vault, parts: Arc::new(ConnectorParts { client, ports, timeout, events, s3 }) })
     }

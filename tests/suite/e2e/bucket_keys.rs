@@ -47,7 +47,7 @@ async fn a_key_with_dots_or_through_a_link_is_refused() -> Result<()> {
     symlink(&outside, bucket.join("link"))?;
     symlink(outside.join("file"), bucket.join("file"))?;
 
-    let dots = ["a/./b", "a/../a/b", "a//b", "../keys.json", "/a/b", "a/b/..", "."];
+    let dots = ["a/./b", "a/../a/b", "a//b", "../keys.json", "/a/b", "a/b/..", "a/b/", "."];
     for (keys, expected) in [(&dots[..], "InvalidArgument"), (&["link/file", "link/new", "file"], "AccessDenied")] {
         for key in keys {
             ensure!(put(&s3, key).await == expected, "{key} was written");

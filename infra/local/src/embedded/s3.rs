@@ -67,13 +67,18 @@ impl Access {
             return Err(s3_error!(KeyTooLongError, "The embedded S3 takes keys of 110 bytes at most"));
         }
         no_link(&path)?;
-        for part in key.split('/') {
+        // A key with a slash at its end is a folder's.
+        let folder = key.strip_suffix('/');
+        for part in folder.unwrap_or(key).split('/') {
             // As paths, they name another object or leave the bucket.
             if matches!(part, "" | "." | "..") {
                 return Err(s3_error!(InvalidArgument, "The embedded S3 takes no empty, . or .. parts in a key"));
             }
             path.push(part);
             no_link(&path)?;
+        }
+        if folder.is_some() && path.is_file() {
+            return Err(s3_error!(InvalidArgument, "In the embedded S3 a key is an object's or a folder's"));
         }
         Ok(())
     }

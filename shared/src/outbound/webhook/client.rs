@@ -43,7 +43,8 @@ impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(5),
-            max_kept: 256,
+            // As many requests as the workers of one process have under way: 16 messages with 32 each.
+            max_kept: 512,
             // Below the 60 s after which most servers and load balancers hang up themselves.
             pool_idle_timeout: Duration::from_secs(30),
         }
@@ -141,7 +142,9 @@ impl WebhookClient {
         match timeout_at(deadline, response).await.unwrap_or(Err(TIMEOUT)) {
             Ok(response) => Ok((response, place)),
             Err(reason) => {
-                place.map(Place::close);
+                if let Some(place) = place {
+                    place.close();
+                }
                 Err(reason)
             }
         }
