@@ -323,3 +323,17 @@ async fn connections_that_are_kept_are_few_however_many_hosts_there_are() {
     };
     tokio::time::timeout(PATIENT, few).await.expect("few are open");
 }
+
+#[tokio::test]
+async fn a_port_of_ours_is_not_called_whatever_was_registered_before() {
+    let (url, seen) = target(answer("200 OK", "", "fine")).await;
+    let port = url.port().expect("a port");
+    for own in [Reach::without_ports(AllowAll.into(), port, None), Reach::without_ports(AllowAll.into(), 1, Some(port))]
+    {
+        let client = WebhookClient::new(own, ClientOptions::default()).expect("a client");
+        let attempt = client.post(&url, HeaderMap::new(), Bytes::new(), PATIENT).await;
+        assert_eq!((attempt.verdict, attempt.status), (FAILED, None), "{}", attempt.reason);
+    }
+    assert_eq!(seen.accepts.load(Ordering::SeqCst), 0);
+    assert_eq!(post(&url, PATIENT).await.verdict, Verdict::Delivered);
+}
