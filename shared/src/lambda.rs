@@ -9,6 +9,9 @@ use std::time::SystemTime;
 use aws_config::BehaviorVersion;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use lambda_runtime::{Context, Error};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::app::{App, Clients, Patience, Resources};
 use crate::deadline::Deadline;
@@ -30,7 +33,8 @@ pub fn handler_name() -> Result<String, Error> {
 
 /// Logs as JSON lines, for CloudWatch.
 pub fn init_logs() {
-    tracing_subscriber::fmt().json().with_env_filter(logs::filter("info")).with_target(false).init();
+    let lines = tracing_subscriber::fmt::layer().json().with_target(false).with_filter(logs::filter("info"));
+    tracing_subscriber::registry().with(lines).init();
 }
 
 /// A running function: the app over real AWS, and what keeps its master keys fresh.

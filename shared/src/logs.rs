@@ -1,17 +1,23 @@
 //! Which log lines are written.
 
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::Directive;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::Filter;
+use tracing_subscriber::registry::LookupSpan;
 
-/// Libraries whose debug lines show their input: keys of customers' buckets, whole requests. The embedded S3 logs each
-/// refused request as an error, and the client that sent it logs it again.
-const TALKATIVE: [&str; 5] =
-    ["aws_smithy_runtime=info", "aws_runtime=info", "aws_config=info", "s3s=off", "s3s_fs=info"];
-
-/// The filter of `SLUICE_LOG`, or `default` without it; some libraries never get below `info`.
-#[must_use]
-pub fn filter(default: &str) -> EnvFilter {
+/// The filter of `SLUICE_LOG`, or `default` without it, for our own lines.
+pub fn filter<S>(default: &str) -> impl Filter<S> + use<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
     let asked = EnvFilter::try_from_env("SLUICE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let quiet = TALKATIVE.iter().filter_map(|directive| directive.parse::<Directive>().ok());
-    quiet.fold(asked, EnvFilter::add_directive)
+    FilterExt::<S>::and(asked, filter_fn(is_fit))
+}
+
+/// Whether a line can have no secret in it. Below `info` libraries show their input: keys of customers' buckets, whole
+/// requests. The embedded S3 logs each refused request as an error, and the client that sent it logs it again.
+fn is_fit(line: &Metadata<'_>) -> bool {
+    let of = line.target().split("::").next().unwrap_or_default();
+    of.starts_with("sluice") || (of != "s3s" && *line.level() <= Level::INFO)
 }

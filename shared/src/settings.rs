@@ -6,7 +6,7 @@ use crate::domain::health::{HealthPolicy, ProbeDelays};
 use crate::domain::retry::{RetryProfile, RetryProfiles};
 use crate::engine::edges::Views;
 use crate::engine::shares::ShareSizes;
-use crate::outbound::TargetPolicy;
+use crate::outbound::{Reach, TargetPolicy};
 use crate::store::Retention;
 
 /// A setting as the documents show it.
@@ -67,7 +67,7 @@ setting!(
     INSECURE_TARGETS,
     "SLUICE_ALLOW_INSECURE_TARGETS",
     "off",
-    "`http` and loopback targets: `off`, `loopback` (the local run's default) or `all`; always `off` on AWS"
+    "`http` and loopback targets: `off`, `loopback` (the default of a local run that listens on loopback) or `all`; always `off` on AWS"
 );
 setting!(LOG_RETENTION, "SLUICE_LOG_RETENTION_DAYS", "31", "how long the event log is kept, in days (1 to 3650)");
 setting!(
@@ -182,7 +182,7 @@ pub struct Settings {
     /// A target's time to answer.
     pub request_timeout: Duration,
     /// Which targets are allowed.
-    pub target_policy: TargetPolicy,
+    pub reach: Reach,
     /// How long the event log is kept.
     pub log_retention: Duration,
     /// How long transactions are kept.
@@ -242,7 +242,7 @@ impl Settings {
                 probes: parse(PROBE_DELAYS, text(PROBE_DELAYS), |t| t.parse().ok())?,
             },
             request_timeout: Duration::from_secs(number(REQUEST_TIMEOUT, 1, 60)?),
-            target_policy: parse(INSECURE_TARGETS, text(INSECURE_TARGETS), |t| t.parse().ok())?,
+            reach: parse(INSECURE_TARGETS, text(INSECURE_TARGETS), |t| t.parse::<TargetPolicy>().ok())?.into(),
             log_retention: Duration::from_secs(86_400 * number(LOG_RETENTION, 1, 3_650)?),
             transaction_retention: Duration::from_secs(86_400 * number(TRANSACTION_RETENTION, 1, 3_650)?),
             log_grace: Duration::from_millis(number(LOG_GRACE, 200, 60_000)?),

@@ -6,12 +6,16 @@ mod drain;
 pub mod embedded;
 pub mod folder;
 pub mod keys;
+mod listen;
+mod own;
 pub mod pollers;
 pub mod provision;
 pub mod receiver;
 pub mod redrive;
 pub mod system;
 pub mod usage;
+
+pub use listen::raise_descriptor_limit;
 
 /// One process does what many Lambda functions do, and its events are larger than what glibc keeps at hand: an eighth
 /// of the processor's time went into its allocator. The settings are in `.cargo/config.toml`.

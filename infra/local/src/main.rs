@@ -10,10 +10,13 @@ use clap::{Parser, Subcommand};
 use sluice::domain::scope::TenantId;
 use sluice::ports::Ports;
 use sluice_local::chaos::Chaos;
-use sluice_local::system::{self, Options, System, local_settings};
-use sluice_local::{StartError, demo, keys, redrive};
+use sluice_local::system::{self, Options, System, local_settings, served_settings};
+use sluice_local::{StartError, demo, keys, raise_descriptor_limit, redrive};
 use sluice_workers::{BootstrapAnswer, BootstrapRequest, Worker};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The event gateway you run yourself: signed webhooks and S3 files, replayed, retried, never lost.
 #[derive(Parser)]
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
     let quiet = matches!(cli.command, Command::Demo { .. } | Command::Bootstrap { .. });
     // Whatever this process makes is for its owner alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    raise_descriptor_limit();
     init_logs(if quiet { "error" } else { "info" });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -113,11 +117,8 @@ fn main() -> ExitCode {
 }
 
 fn init_logs(default: &str) {
-    tracing_subscriber::fmt()
-        .with_env_filter(sluice::logs::filter(default))
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    tracing_subscriber::registry().with(lines.with_filter(sluice::logs::filter(default))).init();
 }
 
 /// One clear line, and the exit code for a start that was refused.
@@ -173,7 +174,7 @@ async fn serve(listen: SocketAddr, data: PathBuf, chaos: Option<Chaos>) -> ExitC
     let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
         return refuse(&StartError("signals cannot be caught".to_owned()));
     };
-    let system = match local_settings(&[]) {
+    let system = match served_settings(listen) {
         Ok(settings) => {
             System::start(Options {
                 listen,

@@ -9,12 +9,10 @@ use std::time::{Duration, Instant};
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
+use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
-use axum::serve::ListenerExt as _;
-use axum::{Json, Router};
 use sluice::app::{App, Clients, Keys, Patience};
 use sluice::domain::time::Millis;
 use sluice::outbound::Destinations;
@@ -26,6 +24,7 @@ use sluice_workers::{BootstrapAnswer, BootstrapRequest};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use crate::StartError;
 use crate::chaos::{self, Chaos};
@@ -33,6 +32,8 @@ use crate::drain::drain;
 use crate::embedded::{REGION, S3Keys, Servers};
 use crate::folder::Folder;
 use crate::keys;
+use crate::listen::{self, Limits, RequestBody, Shares};
+use crate::own;
 use crate::pollers::Pollers;
 use crate::provision::{self, LocalCredentials, S3Access, hex};
 use crate::usage::{Observer, Report, Usage};
@@ -85,6 +86,16 @@ pub fn local_settings(defaults: &[(&str, &str)]) -> Result<Settings, StartError>
     Settings::read(|name| std::env::var(name).ok().or_else(|| local(name))).map_err(|e| StartError(e.to_string()))
 }
 
+/// The settings of a process that serves at an address. Others than this machine's programs may reach it beyond
+/// loopback: then its requests reach public addresses only, unless the environment says otherwise.
+///
+/// # Errors
+/// The first setting that is not valid.
+pub fn served_settings(listen: SocketAddr) -> Result<Settings, StartError> {
+    let is_local = listen.ip().to_canonical().is_loopback();
+    local_settings(if is_local { &[] } else { &[("SLUICE_ALLOW_INSECURE_TARGETS", "off")] })
+}
+
 /// A running system.
 pub struct System {
     /// The first user's credentials.
@@ -94,7 +105,7 @@ pub struct System {
     usage: Arc<Usage>,
     backend: Backend,
     pollers: Vec<Pollers>,
-    api: JoinHandle<std::io::Result<()>>,
+    api: JoinHandle<()>,
     stop: CancellationToken,
 }
 
@@ -175,13 +186,15 @@ impl System {
     /// # Errors
     /// One clear line.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let listener = TcpListener::bind(options.listen).await;
-        let listener = listener.map_err(|e| StartError::new(format!("cannot listen on {}", options.listen), e))?;
+        let listener = listen::bind(options.listen)
+            .map_err(|e| StartError::new(format!("cannot listen on {}", options.listen), e))?;
         let address = listener.local_addr().map_err(|e| StartError::new("listener", e))?;
         let (ports, usage) = (options.ports, Arc::new(Usage::default()));
         let chaos = options.chaos;
         let backend = Backend::start(&options.data, &ports, &usage, chaos.as_ref()).await?;
-        let settings = options.settings;
+        let mut settings = options.settings;
+        let s3_port = backend.servers.as_ref().map(|servers| servers.s3_address.port());
+        settings.reach = settings.reach.without_ports(address.port(), s3_port);
         let (app, urls) = backend.app(settings.clone(), ports.clone(), options.destinations).await?;
         let s3 = bucket(backend.servers.as_ref(), backend.outside.clone(), backend.s3_keys.clone()).await?;
         let credentials = provision::credentials(&backend.folder, &app, &format!("http://{address}"), s3).await?;
@@ -236,14 +249,9 @@ impl System {
 
 /// The endpoints, counted, and what only the local run has.
 fn router(app: App, usage: &Arc<Usage>) -> Router {
+    let own = own::router(usage, app.ports.clone());
     let counted = sluice_api::router(app).layer(middleware::from_fn_with_state(Arc::clone(usage), count));
-    let report = async |State(usage): State<Arc<Usage>>| Json(usage.report());
-    Router::new()
-        .route("/_local/usage", get(report))
-        .with_state(Arc::clone(usage))
-        .merge(counted)
-        .layer(middleware::from_fn(drain))
-        .layer(middleware::map_request(note_source))
+    counted.nest("/_local", own).layer(middleware::from_fn(drain)).layer(middleware::map_request(note_source))
 }
 
 /// Records the source address: the peer of the connection.
@@ -259,14 +267,10 @@ async fn count(State(usage): State<Arc<Usage>>, request: Request, next: Next) ->
     response
 }
 
-async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was not set");
-        }
-    });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
+async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let limits = Limits::of(Shares::of_process().api);
+    let handle = move |request: http::Request<RequestBody>| router.clone().oneshot(request);
+    listen::serve(listener, limits, handle, stop.cancelled_owned()).await;
 }
 
 /// The clients: of the embedded servers, or of what `AWS_ENDPOINT_URL` names.
@@ -288,7 +292,7 @@ async fn clients(servers: Option<&Servers>, usage: &Arc<Usage>, chaos: Option<&C
 /// The embedded bucket, or one of that name in the outside S3.
 async fn bucket(servers: Option<&Servers>, outside: Option<String>, keys: S3Keys) -> Result<S3Access, StartError> {
     let (endpoint_url, access_key_id, secret_access_key) = match (servers, outside) {
-        (Some(servers), _) => (servers.s3_url.clone(), keys.access_key_id, keys.secret_access_key),
+        (Some(servers), _) => (servers.s3_url(), keys.access_key_id, keys.secret_access_key),
         (None, endpoint) => {
             let variable = |name| std::env::var(name).unwrap_or_default();
             (endpoint.unwrap_or_default(), variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"))
@@ -333,4 +337,26 @@ fn s3_keys(folder: &Folder, ports: &Ports) -> Result<S3Keys, StartError> {
     let keys = S3Keys { access_key_id, secret_access_key: hex(&ports.bytes::<20>()) };
     folder.write(FILE, &keys)?;
     Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice::outbound::TargetPolicy;
+
+    use super::*;
+
+    #[test]
+    fn who_listens_beyond_loopback_reaches_public_targets_only() {
+        for (listen, policy) in [
+            ("127.0.0.1:3000", TargetPolicy::AllowLoopback),
+            ("[::1]:3000", TargetPolicy::AllowLoopback),
+            ("[::ffff:127.0.0.1]:3000", TargetPolicy::AllowLoopback),
+            ("0.0.0.0:3000", TargetPolicy::PublicOnly),
+            ("[::]:3000", TargetPolicy::PublicOnly),
+            ("192.168.1.2:3000", TargetPolicy::PublicOnly),
+        ] {
+            let settings = served_settings(listen.parse().expect("an address")).expect("settings");
+            assert_eq!(settings.reach.policy, policy, "{listen}");
+        }
+    }
 }

@@ -74,7 +74,7 @@ impl App {
         let destinations = extend(Destinations::standard(
             keys.clone(),
             ports.clone(),
-            settings.target_policy,
+            settings.reach,
             settings.request_timeout,
             clients.observer.clone(),
         )?);

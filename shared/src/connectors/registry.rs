@@ -11,10 +11,13 @@ use super::{ConnectorError, Source, Target, event_stream, flat_file, generic_api
 use crate::domain::pipeline::load::LoadOptions;
 use crate::domain::pipeline::system::{OpenSystem, StoredSystem, System};
 use crate::domain::scope::Scope;
-use crate::outbound::{ClientOptions, S3Clients, TargetPolicy, Vault, WebhookClient};
+use crate::outbound::{ClientOptions, Reach, S3Clients, Vault, WebhookClient};
 
 /// The longest that a test of a connection takes.
 const TEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections that are kept to all systems together.
+const MAX_KEPT: usize = 64;
 
 /// What connectors are made of.
 #[derive(Clone)]
@@ -22,7 +25,7 @@ pub struct ConnectorSettings {
     /// Opens the secrets of systems.
     pub vault: Vault,
     /// Which addresses may be reached.
-    pub policy: TargetPolicy,
+    pub reach: Reach,
     /// A request's time, from the name lookup to the last byte of its response.
     pub timeout: Duration,
     /// The tenants' own events.
@@ -56,9 +59,9 @@ impl Connectors {
     /// # Errors
     /// The HTTP client cannot be built.
     pub fn new(settings: ConnectorSettings) -> Result<Self, reqwest::Error> {
-        let ConnectorSettings { vault, policy, timeout, events, observer } = settings;
-        let client = WebhookClient::new(policy, ClientOptions::default())?;
-        let (ports, s3) = (vault.ports().clone(), S3Clients::new(policy, observer));
+        let ConnectorSettings { vault, reach, timeout, events, observer } = settings;
+        let client = WebhookClient::new(reach, ClientOptions { max_kept: MAX_KEPT, ..ClientOptions::default() })?;
+        let (ports, s3) = (vault.ports().clone(), S3Clients::new(reach.of_buckets(), observer));
         Ok(Self { vault, parts: Arc::new(ConnectorParts { client, ports, timeout, events, s3 }) })
     }
 

@@ -145,7 +145,7 @@ impl Engine {
         };
         let connectors = Connectors::new(ConnectorSettings {
             vault: destinations.vault().clone(),
-            policy: settings.target_policy,
+            reach: settings.reach,
             timeout: settings.request_timeout,
             events: Events {
                 poller: poller.clone(),
@@ -174,7 +174,7 @@ impl Engine {
             partners: PartnerRegistry {
                 partners: stores.partners.clone(),
                 vault: destinations.vault().clone(),
-                policy: settings.target_policy,
+                reach: settings.reach,
                 transactions: stores.transactions.clone(),
                 lifecycle: lifecycle.clone(),
             },
@@ -215,7 +215,7 @@ impl Engine {
             registry: Registry {
                 pipelines: pipelines.clone(),
                 vault: destinations.vault().clone(),
-                policy: settings.target_policy,
+                reach: settings.reach,
                 connectors: connectors.clone(),
             },
             runner: Runner {

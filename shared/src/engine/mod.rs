@@ -28,6 +28,7 @@ pub mod pipelines;
 pub mod poll;
 mod promises;
 pub mod publish;
+mod readers;
 mod repetition;
 pub mod resend;
 pub mod send_now;

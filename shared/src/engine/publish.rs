@@ -12,9 +12,11 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use super::EngineError;
 use super::commit::Committer;
 use super::messages::MAX_PACK_EVENTS;
+pub use super::readers::Reader;
+use super::readers::Readers;
 use super::submission::Waiting;
 pub use super::submission::{Acceptance, NewEvent, Receipt};
-use crate::domain::scope::Scope;
+use crate::domain::scope::{Scope, TenantId};
 use crate::ports::Ports;
 use crate::queue::Queues;
 use crate::store::Stores;
@@ -40,7 +42,7 @@ const MAX_BYTES_IN_MEMORY: u32 = 48 * 1024 * 1024;
 /// Takes events in.
 #[derive(Clone)]
 pub struct Publisher {
-    readers: Arc<Semaphore>,
+    readers: Readers,
     room: Arc<Semaphore>,
     committer: Arc<Committer>,
     lines: Arc<Mutex<HashMap<Scope, Line>>>,
@@ -76,7 +78,7 @@ impl Publisher {
     pub fn new(stores: &Stores, queues: Queues, ports: Ports, grace: Duration) -> Self {
         let (log, claims, requests) = (stores.log.clone(), stores.claims.clone(), stores.requests.clone());
         Self {
-            readers: Arc::new(Semaphore::new(READERS)),
+            readers: Readers::new(READERS),
             room: Arc::new(Semaphore::new(MAX_BYTES_IN_MEMORY as usize)),
             committer: Arc::new(Committer { log, claims, requests, queues, ports, grace }),
             lines: Arc::default(),
@@ -84,9 +86,9 @@ impl Publisher {
         }
     }
 
-    /// Waits until a large body may be read; `None` for a small one, which may be read at once.
-    pub async fn begin_reading(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        if bytes <= SMALL_BODY { None } else { Arc::clone(&self.readers).acquire_owned().await.ok() }
+    /// Waits until a large body of a tenant may be read; `None` for a small one, which may be read at once.
+    pub async fn begin_reading(&self, tenant: &TenantId, bytes: usize) -> Option<Reader> {
+        if bytes <= SMALL_BODY { None } else { Some(self.readers.take(tenant).await) }
     }
 
     /// Waits for room for a request of `bytes`; dropping the permit frees it.

@@ -12,6 +12,8 @@ use std::str::FromStr;
 use ipnet::{Ipv4Net, Ipv6Net};
 use url::{Host, Url};
 
+use super::reach::Reach;
+
 /// The longest URL a customer may register, in bytes.
 pub const MAX_URL_LENGTH: usize = 2048;
 
@@ -99,7 +101,7 @@ impl TargetError {
 ///
 /// Names are not resolved here: what a name means now says nothing about what it means at the time
 /// of a delivery. [`SafeResolver`](super::SafeResolver) checks that.
-pub fn check_url(url: &str, policy: TargetPolicy) -> Result<Url, TargetError> {
+pub fn check_url(url: &str, reach: impl Into<Reach>) -> Result<Url, TargetError> {
     if url.len() > MAX_URL_LENGTH {
         return Err(TargetError::Invalid("is longer than 2048 bytes"));
     }
@@ -109,7 +111,7 @@ pub fn check_url(url: &str, policy: TargetPolicy) -> Result<Url, TargetError> {
         return Err(TargetError::Invalid("contains a forbidden character"));
     }
     let parsed = Url::parse(url).map_err(|_| TargetError::Invalid("is not an absolute URL"))?;
-    check_target(&parsed, policy)?;
+    check_target(&parsed, reach)?;
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err(TargetError::Invalid("must not contain credentials"));
     }
@@ -129,7 +131,9 @@ pub fn check_url(url: &str, policy: TargetPolicy) -> Result<Url, TargetError> {
 /// Checks scheme and host of a parsed URL; cheap enough to run before every request.
 ///
 /// The address is judged before the scheme, since no other scheme would make it acceptable.
-pub fn check_target(url: &Url, policy: TargetPolicy) -> Result<(), TargetError> {
+pub fn check_target(url: &Url, reach: impl Into<Reach>) -> Result<(), TargetError> {
+    let reach = reach.into();
+    let policy = reach.policy;
     let plain = match url.scheme() {
         "https" => false,
         "http" => true,
@@ -141,7 +145,8 @@ pub fn check_target(url: &Url, policy: TargetPolicy) -> Result<(), TargetError> 
         Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
         Some(Host::Domain(name)) => is_localhost(name).then_some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
     };
-    if literal.is_some_and(|ip| !policy.permits(ip)) {
+    let is_own = |ip| url.port_or_known_default().is_some_and(|port| reach.is_own(ip, port));
+    if literal.is_some_and(|ip| !policy.permits(ip) || is_own(ip)) {
         return Err(TargetError::ForbiddenAddress);
     }
     let plain_allowed = match policy {

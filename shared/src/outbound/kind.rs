@@ -14,8 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::address::TargetPolicy;
 use super::moved::Origins;
+use super::reach::Reach;
 use super::vault::Vault;
 use crate::domain::attempt::Attempt;
 use crate::domain::scope::Scope;
@@ -28,7 +28,7 @@ pub struct KindSettings {
     /// Seals and opens secrets.
     pub vault: Vault,
     /// Which addresses may be reached.
-    pub policy: TargetPolicy,
+    pub reach: Reach,
     /// A target's time to respond, unless its parameters say otherwise.
     pub timeout: Duration,
     /// Sees every AWS call, to count it.

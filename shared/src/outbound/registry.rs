@@ -12,9 +12,9 @@ use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::address::TargetPolicy;
 use super::kind::{Accepted, Kind, KindSettings, PrepareError, Refusal, Target};
 use super::moved;
+use super::reach::Reach;
 use super::s3::S3;
 use super::vault::Vault;
 use super::webhook::Webhook;
@@ -51,11 +51,11 @@ impl Destinations {
     pub fn standard(
         keys: Keyring,
         ports: Ports,
-        policy: TargetPolicy,
+        reach: impl Into<Reach>,
         timeout: Duration,
         observer: Option<SharedInterceptor>,
     ) -> Result<Self, reqwest::Error> {
-        let settings = KindSettings { vault: Vault::new(keys, ports), policy, timeout, observer };
+        let settings = KindSettings { vault: Vault::new(keys, ports), reach: reach.into(), timeout, observer };
         let webhook = Webhook::new(&settings)?;
         Ok(Self { settings, kinds: BTreeMap::new(), prepared: Arc::default() }.with(|_| webhook).with(S3::new))
     }

@@ -3,6 +3,7 @@
 //! A kind declares its parameters as a serde type, parses them with [`parse`], collects what is
 //! wrong in [`Faults`], and seals its secrets with a [`Vault`](super::Vault).
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -12,8 +13,9 @@ use url::{Host, Url};
 
 use crate::domain::problems::Problems;
 
-use super::address::{TargetError, TargetPolicy, check_url};
+use super::address::{TargetError, check_url};
 use super::kind::{Fault, Refusal};
+use super::reach::Reach;
 use super::resolver::{ResolveError, SafeResolver};
 
 /// A name server that hangs must not hold the request; each attempt resolves the name again anyway.
@@ -95,22 +97,22 @@ impl Faults {
     }
 
     /// Checks a URL as text, then by the addresses of its name; the second only if all is well so far.
-    pub async fn url(&mut self, pointer: &str, text: &str, policy: TargetPolicy) -> Option<Url> {
-        let url = check_url(text, policy).map_err(|error| self.refuse(pointer, error)).ok()?;
+    pub async fn url(&mut self, pointer: &str, text: &str, reach: Reach) -> Option<Url> {
+        let url = check_url(text, reach).map_err(|error| self.refuse(pointer, error)).ok()?;
         if let Some(Host::Domain(host)) = url.host() {
-            self.host(pointer, host, policy).await;
+            self.host(pointer, (host, url.port_or_known_default()), reach).await;
         }
         Some(url)
     }
 
     /// Checks the host of another protocol by the rules of URLs, if all is well so far.
-    pub async fn server(&mut self, pointer: &str, host: &str, policy: TargetPolicy) {
+    pub async fn server(&mut self, pointer: &str, host: &str, reach: Reach) {
         if !self.0.is_empty() {
             return;
         }
         let literal = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        match check_url(&format!("https://{literal}/"), policy).map(|url| url.host().map(|host| host.to_owned())) {
-            Ok(Some(Host::Domain(name))) => self.host(pointer, &name, policy).await,
+        match check_url(&format!("https://{literal}/"), reach).map(|url| url.host().map(|host| host.to_owned())) {
+            Ok(Some(Host::Domain(name))) => self.host(pointer, (&name, None), reach).await,
             Ok(_) => {}
             Err(TargetError::ForbiddenAddress) => self.refuse(pointer, TargetError::ForbiddenAddress),
             Err(_) => self.add(pointer, "must be a host name or an IP address"),
@@ -118,13 +120,19 @@ impl Faults {
     }
 
     /// Checks what a name resolves to, if all is well so far.
-    pub async fn host(&mut self, pointer: &str, host: &str, policy: TargetPolicy) {
+    async fn host(&mut self, pointer: &str, (host, port): (&str, Option<u16>), reach: Reach) {
         if !self.0.is_empty() {
             return;
         }
-        let lookup = tokio::time::timeout(LOOKUP_TIMEOUT, SafeResolver::new(policy).lookup(host)).await;
+        let lookup = tokio::time::timeout(LOOKUP_TIMEOUT, SafeResolver::new(reach.policy).lookup(host)).await;
         // A name that does not resolve now may do so later: DNS failures are retried like any other.
-        if let Ok(Err(ResolveError::Forbidden)) = lookup {
+        let is_own = |found: &[IpAddr]| port.is_some_and(|port| found.iter().any(|ip| reach.is_own(*ip, port)));
+        let refused = match lookup {
+            Ok(Ok(found)) => is_own(&found),
+            Ok(Err(error)) => matches!(error, ResolveError::Forbidden),
+            Err(_elapsed) => false,
+        };
+        if refused {
             self.refuse(pointer, TargetError::ForbiddenAddress);
         }
     }

@@ -1,6 +1,7 @@
 //! The real binary: killed at any moment, stopped, started wrongly.
 
 mod automation;
+mod connections;
 mod disk;
 mod exposure;
 mod kill;

@@ -55,6 +55,7 @@ impl Session {
             ("the API key", credentials.api_key.rsplit('_').next().unwrap_or_default().to_owned()),
             ("a mistyped key", "a-key-that-is-mistyped".to_owned()),
             ("the S3 secret key", credentials.s3.secret_access_key.clone()),
+            ("the S3 key id", credentials.s3.access_key_id.clone()),
         ];
         Ok(Self { api: open.with(&format!("Bearer {token}")), secrets })
     }

@@ -93,7 +93,7 @@ pub(crate) async fn connectors(world: Option<&World>, policy: TargetPolicy) -> R
     let app = &world.system.app;
     Ok(Connectors::new(ConnectorSettings {
         vault: vault(world),
-        policy,
+        reach: policy.into(),
         timeout: TIMEOUT,
         events: Events {
             poller: app.engine.poller.clone(),

@@ -62,7 +62,7 @@ impl ByHand {
         let settings: Vec<(&str, &str)> = settings.iter().chain(&SETTINGS).copied().collect();
         let (settings, keys) = (local_settings(&settings)?, Keyring::throwaway(&ports)?);
         let s3 = S3Access {
-            endpoint_url: servers.s3_url.clone(),
+            endpoint_url: servers.s3_url(),
             access_key_id: s3_keys.access_key_id,
             secret_access_key: s3_keys.secret_access_key,
             region: "us-east-1".to_owned(),

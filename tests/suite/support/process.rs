@@ -80,26 +80,33 @@ pub(crate) struct Serve {
 impl Serve {
     /// Starts over `folder`, and waits until it says that it listens.
     pub(crate) async fn start(folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
-        Self::start_with(folder, settings, "error", Stdio::inherit(), |_| {}).await
+        let command = Command::new(binary().await);
+        Self::start_with(command, (folder, settings), "error", Stdio::inherit(), |_| {}).await
     }
 
-    /// The same at a level of logs above the usual, with all that it says in the file `said`.
+    /// The same as a process that may open so many files and connections.
+    pub(crate) async fn start_limited(folder: &Path, settings: &[(&str, &str)], descriptors: usize) -> Result<Self> {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")]).arg(binary().await);
+        Self::start_with(command, (folder, settings), "error", Stdio::inherit(), |_| {}).await
+    }
+
+    /// The same at the finest level of logs, with all that it says in the file `said`.
     pub(crate) async fn start_talking(folder: &Path, settings: &[(&str, &str)], said: &Path) -> Result<Self> {
         let errors = File::create(said)?;
         let mut lines = errors.try_clone()?;
         // The file is for a test, which will miss a line that was not written.
         let note = move |line: &str| drop(writeln!(lines, "{line}"));
-        Self::start_with(folder, settings, "debug", errors.into(), note).await
+        Self::start_with(Command::new(binary().await), (folder, settings), "trace", errors.into(), note).await
     }
 
     async fn start_with(
-        folder: &Path,
-        settings: &[(&str, &str)],
+        mut command: Command,
+        (folder, settings): (&Path, &[(&str, &str)]),
         level: &str,
         errors: Stdio,
         note: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self> {
-        let mut command = Command::new(binary().await);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder);
         command.env("SLUICE_LOG", level).stderr(errors);
         Self::begin(command, settings, note, |_| folder.to_owned()).await

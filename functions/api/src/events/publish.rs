@@ -141,7 +141,7 @@ pub(crate) async fn publish(
 ) -> Result<(StatusCode, Json<PublishAnswer>), Problem> {
     expect_json(&headers)?;
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
-    let reading = publisher.begin_reading(declared.unwrap_or(MAX_BATCH_BYTES)).await;
+    let reading = publisher.begin_reading(&caller.scope.tenant, declared.unwrap_or(MAX_BATCH_BYTES)).await;
     let bytes = body::read(&headers, body, limiter.publish_bytes()).await?;
     // Room is taken for what has arrived: a client that announces much and sends nothing takes none.
     let _room = publisher.admit(bytes.len()).await;

@@ -18,6 +18,15 @@ use super::problem::{ErrorBody, Problem, ProblemDetails};
 /// The largest answer. A function on AWS can answer with 6 MB, of which escaping takes its part.
 const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 
+/// The headers of every answer that has no others of these names. A browser that is led to an answer must run nothing,
+/// and nobody keeps what may have a secret in it.
+const SAFE: [(HeaderName, HeaderValue); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -57,7 +66,8 @@ async fn answer(State(ports): State<Ports>, mut request: Request, next: Next) ->
     // The path alone: query strings can carry secrets.
     let span = tracing::info_span!("request", %request_id, method = %request.method(), path = request.uri().path());
     request.extensions_mut().insert(RequestId(request_id.clone()));
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = next.run(request).instrument(span.clone()).await;
+    span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
     if response.status().is_success() && response.body().size_hint().lower() > MAX_ANSWER_BYTES {
         response = page_too_large().into_response();
     }
@@ -65,6 +75,9 @@ async fn answer(State(ports): State<Ports>, mut request: Request, next: Next) ->
         let allow = response.headers().get(header::ALLOW).cloned();
         response = render(&problem, &request_id, wants_problem);
         response.headers_mut().extend(allow.map(|value| (header::ALLOW, value)));
+    }
+    for (name, value) in SAFE {
+        response.headers_mut().entry(name).or_insert(value);
     }
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);

@@ -58,7 +58,6 @@ impl StaticFile {
         headers.insert(header::ETAG, etag.clone());
         headers.insert(header::CACHE_CONTROL, REVALIDATE);
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if !unchanged {
             headers.insert(header::CONTENT_TYPE, self.content_type.clone());
             headers.extend(compressed.map(|_| (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))));

@@ -8,7 +8,7 @@ mod in_process;
 mod s3;
 pub mod sqs;
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use aws_config::SdkConfig;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use sluice::ports::Ports;
 
 use crate::StartError;
 use crate::folder::Folder;
+use crate::listen;
 
 /// The region that the embedded servers play.
 pub(crate) const REGION: &str = "us-east-1";
@@ -44,8 +45,8 @@ struct KeptPorts {
 
 /// The running servers.
 pub struct Servers {
-    /// S3's URL.
-    pub s3_url: String,
+    /// Where S3 listens.
+    pub s3_address: SocketAddr,
     dynamodb: dynamodb::Server,
     sqs: sluice_sqs::Server,
     s3: s3::Server,
@@ -62,13 +63,19 @@ impl Servers {
         let dynamodb = dynamodb::Server::open(&folder.file("dynamodb.sqlite"))?;
         let sqs = sqs::open(&folder.file("sqs.sqlite")).await?;
         let s3 = s3::Server::start(listener, &folder.file("s3"), keys)?;
-        Ok(Self { s3_url: format!("http://{address}"), dynamodb, sqs, s3 })
+        Ok(Self { s3_address: address, dynamodb, sqs, s3 })
     }
 
     /// How clients reach DynamoDB and SQS.
     pub async fn configs(&self) -> (SdkConfig, SdkConfig) {
         let dynamodb = in_process::config(dynamodb::HOST, self.dynamodb.connector()).await;
         (dynamodb, sqs::config(self.sqs.queues()).await)
+    }
+
+    /// S3's URL.
+    #[must_use]
+    pub fn s3_url(&self) -> String {
+        format!("http://{}", self.s3_address)
     }
 
     /// Stops them, and returns once their files are closed.
@@ -84,7 +91,7 @@ impl Servers {
 
 /// The S3's listener: on the port of the earlier starts, or on one that it will have from now on.
 fn listener(folder: &Folder, ports: &Ports) -> Result<TcpListener, StartError> {
-    let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let bind = |port| listen::bind((Ipv4Addr::LOCALHOST, port).into())?.into_std();
     if let Some(KeptPorts { s3 }) = folder.read(PORT_FILE)? {
         return bind(s3).map_err(|e| {
             let file = folder.file(PORT_FILE);

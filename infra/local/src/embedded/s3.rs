@@ -3,24 +3,28 @@
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use http::{HeaderValue, Request, header};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
+use s3s::dto::{CopyObjectInput, CopySource, DeleteObjectsInput, UploadPartCopyInput};
+use s3s::path::S3Path;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3Result, s3_error};
+use s3s::{Body, HttpError, HttpResponse, S3Request, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::S3Keys;
 use crate::StartError;
+use crate::listen::{self, Limits, RequestBody, Shares};
 
 /// The longest key in bytes. S3's is 1,024; here the key stands in the name of a file of its own, with a third more.
 const MAX_KEY_BYTES: usize = 110;
 
-/// Allows requests with the right keys, to existing buckets.
+/// What a browser may do with an answer: nothing.
+const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
+
+/// Allows requests with the right keys, to existing buckets, for keys that name one file each.
 struct Access {
     root: PathBuf,
 }
@@ -31,15 +35,69 @@ impl S3Access for Access {
         if request.credentials().is_none() {
             return Err(s3_error!(AccessDenied, "Signature is required"));
         }
-        let Some((bucket, key)) = request.s3_path().as_object() else { return Ok(()) };
+        match request.s3_path() {
+            S3Path::Root => Ok(()),
+            S3Path::Bucket { bucket } => no_link(&self.root.join(&**bucket)),
+            S3Path::Object { bucket, key } => self.check_object(bucket, key),
+        }
+    }
+
+    async fn copy_object(&self, request: &mut S3Request<CopyObjectInput>) -> S3Result<()> {
+        self.check_source(&request.input.copy_source)
+    }
+
+    async fn upload_part_copy(&self, request: &mut S3Request<UploadPartCopyInput>) -> S3Result<()> {
+        self.check_source(&request.input.copy_source)
+    }
+
+    async fn delete_objects(&self, request: &mut S3Request<DeleteObjectsInput>) -> S3Result<()> {
+        let DeleteObjectsInput { bucket, delete, .. } = &request.input;
+        delete.objects.iter().try_for_each(|object| self.check_object(bucket, &object.key))
+    }
+}
+
+impl Access {
+    fn check_object(&self, bucket: &str, key: &str) -> S3Result<()> {
+        let mut path = self.root.join(bucket);
         // The object would be written into a folder that is made for it.
-        if !self.root.join(bucket).is_dir() {
+        if !path.is_dir() {
             return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
         }
         if key.len() > MAX_KEY_BYTES {
             return Err(s3_error!(KeyTooLongError, "The embedded S3 takes keys of 110 bytes at most"));
         }
+        no_link(&path)?;
+        // A key with a slash at its end is a folder's.
+        let folder = key.strip_suffix('/');
+        for part in folder.unwrap_or(key).split('/') {
+            // As paths, they name another object or leave the bucket.
+            if matches!(part, "" | "." | "..") {
+                return Err(s3_error!(InvalidArgument, "The embedded S3 takes no empty, . or .. parts in a key"));
+            }
+            path.push(part);
+            no_link(&path)?;
+        }
+        if folder.is_some() && path.is_file() {
+            return Err(s3_error!(InvalidArgument, "In the embedded S3 a key is an object's or a folder's"));
+        }
         Ok(())
+    }
+
+    fn check_source(&self, source: &CopySource) -> S3Result<()> {
+        match source {
+            CopySource::Bucket { bucket, key, .. } => self.check_object(bucket, key),
+            CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => {
+                Err(s3_error!(NotImplemented, "The embedded S3 has no access points"))
+            }
+        }
+    }
+}
+
+/// A link leads out of the bucket; nobody but the operator can have made it.
+fn no_link(path: &Path) -> S3Result<()> {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_symlink() => Err(s3_error!(AccessDenied, "The embedded S3 follows no links")),
+        _ => Ok(()),
     }
 }
 
@@ -58,7 +116,19 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
         let (stop, stopped) = oneshot::channel();
         let body = move || {
-            let served = runtime.block_on(async { serve(TcpListener::from_std(listener)?, service, stopped).await });
+            let served = runtime.block_on(async {
+                let limits = Limits::of(Shares::of_process().s3);
+                // Nobody is left to tell it to stop if its sender is gone.
+                let stopped = async { drop(stopped.await) };
+                listen::serve(
+                    TcpListener::from_std(listener)?,
+                    limits,
+                    move |request| answer(&service, request),
+                    stopped,
+                )
+                .await;
+                Ok::<_, std::io::Error>(())
+            });
             if let Err(error) = served {
                 tracing::error!(%error, "the embedded S3 failed");
             }
@@ -84,28 +154,17 @@ fn service(root: &Path, keys: &S3Keys) -> Result<S3Service, StartError> {
     Ok(builder.build())
 }
 
-/// Serves it until it is told to stop, or nobody is left who could.
-async fn serve(listener: TcpListener, service: S3Service, mut stop: oneshot::Receiver<()>) -> std::io::Result<()> {
-    let server = Builder::new(TokioExecutor::new());
-    let graceful = GracefulShutdown::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = &mut stop => break,
-        };
-        let Ok((stream, _)) = accepted else { continue };
-        // Without it each answer in two segments waits 40 ms for the client's delayed ACK.
-        if stream.set_nodelay(true).is_err() {
-            continue;
-        }
-        let connection = server.serve_connection(TokioIo::new(stream), service.clone());
-        let connection = graceful.watch(connection.into_owned());
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "an S3 connection ended");
-            }
-        });
+/// Answers a request. A browser that is led to an object must not run what is in it.
+fn answer(
+    service: &S3Service,
+    request: Request<RequestBody>,
+) -> impl Future<Output = Result<HttpResponse, HttpError>> + Send + use<> {
+    let service = service.clone();
+    async move {
+        let mut answer = service.call(request.map(Body::http_body)).await?;
+        let headers = answer.headers_mut();
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        Ok(answer)
     }
-    graceful.shutdown().await;
-    Ok(())
 }

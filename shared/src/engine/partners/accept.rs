@@ -51,10 +51,10 @@ impl PartnerRegistry {
 
     async fn check_addresses(&self, written: &WrittenProfile, faults: &mut Faults) {
         if let Some(as2) = &written.as2 {
-            faults.url("/as2/url", &as2.url, self.policy).await;
+            faults.url("/as2/url", &as2.url, self.reach).await;
         }
         if let Some(sftp) = &written.sftp {
-            faults.server("/sftp/host", &sftp.host, self.policy).await;
+            faults.server("/sftp/host", &sftp.host, self.reach).await;
         }
     }
 }

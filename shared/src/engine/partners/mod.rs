@@ -11,7 +11,7 @@ use super::lifecycle::Lifecycle;
 use crate::domain::partner::{Partner, StoredProfile, WrittenProfile, merge};
 use crate::domain::scope::Scope;
 use crate::outbound::written::parse;
-use crate::outbound::{PrepareError, Refusal, TargetPolicy, Vault};
+use crate::outbound::{PrepareError, Reach, Refusal, Vault};
 use crate::store::StoreError;
 use crate::store::partners::{CreateError, Partners};
 use crate::store::transactions::Transactions;
@@ -23,7 +23,7 @@ pub use promote::production;
 pub struct PartnerRegistry {
     pub(crate) partners: Partners,
     pub(crate) vault: Vault,
-    pub(crate) policy: TargetPolicy,
+    pub(crate) reach: Reach,
     pub(crate) transactions: Transactions,
     pub(crate) lifecycle: Lifecycle,
 }

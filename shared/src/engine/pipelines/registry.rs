@@ -12,14 +12,14 @@ use crate::domain::pipeline::instance::Instance;
 use crate::domain::pipeline::profile::{StoredProfile, WrittenProfile};
 use crate::domain::pipeline::schedule::Schedule;
 use crate::domain::pipeline::specification::{MAX_DOCUMENT_BYTES, MappingConfiguration};
-use crate::domain::pipeline::system::System;
+use crate::domain::pipeline::system::{System, SystemKind};
 use crate::domain::pipeline::zone::ZoneName;
 use crate::domain::scope::Scope;
 use crate::domain::sealed::MASK;
 use crate::domain::value::Value;
 use crate::outbound::moved::{self, Origins, origin};
 use crate::outbound::written::Faults;
-use crate::outbound::{Refusal, TargetPolicy, Vault};
+use crate::outbound::{Reach, Refusal, Vault};
 use crate::store::StoreError;
 
 /// Records that a preview shows.
@@ -30,7 +30,7 @@ const PREVIEWED: usize = 10;
 pub struct Registry {
     pub(crate) pipelines: Pipelines,
     pub(crate) vault: Vault,
-    pub(crate) policy: TargetPolicy,
+    pub(crate) reach: Reach,
     pub(crate) connectors: Connectors,
 }
 
@@ -84,8 +84,10 @@ impl Registry {
             let masks = masks.map(|(pointer, _)| format!("/connection{pointer}")).collect();
             moved::check(&mut faults, masks, |pointer| origins(before, pointer), |pointer| origins(after, pointer));
         }
+        let of_buckets = written.connection.kind() == SystemKind::FlatFile;
+        let reach = if of_buckets { self.reach.of_buckets() } else { self.reach };
         for (pointer, url) in written.connection.addresses() {
-            faults.url(&format!("/connection{pointer}"), &url, self.policy).await;
+            faults.url(&format!("/connection{pointer}"), &url, reach).await;
         }
         faults.finish(Some(()))?;
         let sealed = written.keep(kept, |text| self.vault.seal(scope, &text));

@@ -21,7 +21,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use url::Url;
 
-use crate::outbound::address::{TargetError, TargetPolicy, check_target};
+use crate::outbound::address::TargetError;
+use crate::outbound::reach::Reach;
 use crate::outbound::resolver::SafeResolver;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,24 +31,24 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const POOL_MAX_IDLE_PER_HOST: usize = 16;
 
-/// An HTTP client for the AWS SDK that reaches only what `policy` permits.
+/// An HTTP client for the AWS SDK that reaches only this.
 ///
 /// Build one and share it: connections are pooled in it, and it loads the root certificates. Its
 /// timeouts hold where the S3 client's own configuration sets none.
 #[must_use]
-pub(super) fn s3_http_client(policy: TargetPolicy) -> SharedHttpClient {
+pub(super) fn s3_http_client(reach: Reach) -> SharedHttpClient {
     let inner = Builder::new()
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .pool_max_idle_per_host(POOL_MAX_IDLE_PER_HOST)
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .build_with_resolver(SafeResolver::new(policy));
-    SharedHttpClient::new(GuardedClient { inner, policy })
+        .build_with_resolver(SafeResolver::new(reach.policy));
+    SharedHttpClient::new(GuardedClient { inner, reach })
 }
 
 #[derive(Debug)]
 struct GuardedClient {
     inner: SharedHttpClient,
-    policy: TargetPolicy,
+    reach: Reach,
 }
 
 impl HttpClient for GuardedClient {
@@ -60,7 +61,7 @@ impl HttpClient for GuardedClient {
             .build();
         SharedHttpConnector::new(GuardedConnector {
             inner: self.inner.http_connector(&settings, components),
-            policy: self.policy,
+            reach: self.reach,
         })
     }
 
@@ -72,22 +73,25 @@ impl HttpClient for GuardedClient {
 #[derive(Debug)]
 struct GuardedConnector {
     inner: SharedHttpConnector,
-    policy: TargetPolicy,
+    reach: Reach,
 }
 
 impl HttpConnector for GuardedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        match check_request(&request, self.policy) {
-            Ok(()) => self.inner.call(request),
-            // A user error, so that the SDK does not retry it.
-            Err(error) => HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
-        }
+        let (inner, reach) = (self.inner.clone(), self.reach);
+        HttpConnectorFuture::new(async move {
+            match check_request(&request, reach).await {
+                Ok(()) => inner.call(request).await,
+                // A user error, so that the SDK does not retry it.
+                Err(error) => Err(ConnectorError::user(error.into())),
+            }
+        })
     }
 }
 
-fn check_request(request: &HttpRequest, policy: TargetPolicy) -> Result<(), TargetError> {
+async fn check_request(request: &HttpRequest, reach: Reach) -> Result<(), TargetError> {
     let url = Url::parse(request.uri()).map_err(|_| TargetError::Invalid("is not an absolute URL"))?;
-    check_target(&url, policy)
+    reach.check(&url).await
 }
 
 #[cfg(test)]

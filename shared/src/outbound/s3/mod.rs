@@ -23,9 +23,9 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::address::TargetPolicy;
 use super::kind::{Accepted, FileWriter, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
 use super::moved::{Origins, origin};
+use super::reach::Reach;
 use super::vault::Vault;
 use super::written::parse;
 use crate::domain::attempt::Attempt;
@@ -37,7 +37,7 @@ use writer::Writer;
 /// The kind `s3`.
 pub struct S3 {
     vault: Vault,
-    policy: TargetPolicy,
+    reach: Reach,
     clients: S3Clients,
     timeout: Duration,
 }
@@ -50,9 +50,9 @@ pub(crate) struct S3Clients {
 }
 
 impl S3Clients {
-    /// Clients that reach what `policy` permits; `observer` sees every call.
-    pub(crate) fn new(policy: TargetPolicy, observer: Option<SharedInterceptor>) -> Self {
-        Self { http: client::s3_http_client(policy), observer }
+    /// Clients that reach what `reach` permits; `observer` sees every call.
+    pub(crate) fn new(reach: Reach, observer: Option<SharedInterceptor>) -> Self {
+        Self { http: client::s3_http_client(reach), observer }
     }
 
     /// A client of a region or of an endpoint. Without credentials, an id and a key, it reaches what is public.
@@ -81,8 +81,9 @@ impl S3 {
     /// The kind under these settings.
     #[must_use]
     pub fn new(settings: &KindSettings) -> Self {
-        let KindSettings { vault, policy, timeout, observer } = settings.clone();
-        Self { vault, policy, clients: S3Clients::new(policy, observer), timeout }
+        let KindSettings { vault, reach, timeout, observer } = settings.clone();
+        let reach = reach.of_buckets();
+        Self { vault, reach, clients: S3Clients::new(reach, observer), timeout }
     }
 }
 
@@ -98,7 +99,7 @@ impl Kind for S3 {
         written: Value,
         kept: Option<&Parameters>,
     ) -> Result<Accepted<Parameters>, Refusal> {
-        parse::<Written>(written)?.accept(&self.vault, scope, self.policy, kept).await
+        parse::<Written>(written)?.accept(&self.vault, scope, self.reach, kept).await
     }
 
     fn origins(&self, parameters: &Parameters, _pointer: &str) -> Origins {

@@ -6,8 +6,8 @@ use url::Url;
 
 use crate::domain::scope::Scope;
 use crate::domain::sealed::{MASK, Sealed};
-use crate::outbound::address::TargetPolicy;
 use crate::outbound::kind::{Accepted, Refusal};
+use crate::outbound::reach::Reach;
 use crate::outbound::vault::{Secret, Vault};
 use crate::outbound::written::Faults;
 
@@ -44,7 +44,7 @@ impl Written {
         self,
         vault: &Vault,
         scope: &Scope,
-        policy: TargetPolicy,
+        reach: Reach,
         kept: Option<&Parameters>,
     ) -> Result<Accepted<Parameters>, Refusal> {
         let key_id = Secret::read(self.aws_access_key_id, kept.map(|kept| kept.aws_access_key_id.clone()));
@@ -62,7 +62,7 @@ impl Written {
             faults.add("/key_prefix", "at most 512 bytes, without control characters, . or .. parts");
         }
         let endpoint_url = match &self.endpoint_url {
-            Some(url) => faults.url("/endpoint_url", url, policy).await,
+            Some(url) => faults.url("/endpoint_url", url, reach).await,
             None => None,
         };
         faults.finish(Some(()))?;

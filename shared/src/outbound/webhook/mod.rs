@@ -4,6 +4,7 @@ mod client;
 mod client_certificate;
 mod failure;
 mod headers;
+mod kept;
 mod oauth2;
 mod parameters;
 mod response;
@@ -24,9 +25,9 @@ use tokio::time::Instant;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::address::TargetPolicy;
 use super::kind::{Accepted, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
 use super::moved::Origins;
+use super::reach::Reach;
 use super::vault::Vault;
 use super::written::parse;
 use crate::domain::attempt::{Attempt, Verdict};
@@ -50,7 +51,7 @@ pub use signature::{SignatureHeaders, SigningKey, SigningKeyError, VerifyError, 
 pub struct Webhook {
     client: WebhookClient,
     vault: Vault,
-    policy: TargetPolicy,
+    reach: Reach,
     timeout: Duration,
 }
 
@@ -60,16 +61,17 @@ impl Webhook {
     /// # Errors
     /// The HTTP client cannot be built.
     pub fn new(settings: &KindSettings) -> Result<Self, reqwest::Error> {
-        let KindSettings { vault, policy, timeout, .. } = settings.clone();
-        let client = WebhookClient::new(policy, ClientOptions::default())?;
-        Ok(Self { client, vault, policy, timeout })
+        let KindSettings { vault, reach, timeout, .. } = settings.clone();
+        let client = WebhookClient::new(reach, ClientOptions::default())?;
+        Ok(Self { client, vault, reach, timeout })
     }
 
     /// The client to send with: one of its own if there is a certificate to present.
     fn client(&self, scope: &Scope, certificate: Option<&StoredCertificate>) -> Result<WebhookClient, PrepareError> {
         let Some(certificate) = certificate else { return Ok(self.client.clone()) };
         let identity = certificate.identity(&self.vault, scope)?;
-        WebhookClient::with_identity(self.policy, ClientOptions::default(), identity)
+        self.client
+            .with_identity(ClientOptions::default(), identity)
             .map_err(|error| unusable("client certificate", error))
     }
 }
@@ -90,7 +92,7 @@ impl Kind for Webhook {
         written: Value,
         kept: Option<&Parameters>,
     ) -> Result<Accepted<Parameters>, Refusal> {
-        parse::<Written>(written)?.accept(&self.vault, scope, self.policy, kept).await
+        parse::<Written>(written)?.accept(&self.vault, scope, self.reach, kept).await
     }
 
     fn origins(&self, parameters: &Parameters, pointer: &str) -> Origins {

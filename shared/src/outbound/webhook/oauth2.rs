@@ -10,8 +10,8 @@ use url::Url;
 
 use crate::domain::scope::Scope;
 use crate::domain::sealed::{MASK, Sealed};
-use crate::outbound::address::TargetPolicy;
 use crate::outbound::moved::origin;
+use crate::outbound::reach::Reach;
 use crate::outbound::vault::{Secret, Vault};
 use crate::outbound::webhook::client::WebhookClient;
 use crate::outbound::written::Faults;
@@ -70,7 +70,7 @@ impl OAuth2Client {
     pub(super) async fn check(
         self,
         faults: &mut Faults,
-        policy: TargetPolicy,
+        reach: Reach,
         kept: Option<&StoredClient>,
     ) -> Option<StoredClient<Secret<Sealed>>> {
         let Self { token_url, client_id, client_secret, scope, audience } = self;
@@ -90,7 +90,7 @@ impl OAuth2Client {
         if audience.as_deref().is_some_and(|audience| !is_text(audience, MAX_TEXT)) {
             faults.add("/oauth2/audience", "must be 1 to 1024 printable ASCII characters");
         }
-        let token_url = faults.url("/oauth2/token_url", &token_url, policy).await?;
+        let token_url = faults.url("/oauth2/token_url", &token_url, reach).await?;
         Some(StoredClient { token_url, client_id, client_secret, scope, audience })
     }
 }

@@ -14,9 +14,9 @@ use super::signature::SigningKey;
 use crate::domain::scope::Scope;
 use crate::domain::sealed::{MASK, Sealed};
 use crate::domain::time::Millis;
-use crate::outbound::address::TargetPolicy;
 use crate::outbound::kind::{Accepted, Refusal};
 use crate::outbound::moved::{Origins, origin};
+use crate::outbound::reach::Reach;
 use crate::outbound::vault::{Secret, Vault};
 use crate::outbound::written::{Faults, pointer};
 use crate::secrets::KeyError;
@@ -80,7 +80,7 @@ impl Written {
         self,
         vault: &Vault,
         scope: &Scope,
-        policy: TargetPolicy,
+        reach: Reach,
         kept: Option<&Parameters>,
     ) -> Result<Accepted<Parameters>, Refusal> {
         let api_key = self.api_key.map(|text| Secret::read(text, kept.and_then(|kept| kept.api_key.clone())));
@@ -104,7 +104,7 @@ impl Written {
             faults.add("/oauth2", "api_key and oauth2 cannot be used together");
         }
         let oauth2 = match self.oauth2 {
-            Some(client) => client.check(&mut faults, policy, kept.and_then(|kept| kept.oauth2.as_ref())).await,
+            Some(client) => client.check(&mut faults, reach, kept.and_then(|kept| kept.oauth2.as_ref())).await,
             None => None,
         };
         let client_certificate = match self.client_certificate {
@@ -114,7 +114,7 @@ impl Written {
             }
             None => None,
         };
-        let url = faults.url("/url", &self.url, policy).await;
+        let url = faults.url("/url", &self.url, reach).await;
         let url = faults.finish(url)?;
 
         let (signing_secrets, generated) = signing_secrets(vault, scope, signing)?;

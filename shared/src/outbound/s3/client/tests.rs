@@ -8,8 +8,8 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::outbound::ResolveError;
+use crate::outbound::TargetPolicy::{self, AllowLoopback, PublicOnly};
 use crate::outbound::resolver::causes;
-use TargetPolicy::{AllowLoopback, PublicOnly};
 
 fn s3(endpoint: &str, policy: TargetPolicy) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::Config::builder()
@@ -18,7 +18,7 @@ fn s3(endpoint: &str, policy: TargetPolicy) -> aws_sdk_s3::Client {
         .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
         .retry_config(RetryConfig::disabled())
         .endpoint_url(endpoint)
-        .http_client(s3_http_client(policy))
+        .http_client(s3_http_client(policy.into()))
         .build();
     aws_sdk_s3::Client::from_conf(config)
 }

@@ -1,6 +1,6 @@
 //! The client against real sockets on loopback: good targets, hostile ones, and none at all.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use tokio::io::AsyncWriteExt;
@@ -8,11 +8,11 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::domain::time::Millis;
+use crate::outbound::TargetPolicy::{self, AllowAll, AllowLoopback, PublicOnly};
 use crate::outbound::webhook::response::EXCERPT_LIMIT;
 use crate::outbound::webhook::target::{Script, Seen, read_request, target};
 use crate::outbound::{HeaderTemplate, Parcel, SigningKey, sign};
 use crate::ports::Ports;
-use TargetPolicy::{AllowAll, AllowLoopback, PublicOnly};
 
 const SECOND: Duration = Duration::from_secs(1);
 const PATIENT: Duration = Duration::from_secs(15);
@@ -284,4 +284,56 @@ async fn retry_after_is_read_where_it_means_something() {
     }
     assert_eq!(after("503 Service Unavailable", "soon").await, FAILED);
     assert_eq!(after("200 OK", "120").await, Verdict::Delivered);
+}
+
+/// Accepts connections and answers on each; gives how many are open.
+async fn counting_target(open: Arc<AtomicUsize>) -> Url {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().expect("an address"))).expect("a URL");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let open = Arc::clone(&open);
+            tokio::spawn(async move {
+                open.fetch_add(1, Ordering::SeqCst);
+                while read_request(&mut stream).await.is_some() {
+                    stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.expect("written");
+                }
+                open.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn connections_that_are_kept_are_few_however_many_hosts_there_are() {
+    let options = ClientOptions { max_kept: 8, ..ClientOptions::default() };
+    let (client, open) = (WebhookClient::new(AllowLoopback, options).expect("a client"), Arc::default());
+    for _ in 0..40 {
+        let url = counting_target(Arc::clone(&open)).await;
+        let many = (0..3).map(|_| client.post(&url, HeaderMap::new(), Bytes::new(), PATIENT));
+        for attempt in futures::future::join_all(many).await {
+            assert_eq!(attempt.verdict, Verdict::Delivered);
+        }
+    }
+    let few = async {
+        while open.load(Ordering::SeqCst) > 8 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENT, few).await.expect("few are open");
+}
+
+#[tokio::test]
+async fn a_port_of_ours_is_not_called_whatever_was_registered_before() {
+    let (url, seen) = target(answer("200 OK", "", "fine")).await;
+    let port = url.port().expect("a port");
+    for own in [Reach::without_ports(AllowAll.into(), port, None), Reach::without_ports(AllowAll.into(), 1, Some(port))]
+    {
+        let client = WebhookClient::new(own, ClientOptions::default()).expect("a client");
+        let attempt = client.post(&url, HeaderMap::new(), Bytes::new(), PATIENT).await;
+        assert_eq!((attempt.verdict, attempt.status), (FAILED, None), "{}", attempt.reason);
+    }
+    assert_eq!(seen.accepts.load(Ordering::SeqCst), 0);
+    assert_eq!(post(&url, PATIENT).await.verdict, Verdict::Delivered);
 }

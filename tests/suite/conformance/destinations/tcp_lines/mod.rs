@@ -64,7 +64,7 @@ impl Kind for TcpLines {
         let (mut faults, address) = (Faults::default(), address.parse::<SocketAddr>().ok());
         match address {
             None => faults.add("/address", "must be an IP address and a port"),
-            Some(at) if !self.0.policy.permits(at.ip()) => faults.refuse("/address", TargetError::ForbiddenAddress),
+            Some(at) if !self.0.reach.permits(at) => faults.refuse("/address", TargetError::ForbiddenAddress),
             Some(_) => {}
         }
         let token = Secret::read(token, kept.map(|kept| kept.token.clone()));
@@ -130,7 +130,7 @@ impl Target for Line {
     async fn send(&self, parcel: Parcel<'_>) -> Attempt {
         let started = Instant::now();
         let failed = |reason: &'static str| Attempt::failed(reason, started.elapsed());
-        if !self.settings.policy.permits(self.address.ip()) {
+        if !self.settings.reach.permits(self.address) {
             return failed("forbidden address");
         }
         let response = match tokio::time::timeout(self.settings.timeout, self.ask(&parcel)).await {
