@@ -48,6 +48,12 @@ impl Health {
         Ok(suspended.then(|| self.policy.probes.before(0)))
     }
 
+    /// After the first probe was sent.
+    pub(super) async fn probed(&self, scope: &Scope, route: &Route) -> Result<(), EngineError> {
+        self.transitions.routes.change(scope, &route.key(), Route::probed).await?;
+        Ok(())
+    }
+
     /// After a failed probe: the delay before the next one. `None` if the route was given up and stopped.
     pub(super) async fn probe_failed(
         &self,

@@ -11,4 +11,5 @@ mod redrive;
 mod repetition;
 mod secrets;
 mod start;
+mod suspension;
 mod unkind;

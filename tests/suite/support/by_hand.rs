@@ -94,8 +94,8 @@ impl ByHand {
         let (dynamodb, sqs) = self.servers.configs().await;
         let clients = Clients::new(&life.over(dynamodb), &life.over(sqs), Patience::LOCAL, None);
         let app = process(&clients, &resources, &self.settings, &self.keys, ports)?;
-        let (base, api) = serve(app).await?;
-        Ok(Successor { base, api })
+        let (base, api) = serve(app.clone()).await?;
+        Ok(Successor { app, base, api })
     }
 
     /// A new tenant with every scope.
@@ -195,6 +195,7 @@ impl ByHand {
 
 /// A process that came after others.
 pub(crate) struct Successor {
+    pub(crate) app: App,
     pub(crate) base: String,
     api: JoinHandle<std::io::Result<()>>,
 }

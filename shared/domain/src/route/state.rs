@@ -70,6 +70,9 @@ pub struct State {
     /// Since when its target is only probed.
     #[serde(default)]
     pub(super) suspended_at: Option<Millis>,
+    /// Whether it is suspended, and its first probe is not known to be on its way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) lacks_probe: bool,
     /// The ranges of the log that replay has still to send, oldest first.
     #[serde(default)]
     pub(super) backlog: Vec<Span>,
@@ -101,6 +104,7 @@ impl State {
             live_until: None,
             finished: false,
             suspended_at: None,
+            lacks_probe: false,
             backlog: Vec::new(),
             stretches: 0,
         };
@@ -115,6 +119,10 @@ impl State {
 
     pub(super) fn status(&self) -> RouteStatus {
         self.status
+    }
+
+    fn not_suspended(&mut self) {
+        (self.suspended_at, self.lacks_probe) = (None, false);
     }
 
     pub(super) fn takes_live(&self, at: Millis) -> bool {
@@ -147,6 +155,12 @@ impl State {
         self.suspended_at
     }
 
+    /// Since when it is suspended, if its first probe is not known to be on its way.
+    #[must_use]
+    pub fn lacks_probe_since(&self) -> Option<Millis> {
+        self.suspended_at.filter(|_| self.lacks_probe)
+    }
+
     /// The ranges of the log that replay has still to send, oldest first.
     #[must_use]
     pub fn backlog(&self) -> &[Span] {
@@ -170,7 +184,7 @@ impl Route {
         self.state.status = RouteStatus::Stopped;
         // If it was suspended, its gap began then.
         self.state.live_until.get_or_insert(until.max(self.state.live_from));
-        self.state.suspended_at = None;
+        self.state.not_suspended();
         self.updated_at = now;
         true
     }
@@ -191,7 +205,13 @@ impl Route {
         // If its history was not over, its gap began before.
         self.state.live_until.get_or_insert(until.max(self.state.live_from));
         self.state.suspended_at = Some(now);
+        self.state.lacks_probe = self.way == Way::Live;
         true
+    }
+
+    /// Notes that its first probe is on its way; `false` if that is known.
+    pub fn probed(&mut self) -> bool {
+        std::mem::take(&mut self.state.lacks_probe)
     }
 
     /// Starts it, live from `live_from`; the gap since the stop comes by replay unless it is too old. `false` if it was
@@ -207,7 +227,7 @@ impl Route {
         }
         self.state.status = RouteStatus::Running;
         self.state.finished = false;
-        self.state.suspended_at = None;
+        self.state.not_suspended();
         self.updated_at = now;
         true
     }

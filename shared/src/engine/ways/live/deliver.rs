@@ -46,7 +46,7 @@ impl Live {
         let message = DeliverMessage { to, not_before: None, task };
         let to = &message.to;
         if Readiness::of(&snapshot, to, &delivery) != Readiness::Ready {
-            self.replay.park(to, message.outgoing(Duration::ZERO)?.body).await?;
+            self.park_or_probe(&message, &delivery, &compiled.route).await?;
             return Ok(Vec::new());
         }
         let slot = self.slots.enter(&to.route).await;
@@ -89,7 +89,7 @@ impl Live {
         }
     }
 
-    async fn events(&self, message: &DeliverMessage) -> Result<Vec<Event>, EngineError> {
+    pub(super) async fn events(&self, message: &DeliverMessage) -> Result<Vec<Event>, EngineError> {
         match &message.task {
             Task::Wake | Task::CheckPromise { .. } | Task::CheckWaiting { .. } => Ok(Vec::new()),
             Task::Deliver { events: Events::Inline(Packed(body)), .. } => Ok(chunk::decode(body)?),
@@ -141,7 +141,10 @@ impl Live {
                 self.health.gone(&to.scope, route).await?;
                 self.settle(batch, settlement).await?;
             }
-            Step::Probe { number, .. } if route.status() == RouteStatus::Suspended => {
+            // One that was worked on before, by a worker that died, may have resumed the route and no more.
+            Step::Probe { number, .. }
+                if route.status() == RouteStatus::Suspended || condition == Condition::Responding =>
+            {
                 self.after_probe(batch, number, condition, settlement).await?;
             }
             _ if condition == Condition::Failing => self.suspend(batch, settlement).await?,
