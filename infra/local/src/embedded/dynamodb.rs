@@ -1,7 +1,7 @@
 //! The embedded DynamoDB: dynoxide over one SQLite file.
 //!
 //! Requests are read, and answers written, where they are asked for. One thread owns the database: SQLite blocks, and
-//! must not hold up the handlers.
+//! must not hold up the handlers. Another waits for the disk.
 
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -20,7 +20,8 @@ use sluice::store::STORAGE_FULL;
 use sluice_sqs::space::{self, Shrinker};
 use tokio::sync::oneshot;
 
-use super::in_process;
+use super::syncer::{Reply, Syncer};
+use super::{in_process, thread};
 use crate::StartError;
 
 /// How often items past their time to live are removed.
@@ -41,7 +42,8 @@ pub(super) struct Connector {
 }
 
 enum Command {
-    Run(Box<dyn FnOnce(&Database) + Send>),
+    /// Work, and the answer that waits for the disk.
+    Run(Box<dyn FnOnce(&Database) -> Option<Reply> + Send>),
     Stop,
 }
 
@@ -52,6 +54,9 @@ impl Server {
         let keeper = Connection::open(path).map_err(|e| fail(&e))?;
         space::prepare(&keeper);
         let database = Database::new(&path.to_string_lossy()).map_err(|e| fail(&e))?;
+        // Commits wait for no disk: see `syncer`.
+        database.disable_bulk_loading().map_err(|e| fail(&e))?;
+        let syncer = Syncer::start(path)?;
         let (commands, received) = mpsc::channel();
         let (sweeping, stopped) = mpsc::channel();
         let swept = database.clone();
@@ -60,15 +65,19 @@ impl Server {
             let mut shrinker = Shrinker::default();
             loop {
                 match received.recv_timeout(shrinker.next().saturating_duration_since(Instant::now())) {
-                    Ok(Command::Run(work)) => work(&database),
+                    Ok(Command::Run(work)) => {
+                        if let Some(reply) = work(&database) {
+                            syncer.reply(reply);
+                        }
+                    }
                     Err(RecvTimeoutError::Timeout) => {}
                     Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 }
                 shrinker.turn(&keeper);
             }
             drop(sweeping);
-            if sweeper.join().is_err() {
-                tracing::error!("the removal of items past their time to live has panicked");
+            if !syncer.stop() | sweeper.join().is_err() {
+                tracing::error!("a thread of the embedded DynamoDB has panicked");
             }
         })?;
         Ok(Self { commands, thread })
@@ -84,10 +93,6 @@ impl Server {
         let _ = self.commands.send(Command::Stop);
         self.thread.join().is_ok()
     }
-}
-
-fn thread(name: &'static str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|e| StartError::new(name, e))
 }
 
 fn sweep(database: &Database, stopped: &mpsc::Receiver<()>) {
@@ -110,9 +115,14 @@ impl HttpConnector for Connector {
 }
 
 macro_rules! operations {
-    ($connector:ident, $operation:ident, $body:ident, $($name:literal: $method:ident),+ $(,)?) => {
+    (
+        $connector:ident, $operation:ident, $body:ident,
+        reads: {$($read:literal: $reading:ident),+ $(,)?},
+        writes: {$($write:literal: $writing:ident),+ $(,)?} $(,)?
+    ) => {
         match $operation {
-            $($name => $connector.run($body, Database::$method).await,)+
+            $($read => $connector.run($body, (false, Database::$reading)).await,)+
+            $($write => $connector.run($body, (true, Database::$writing)).await,)+
             _ => Err(DynoxideError::ValidationException(format!("The operation {} is not served.", $operation))),
         }
     };
@@ -123,21 +133,25 @@ impl Connector {
     async fn answer(&self, target: &str, body: &[u8]) -> Response<Vec<u8>> {
         let operation = target.strip_prefix("DynamoDB_20120810.").unwrap_or_default();
         let answer = operations!(self, operation, body,
-            "PutItem": put_item,
-            "GetItem": get_item,
-            "UpdateItem": update_item,
-            "DeleteItem": delete_item,
-            "Query": query,
-            "Scan": scan,
-            "BatchGetItem": batch_get_item,
-            "BatchWriteItem": batch_write_item,
-            "TransactGetItems": transact_get_items,
-            "TransactWriteItems": transact_write_items,
-            "CreateTable": create_table,
-            "DescribeTable": describe_table,
-            "ListTables": list_tables,
-            "UpdateTimeToLive": update_time_to_live,
-            "DescribeTimeToLive": describe_time_to_live,
+            reads: {
+                "GetItem": get_item,
+                "Query": query,
+                "Scan": scan,
+                "BatchGetItem": batch_get_item,
+                "TransactGetItems": transact_get_items,
+                "DescribeTable": describe_table,
+                "ListTables": list_tables,
+                "DescribeTimeToLive": describe_time_to_live,
+            },
+            writes: {
+                "PutItem": put_item,
+                "UpdateItem": update_item,
+                "DeleteItem": delete_item,
+                "BatchWriteItem": batch_write_item,
+                "TransactWriteItems": transact_write_items,
+                "CreateTable": create_table,
+                "UpdateTimeToLive": update_time_to_live,
+            },
         );
         let (status, body) = match answer {
             Ok(body) => (StatusCode::OK, body),
@@ -161,7 +175,7 @@ impl Connector {
     async fn run<Q, A>(
         &self,
         body: &[u8],
-        operation: fn(&Database, Q) -> dynoxide::Result<A>,
+        (is_write, operation): (bool, fn(&Database, Q) -> dynoxide::Result<A>),
     ) -> dynoxide::Result<Vec<u8>>
     where
         Q: DeserializeOwned + Send + 'static,
@@ -169,11 +183,19 @@ impl Connector {
     {
         let request: Q = serde_json::from_slice(body).map_err(|e| unreadable(&e))?;
         let (answer, answered) = oneshot::channel();
-        let work = move |database: &Database| {
+        let work = move |database: &Database| -> Option<Reply> {
             // Whoever has gone meanwhile will try again, or has given up.
-            if !answer.is_closed() {
-                drop(answer.send(operation(database, request)));
+            if answer.is_closed() {
+                return None;
             }
+            let done = operation(database, request);
+            let waits = is_write && done.is_ok();
+            let reply = move || drop(answer.send(done));
+            if waits {
+                return Some(Box::new(reply));
+            }
+            reply();
+            None
         };
         self.commands.send(Command::Run(Box::new(work))).map_err(|_| stopped())?;
         let answer = answered.await.map_err(|_| stopped())??;

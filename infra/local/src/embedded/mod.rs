@@ -7,8 +7,10 @@ mod dynamodb;
 mod in_process;
 mod s3;
 pub mod sqs;
+mod syncer;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::thread::JoinHandle;
 
 use aws_config::SdkConfig;
 use serde::{Deserialize, Serialize};
@@ -105,4 +107,8 @@ fn listener(folder: &Folder, ports: &Ports) -> Result<TcpListener, StartError> {
     let s3 = listener.local_addr().map_err(|e| StartError::new("embedded S3", e))?.port();
     folder.write(PORT_FILE, &KeptPorts { s3 })?;
     Ok(listener)
+}
+
+fn thread(name: &'static str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|e| StartError::new(name, e))
 }
