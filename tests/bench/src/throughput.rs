@@ -80,8 +80,8 @@ impl Bench<'_> {
             self.bare_loop().await?;
             let run = self.closed("Single publishes", single).await?;
             top = run.accepted_rate().min(run.delivered_rate());
-            self.figures.at_least("accepted", run.accepted_rate(), 3_000.0, "events/s");
-            self.figures.at_least("delivered", run.delivered_rate(), 3_000.0, "events/s");
+            self.figures.at_least("accepted", run.accepted_rate(), 6_000.0, "events/s");
+            self.figures.at_least("delivered", run.delivered_rate(), 6_000.0, "events/s");
         }
         if self.options.wants("batches") {
             self.bare_loop().await?;
@@ -92,7 +92,7 @@ impl Bench<'_> {
             let used = difference(&before, &self.rig.system.usage());
             self.figures.at_least("delivered", run.delivered_rate(), 15_000.0, "events/s");
             if let Some(bare) = self.bare {
-                self.figures.at_least("delivered, of the bare loop", run.delivered_rate() / bare, 1.0 / 3.0, "");
+                self.figures.at_least("delivered, of the bare loop", run.delivered_rate() / bare, 0.5, "");
             }
             println!("\nPrice on AWS of a million events delivered in these batches (list prices, us-east-1):");
             let dollars = prices(&used, run.events);
@@ -108,10 +108,10 @@ impl Bench<'_> {
             let mut run = paced(&self.rig, Shape { connections: 128, ..single }, rate, self.lasting).await?;
             let (median, late) = (percentile(&mut run.latencies, 0.5), percentile(&mut run.latencies, 0.99));
             println!("  publish p50 {:.1} ms, p99 {:.1} ms", median.as_secs_f64() * 1e3, late.as_secs_f64() * 1e3);
-            self.figures.at_most("publish p99", late.as_secs_f64() * 1e3, 50.0, "ms");
+            self.figures.at_most("publish p99", late.as_secs_f64() * 1e3, 15.0, "ms");
         }
         println!();
-        self.figures.at_most("peak memory of the process, bench included", self.peak.max(peak_mb()?), 300.0, "MB");
+        self.figures.at_most("peak memory of the process, bench included", self.peak.max(peak_mb()?), 250.0, "MB");
         Ok(())
     }
 
