@@ -41,9 +41,11 @@ pub(super) struct Connector {
     commands: mpsc::Sender<Command>,
 }
 
+/// Gives the answer that waits for the disk, if it does.
+type Work = Box<dyn FnOnce(&Database) -> Option<Reply> + Send>;
+
 enum Command {
-    /// Work, and the answer that waits for the disk.
-    Run(Box<dyn FnOnce(&Database) -> Option<Reply> + Send>),
+    Run(Work),
     Stop,
 }
 
@@ -121,8 +123,8 @@ macro_rules! operations {
         writes: {$($write:literal: $writing:ident),+ $(,)?} $(,)?
     ) => {
         match $operation {
-            $($read => $connector.run($body, (false, Database::$reading)).await,)+
-            $($write => $connector.run($body, (true, Database::$writing)).await,)+
+            $($read => $connector.run($body, false, Database::$reading).await,)+
+            $($write => $connector.run($body, true, Database::$writing).await,)+
             _ => Err(DynoxideError::ValidationException(format!("The operation {} is not served.", $operation))),
         }
     };
@@ -175,7 +177,8 @@ impl Connector {
     async fn run<Q, A>(
         &self,
         body: &[u8],
-        (is_write, operation): (bool, fn(&Database, Q) -> dynoxide::Result<A>),
+        is_write: bool,
+        operation: fn(&Database, Q) -> dynoxide::Result<A>,
     ) -> dynoxide::Result<Vec<u8>>
     where
         Q: DeserializeOwned + Send + 'static,
