@@ -66,26 +66,9 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Runs `work` in the next transaction, and answers once that is on disk. It must refuse before
-    /// its first write: a fault does not undo what was written before it.
-    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, Fault>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Tables<'_>) -> Outcome<T> + Send + 'static,
-    {
-        self.run_as(Durability::Disk, work).await
-    }
-
-    /// The same, for work that a power cut may undo.
-    pub(crate) async fn run_as_hint<T, F>(&self, work: F) -> Result<T, Fault>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Tables<'_>) -> Outcome<T> + Send + 'static,
-    {
-        self.run_as(Durability::Hint, work).await
-    }
-
-    async fn run_as<T, F>(&self, durability: Durability, work: F) -> Result<T, Fault>
+    /// Runs `work` in the next transaction, and answers once that is as durable as asked for. It must
+    /// refuse before its first write: a fault does not undo what was written before it.
+    pub(crate) async fn run<T, F>(&self, durability: Durability, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tables<'_>) -> Outcome<T> + Send + 'static,

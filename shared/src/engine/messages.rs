@@ -267,9 +267,8 @@ impl DeliverMessage {
     ///
     /// # Errors
     /// [`QueueError`] if it cannot be written as JSON.
-    pub fn encoded(to: Recipient, delivery: Delivery, events: Packed) -> Result<Outgoing, QueueError> {
-        let task = Task::Deliver { delivery, events: Events::Inline(events) };
-        Self { to, not_before: None, task }.outgoing(Duration::ZERO)
+    pub fn encoded(to: &Recipient, delivery: &Delivery, events: Packed) -> Result<Outgoing, QueueError> {
+        Self::carrying(to, delivery, Events::Inline(events), Due::now())
     }
 
     /// One message that carries the first of these events, as many as it holds, and how many those are.
@@ -298,6 +297,10 @@ impl DeliverMessage {
             [event] if body.len() > MAX_INLINE_BYTES => Events::Logged { id: event.borrow().id.clone() },
             _ => Events::Inline(Packed(body)),
         };
+        Self::carrying(to, delivery, events, due)
+    }
+
+    fn carrying(to: &Recipient, delivery: &Delivery, events: Events, due: Due) -> Result<Outgoing, QueueError> {
         let task = Task::Deliver { delivery: delivery.clone(), events };
         Self { to: to.clone(), not_before: due.not_before(), task }.outgoing(due.delay)
     }

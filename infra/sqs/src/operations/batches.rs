@@ -10,6 +10,7 @@ use crate::operations::messages::{Content, Sent, visibility};
 use crate::operations::{Context, queue_name};
 use crate::receipt::Receipt;
 use crate::waiters::settle;
+use crate::writer::Durability;
 
 const MAX_ENTRIES: usize = 10;
 
@@ -148,7 +149,7 @@ pub(super) async fn send(context: &Context<'_>, batch: Batch<Content>) -> Result
         return Err(Fault::new(Code::BatchRequestTooLong, message));
     }
     // One result for each message that passed the check, in order.
-    let mut stored = context.store.run(move |tables| tables.send(&name, messages)).await?.into_iter();
+    let mut stored = context.store.run(Durability::Disk, move |tables| tables.send(&name, messages)).await?.into_iter();
     let merged = checked.into_iter().map(|entry| {
         let sent = entry?;
         stored.next().unwrap_or_else(|| Err(Fault::internal()))?;
@@ -161,7 +162,7 @@ pub(super) async fn delete(context: &Context<'_>, batch: Batch<Delete>) -> Resul
     let name = batch.check()?;
     context
         .store
-        .run_as_hint(move |tables| {
+        .run(Durability::Hint, move |tables| {
             tables.queue(&name)?;
             let mut results = Vec::with_capacity(batch.entries.len());
             for Entry { id, content } in batch.entries {
@@ -183,7 +184,7 @@ pub(super) async fn change_visibility(
     let name = batch.check()?;
     context
         .store
-        .run_as_hint(move |tables| {
+        .run(Durability::Hint, move |tables| {
             tables.queue(&name)?;
             let mut results = Vec::with_capacity(batch.entries.len());
             for Entry { id, content } in batch.entries {

@@ -13,6 +13,7 @@ use crate::fault::{Code, Fault};
 use crate::messages::{NewMessage, Received};
 use crate::operations::{Context, Empty, in_range, queue_name};
 use crate::receipt::Receipt;
+use crate::writer::Durability;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -105,7 +106,7 @@ fn is_allowed(character: char) -> bool {
 pub(super) async fn send(context: &Context<'_>, request: SendOne) -> Result<Sent, Fault> {
     let name = queue_name(&request.queue_url)?;
     let (message, sent) = request.content.check()?;
-    let results = context.store.run(move |tables| tables.send(&name, vec![message])).await?;
+    let results = context.store.run(Durability::Disk, move |tables| tables.send(&name, vec![message])).await?;
     results.into_iter().collect::<Result<(), Fault>>()?;
     Ok(sent)
 }
@@ -224,7 +225,7 @@ pub(super) struct Delete {
 pub(super) async fn delete(context: &Context<'_>, request: Delete) -> Result<Empty, Fault> {
     let name = queue_name(&request.queue_url)?;
     let receipt = Receipt::decode(&request.receipt_handle)?;
-    context.store.run_as_hint(move |tables| tables.delete(&name, receipt)).await?;
+    context.store.run(Durability::Hint, move |tables| tables.delete(&name, receipt)).await?;
     Ok(Empty {})
 }
 
@@ -243,7 +244,7 @@ pub(super) async fn change_visibility(context: &Context<'_>, request: ChangeVisi
     let name = queue_name(&request.queue_url)?;
     let receipt = Receipt::decode(&request.receipt_handle)?;
     let visibility = visibility(request.visibility_timeout)?;
-    context.store.run_as_hint(move |tables| tables.change_visibility(&name, receipt, visibility)).await?;
+    context.store.run(Durability::Hint, move |tables| tables.change_visibility(&name, receipt, visibility)).await?;
     Ok(Empty {})
 }
 

@@ -8,6 +8,7 @@ use crate::config::arn;
 use crate::fault::{Code, Fault};
 use crate::operations::{Context, Empty, queue_name};
 use crate::tables::{Counts, Queue};
+use crate::writer::Durability;
 
 /// The most queues on one page of a list.
 const PAGE: usize = 1000;
@@ -97,7 +98,7 @@ pub(super) async fn create(context: &Context<'_>, request: Create) -> Result<Url
     }
     let queue_url = context.queue_url(&name);
     let attributes = request.attributes.unwrap_or_default();
-    context.store.run(move |tables| tables.create(&name, &attributes)).await?;
+    context.store.run(Durability::Disk, move |tables| tables.create(&name, &attributes)).await?;
     Ok(Url { queue_url })
 }
 
@@ -107,7 +108,7 @@ pub(super) async fn get_url(context: &Context<'_>, request: ByName) -> Result<Ur
         return Err(Fault::missing("QueueName"));
     }
     let queue_url = context.queue_url(&name);
-    context.store.run_as_hint(move |tables| Ok(tables.queue(&name)?)).await?;
+    context.store.run(Durability::Hint, move |tables| Ok(tables.queue(&name)?)).await?;
     Ok(Url { queue_url })
 }
 
@@ -124,7 +125,7 @@ pub(super) async fn list(context: &Context<'_>, request: List) -> Result<Listed,
     let after = request.next_token.unwrap_or_default();
     let mut names: Vec<String> = context
         .store
-        .run(move |tables| {
+        .run(Durability::Disk, move |tables| {
             let names = tables.cache.queues.keys();
             let listed = names.filter(|name| name.starts_with(&prefix) && ***name > *after);
             Ok(listed.map(ToString::to_string).collect())
@@ -142,7 +143,7 @@ pub(super) async fn get_attributes(context: &Context<'_>, request: GetAttributes
     let name = queue_name(&request.queue_url)?;
     let wanted = request.attribute_names.unwrap_or_default();
     let (queue, counts) =
-        context.store.run_as_hint(move |tables| Ok((tables.queue(&name)?, tables.counts(&name)?))).await?;
+        context.store.run(Durability::Hint, move |tables| Ok((tables.queue(&name)?, tables.counts(&name)?))).await?;
     let mut attributes = attributes_of(&queue, counts);
     let all = wanted.iter().any(|name| name == "All");
     // Without a policy there is no such attribute, but it may be asked for.
@@ -178,18 +179,18 @@ fn attributes_of(queue: &Queue, counts: Counts) -> BTreeMap<&'static str, String
 
 pub(super) async fn set_attributes(context: &Context<'_>, request: SetAttributes) -> Result<Empty, Fault> {
     let name = queue_name(&request.queue_url)?;
-    context.store.run(move |tables| tables.set_attributes(&name, &request.attributes)).await?;
+    context.store.run(Durability::Disk, move |tables| tables.set_attributes(&name, &request.attributes)).await?;
     Ok(Empty {})
 }
 
 pub(super) async fn delete(context: &Context<'_>, request: ByUrl) -> Result<Empty, Fault> {
     let name = queue_name(&request.queue_url)?;
-    context.store.run(move |tables| tables.delete_queue(&name)).await?;
+    context.store.run(Durability::Disk, move |tables| tables.delete_queue(&name)).await?;
     Ok(Empty {})
 }
 
 pub(super) async fn purge(context: &Context<'_>, request: ByUrl) -> Result<Empty, Fault> {
     let name = queue_name(&request.queue_url)?;
-    context.store.run(move |tables| tables.purge(&name)).await?;
+    context.store.run(Durability::Disk, move |tables| tables.purge(&name)).await?;
     Ok(Empty {})
 }

@@ -71,7 +71,7 @@ impl RouteWay for Live {
         for Matched { route, events, encoded } in matches {
             let (to, fresh) = (Recipient::new(scope, &route), Delivery::fresh());
             match encoded.filter(|_| events.len() <= MAX_PACK_EVENTS) {
-                Some(encoded) => messages.push(DeliverMessage::encoded(to, fresh, encoded)?),
+                Some(encoded) => messages.push(DeliverMessage::encoded(&to, &fresh, encoded)?),
                 None => messages.extend(DeliverMessage::deliveries(&to, &fresh, events, Due::now())?),
             }
         }
