@@ -30,6 +30,13 @@ impl Deadline {
         self.left() > longest + SETTLING.min(longest)
     }
 
+    /// The time that is left for what has to be recorded when it ends.
+    #[must_use]
+    pub fn to_settle(self) -> Duration {
+        let left = self.left();
+        left.saturating_sub(SETTLING.min(left / 2))
+    }
+
     /// The earlier of this one and the end of a budget that begins now.
     #[must_use]
     pub fn within(self, budget: Duration) -> Self {
@@ -56,5 +63,6 @@ mod tests {
         assert!(!left(24).allows(target) && left(24).allows(Duration::from_secs(2)));
         assert!(!left(24).is_over() && left(24).within(Duration::ZERO).is_over());
         assert!(left(0).is_over() && left(0).left().is_zero());
+        assert!(left(60).to_settle() > Duration::from_secs(49) && left(4).to_settle() < Duration::from_secs(3));
     }
 }

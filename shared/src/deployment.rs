@@ -55,6 +55,8 @@ pub struct PermissionSet {
     pub config: &'static [Action],
     /// Actions on the table of what happens to routes and requests.
     pub activity: &'static [Action],
+    /// Actions on the bucket of documents.
+    pub documents: &'static [ObjectAction],
     /// The queue whose messages it takes.
     pub receives: Option<Queue>,
     /// The queues it sends to.
@@ -70,6 +72,7 @@ impl PermissionSet {
         events: &[],
         config: &[],
         activity: &[],
+        documents: &[],
         receives: None,
         sends: &[],
     };
@@ -113,5 +116,23 @@ impl fmt::Display for Action {
     /// As IAM writes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "dynamodb:{self:?}")
+    }
+}
+
+/// An action on the bucket of documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectAction {
+    /// Reads an object.
+    GetObject,
+    /// Writes an object.
+    PutObject,
+    /// Tells that an object is missing, where it would otherwise be forbidden.
+    ListBucket,
+}
+
+impl fmt::Display for ObjectAction {
+    /// As IAM writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3:{self:?}")
     }
 }

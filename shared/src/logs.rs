@@ -16,8 +16,9 @@ where
 }
 
 /// Whether a line can have no secret in it. Below `info` libraries show their input: keys of customers' buckets, whole
-/// requests. The embedded S3 logs each refused request as an error, and the client that sent it logs it again.
+/// requests. The embedded S3 logs each refused request as an error, and the client that sent it logs it again. What goes
+/// wrong with a server by SSH is in its attempt.
 fn is_fit(line: &Metadata<'_>) -> bool {
     let of = line.target().split("::").next().unwrap_or_default();
-    of.starts_with("sluice") || (of != "s3s" && *line.level() <= Level::INFO)
+    of.starts_with("sluice") || (!["s3s", "russh"].contains(&of) && *line.level() <= Level::INFO)
 }

@@ -16,7 +16,7 @@ use crate::ports::Ports;
 use crate::rings::{Live, NotARing, RingText, derive};
 
 /// Why a secret could not be sealed or opened.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Sealed under a key that is not on the ring.
     #[error("a stored secret is encrypted with a key that is not on the ring")]
@@ -110,6 +110,50 @@ impl Keyring {
         Ok(Sealed::new(format!("v1.{}.{}", keys.current, BASE64.encode(bytes))))
     }
 
+    /// Encrypts bytes of any size so that only the same scope can open them, and only under the same name.
+    ///
+    /// # Errors
+    /// As [`Keyring::seal`].
+    pub fn seal_blob(&self, scope: &Scope, name: &str, bytes: &[u8], ports: &Ports) -> Result<Vec<u8>, KeyError> {
+        let keys = self.0.keys();
+        let cipher = keys.ciphers.get(&keys.current).ok_or(KeyError::NoKeys)?;
+        let nonce = ports.bytes::<12>();
+        let aad = format!("{scope}/{name}");
+        let sealed = cipher.encrypt(&Nonce::from(nonce), Payload { msg: bytes, aad: aad.as_bytes() });
+        let sealed = sealed.map_err(|_| KeyError::Unopenable)?;
+        let mut blob = Vec::with_capacity(keys.current.len() + 4 + nonce.len() + sealed.len());
+        blob.extend_from_slice(b"v1.");
+        blob.extend_from_slice(keys.current.as_bytes());
+        blob.push(b'.');
+        blob.extend_from_slice(&nonce);
+        blob.extend_from_slice(&sealed);
+        Ok(blob)
+    }
+
+    /// Decrypts what [`Keyring::seal_blob`] made for the same scope and name.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn open_blob(&self, scope: &Scope, name: &str, blob: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let rest = blob.strip_prefix(b"v1.").ok_or(KeyError::Unopenable)?;
+        let end = rest.iter().position(|byte| *byte == b'.').ok_or(KeyError::Unopenable)?;
+        let id = std::str::from_utf8(&rest[..end]).map_err(|_| KeyError::Unopenable)?;
+        let (nonce, msg) = rest[end + 1..].split_first_chunk::<12>().ok_or(KeyError::Unopenable)?;
+        let keys = self.keys_with(id)?;
+        let cipher = keys.ciphers.get(id).ok_or(KeyError::UnknownKey)?;
+        let aad = format!("{scope}/{name}");
+        cipher.decrypt(&Nonce::from(*nonce), Payload { msg, aad: aad.as_bytes() }).map_err(|_| KeyError::Unopenable)
+    }
+
+    /// The keys; where that one is not among them, looked up anew.
+    fn keys_with(&self, id: &str) -> Result<Arc<SealingKeys>, KeyError> {
+        let keys = self.0.keys();
+        if keys.ciphers.is_empty() {
+            return Err(KeyError::NoKeys);
+        }
+        Ok(if keys.ciphers.contains_key(id) { keys } else { self.0.look_again() })
+    }
+
     /// Decrypts the text that [`Keyring::seal`] was given for the same scope.
     ///
     /// # Errors
@@ -127,13 +171,7 @@ impl Keyring {
         let mut parts = sealed.text().splitn(3, '.');
         let (version, id, data) = (parts.next(), parts.next(), parts.next());
         let (Some("v1"), Some(id), Some(data)) = (version, id, data) else { return Err(KeyError::Unopenable) };
-        let mut keys = self.0.keys();
-        if keys.ciphers.is_empty() {
-            return Err(KeyError::NoKeys);
-        }
-        if !keys.ciphers.contains_key(id) {
-            keys = self.0.look_again();
-        }
+        let keys = self.keys_with(id)?;
         let cipher = keys.ciphers.get(id).ok_or(KeyError::UnknownKey)?;
         let bytes = BASE64.decode(data).map_err(|_| KeyError::Unopenable)?;
         let (nonce, msg) = bytes.split_first_chunk::<12>().ok_or(KeyError::Unopenable)?;
@@ -156,6 +194,23 @@ mod tests {
 
     fn ring(text: &str) -> Keyring {
         Keyring::from_json(text).expect("a ring")
+    }
+
+    #[test]
+    fn a_blob_opens_only_for_its_scope_and_name() {
+        let ports = Ports::system();
+        let ring = Keyring::throwaway(&ports).expect("ring");
+        let blob = ring.seal_blob(&scope("a"), "documents/1", b"\0bytes", &ports).expect("seals");
+        assert_eq!(ring.open_blob(&scope("a"), "documents/1", &blob).expect("opens"), b"\0bytes");
+        assert!(ring.open_blob(&scope("b"), "documents/1", &blob).is_err());
+        assert!(ring.open_blob(&scope("a"), "documents/2", &blob).is_err());
+        let other = Keyring::throwaway(&ports).expect("ring");
+        assert!(other.open_blob(&scope("a"), "documents/1", &blob).is_err());
+        assert!(!blob.windows(5).any(|five| five == b"bytes"));
+        for end in 0..blob.len() {
+            assert!(ring.open_blob(&scope("a"), "documents/1", &blob[..end]).is_err(), "{end}");
+        }
+        assert!(matches!(Keyring::empty().open_blob(&scope("a"), "x", &blob), Err(KeyError::NoKeys)));
     }
 
     #[test]

@@ -77,6 +77,24 @@ setting!(
     "how long transactions and their attempts are kept, in days (1 to 3650)"
 );
 setting!(
+    DOCUMENT_RETENTION,
+    "SLUICE_DOCUMENT_RETENTION_DAYS",
+    "90",
+    "how long documents, messages and MDNs are kept, in days (1 to 3650)"
+);
+setting!(
+    DOCUMENT_MAX_BYTES,
+    "SLUICE_DOCUMENT_MAX_BYTES",
+    "4194304",
+    "the largest document, and the largest AS2 message, in bytes (65536 to 104857600; 52428800 in the local run). API Gateway hands a function 6 MB at most, in base64"
+);
+setting!(
+    PUBLIC_URL,
+    "SLUICE_PUBLIC_URL",
+    "",
+    "where partners reach this deployment, such as `https://edi.example.com`: asynchronous MDNs are sent there. If empty, as the caller of `POST /v1/partners/{id}/documents` reached it; the local run uses its own address"
+);
+setting!(
     LOG_GRACE,
     "SLUICE_LOG_GRACE_MILLISECONDS",
     "10000",
@@ -155,6 +173,9 @@ pub const SETTINGS: &[Setting] = &[
     INSECURE_TARGETS,
     LOG_RETENTION,
     TRANSACTION_RETENTION,
+    DOCUMENT_RETENTION,
+    DOCUMENT_MAX_BYTES,
+    PUBLIC_URL,
     LOG_GRACE,
     PUBLISH_MAX_BYTES,
     SLOW_PER_ROUTE,
@@ -187,6 +208,12 @@ pub struct Settings {
     pub log_retention: Duration,
     /// How long transactions are kept.
     pub transaction_retention: Duration,
+    /// How long documents are kept.
+    pub document_retention: Duration,
+    /// The largest document.
+    pub document_max_bytes: usize,
+    /// Where partners reach this deployment.
+    pub public_url: Option<String>,
     /// How long a write to the log may take after its time was read.
     pub log_grace: Duration,
     /// The largest body of a publish.
@@ -245,6 +272,9 @@ impl Settings {
             reach: parse(INSECURE_TARGETS, text(INSECURE_TARGETS), |t| t.parse::<TargetPolicy>().ok())?.into(),
             log_retention: Duration::from_secs(86_400 * number(LOG_RETENTION, 1, 3_650)?),
             transaction_retention: Duration::from_secs(86_400 * number(TRANSACTION_RETENTION, 1, 3_650)?),
+            document_retention: Duration::from_secs(86_400 * number(DOCUMENT_RETENTION, 1, 3_650)?),
+            document_max_bytes: usize::try_from(number(DOCUMENT_MAX_BYTES, 65_536, 104_857_600)?).unwrap_or(usize::MAX),
+            public_url: parse(PUBLIC_URL, text(PUBLIC_URL), public_url)?,
             log_grace: Duration::from_millis(number(LOG_GRACE, 200, 60_000)?),
             publish_max_bytes: usize::try_from(number(PUBLISH_MAX_BYTES, 262_144, 5_242_880)?).unwrap_or(usize::MAX),
             shares: ShareSizes {
@@ -268,8 +298,22 @@ impl Settings {
     /// How long records are kept.
     #[must_use]
     pub fn retention(&self) -> Retention {
-        Retention { log: self.log_retention, transactions: self.transaction_retention }
+        Retention {
+            log: self.log_retention,
+            transactions: self.transaction_retention,
+            documents: self.document_retention,
+        }
     }
+}
+
+/// A URL without a path; none if it is empty.
+fn public_url(text: &str) -> Option<Option<String>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    let url = url::Url::parse(text).ok()?;
+    let plain = matches!(url.scheme(), "https" | "http") && url.path() == "/" && url.query().is_none();
+    plain.then(|| Some(text.trim_end_matches('/').to_owned()))
 }
 
 fn in_range(text: &str, low: u64, high: u64) -> Option<u64> {

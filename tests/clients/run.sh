@@ -39,7 +39,7 @@ typescript() {
 python() {
   # It formats what it generates with the ruff of its own environment.
   PATH="$venv/bin:$PATH" "$venv/bin/openapi-python-client" generate --path "$document" --meta none \
-    --output-path "$python/sluice_client" --overwrite --fail-on-warning >"$python/generated.log" ||
+    --output-path "$python/sluice_client" --overwrite --config "$here/python/generator.yaml" --fail-on-warning >"$python/generated.log" ||
     { cat "$python/generated.log" && return 1; }
   (cd "$python" && MYPYPATH="$python" "$venv/bin/mypy" --config-file "$here/python/mypy.ini" "$here/python/main.py" \
     "$here/python/webhooks.py")

@@ -12,6 +12,7 @@ mod restore;
 mod routes;
 pub(crate) mod stack;
 pub(crate) mod template;
+mod trading;
 
 use std::collections::BTreeSet;
 
@@ -76,7 +77,9 @@ fn settings_are_parameters_with_the_same_defaults() {
         assert_eq!(default, setting.default, "{}", setting.name);
         left.remove(setting.name);
     }
-    let resources = ["SLUICE_TABLE_", "SLUICE_QUEUE_", "SLUICE_KEYS_SECRET_ID", "SLUICE_TOKEN_KEYS_SECRET_ID"];
+    let secrets = ["SLUICE_KEYS_SECRET_ID", "SLUICE_TOKEN_KEYS_SECRET_ID"];
+    let resources = ["SLUICE_TABLE_", "SLUICE_QUEUE_", "SLUICE_BUCKET_"].into_iter().chain(secrets);
+    let resources: Vec<&str> = resources.collect();
     left.retain(|name| !resources.iter().any(|known| name.starts_with(known)));
     assert!(left.is_empty(), "no setting is called {left:?}, or it is none of a deployment");
 }

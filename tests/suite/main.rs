@@ -8,6 +8,7 @@ mod e2e;
 mod fuzz;
 mod golden;
 mod ministack;
+mod sftp;
 mod store;
 mod support;
 mod workers;

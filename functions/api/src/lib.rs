@@ -5,6 +5,7 @@
 
 mod api_clients;
 mod api_keys;
+mod as2;
 mod audit_log;
 mod auth;
 mod automations;
@@ -13,9 +14,11 @@ mod connection_profiles;
 mod consumers;
 mod credentials;
 mod dlq;
+mod documents;
 mod event_types;
 mod events;
 pub mod http;
+mod identities;
 mod inbound;
 mod instances;
 mod integrations;
@@ -209,6 +212,8 @@ endpoints! {
     "transactions.list" scoped GET_ACTIVITY => transactions::list::list;
     "transactions.get" scoped GET_ACTIVITY => transactions::get::get;
     "transactions.retry" scoped RESEND => transactions::retry::retry;
+    "transactions.document" scoped READ_DOCUMENT => transactions::document::document;
+    "transactions.mdn" scoped READ_DOCUMENT => transactions::mdn::mdn;
     "automations.list" scoped GET_CONFIG => automations::list::list;
     "automations.run" scoped START_RUN => automations::run::run;
     "automations.get" scoped GET_ACTIVITY => automations::get::get;
@@ -218,8 +223,19 @@ endpoints! {
     "partners.get" scoped GET_PARTNER => partners::get::get;
     "partners.update" scoped PUT_SEALED => partners::update::update;
     "partners.delete" scoped DELETE_PARTNER timeout 29 => partners::delete::delete;
+    // Waits for the partner's server.
+    "partners.test" scoped PREVIEW_MAPPING timeout 29 => partners::test::test;
     // It leads out of the sandbox: its path names it, and there is no other.
     "partners.promote" global POST_RECORD => partners::promote::promote;
+    // Seals up to 4 MiB, and publishes. The first one to a partner makes its route.
+    "documents.create" scoped SEND_DOCUMENT memory 1024 timeout 29 => documents::create::create;
+    "identities.list" scoped LIST_CONFIG => identities::list::list;
+    // Makes an RSA key, or opens a PKCS#12 file, whose password may be hashed a million times.
+    "identities.create" scoped POST_PIPELINE memory 1769 timeout 29 => identities::create::create;
+    "identities.get" scoped GET_CONFIG => identities::get::get;
+    "identities.update" scoped PUT_SCHEDULE => identities::update::update;
+    "identities.delete" scoped DELETE_PROFILE => identities::delete::delete;
+    "identities.rotate" scoped POST_PIPELINE memory 1769 timeout 29 => identities::rotate::rotate;
     "callbacks.list" scoped LIST_SEALED => callbacks::list::list;
     "callbacks.put" scoped CREATE_ROUTE => callbacks::put::put;
     "callbacks.delete" scoped DELETE_ROUTE timeout 29 => callbacks::delete::delete;
@@ -266,6 +282,9 @@ endpoints! {
     "inbound.receive" scoped RECEIVE memory 512 => inbound::receive::receive;
     "inbound.shopify" scoped RECEIVE memory 512 => inbound::shopify::shopify;
     "inbound.woocommerce" scoped RECEIVE memory 512 => inbound::woocommerce::woocommerce;
+    // Opens and stores up to 4 MiB before it answers. No guard stands before these: see their signatures.
+    "as2.receive" scoped RECEIVE_DOCUMENT memory 1024 timeout 29 => as2::receive::receive;
+    "as2.mdn" scoped RECEIVE_DOCUMENT memory 1024 timeout 29 => as2::mdn::mdn;
     "audit_log.list" scoped LIST_ACTIVITY => audit_log::list::list;
     "meta.health" global NONE => meta::health::health;
     "meta.jwks" global READ_PUBLIC_KEYS => meta::jwks::jwks;

@@ -6,6 +6,7 @@
 //! reads routes, partners or connection profiles, and for every POST, whose first answer is kept encrypted.
 
 use sluice::deployment::Action::{BatchWriteItem, DeleteItem, GetItem, PutItem, Query, UpdateItem};
+use sluice::deployment::ObjectAction::{GetObject, ListBucket, PutObject};
 use sluice::deployment::PermissionSet;
 use sluice::queue::Queue;
 use sluice::rings::Ring;
@@ -188,6 +189,28 @@ pub(crate) const DELETE_PARTNER: PermissionSet = PermissionSet {
     activity: &[GetItem, Query, PutItem, DeleteItem, BatchWriteItem],
     ..DELETE_ROUTE
 };
+
+/// Makes a partner's route with its first document, and starts one that was given up; keeps the document.
+pub(crate) const SEND_DOCUMENT: PermissionSet = PermissionSet {
+    name: "SendDocument",
+    events: &[Query, PutItem],
+    config: CREATE_ROUTE.config,
+    activity: &[GetItem, Query, PutItem, DeleteItem, BatchWriteItem],
+    sends: &[Queue::Dispatch, Queue::Replay, Queue::Deliver],
+    documents: &[PutObject],
+    ..SEALED
+};
+
+/// Takes what partners send, which no guard counts; its MDN may be sent by the partner's route.
+pub(crate) const RECEIVE_DOCUMENT: PermissionSet = PermissionSet {
+    name: "ReceiveDocument",
+    counts_calls: false,
+    documents: &[GetObject, PutObject, ListBucket],
+    ..SEND_DOCUMENT
+};
+
+pub(crate) const READ_DOCUMENT: PermissionSet =
+    PermissionSet { name: "ReadDocument", activity: &[GetItem], documents: &[GetObject, ListBucket], ..SEALED };
 
 // Transactions.
 

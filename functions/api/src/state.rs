@@ -10,7 +10,9 @@ use sluice::domain::pipeline::schedule::Schedule;
 use sluice::domain::pipeline::specification::MappingConfiguration;
 use sluice::engine::automation::Automations;
 use sluice::engine::credentials::Issuer;
+use sluice::engine::documents::{DocumentInbox, DocumentIntake, Filing, PartnerTrial, Receipts};
 use sluice::engine::finder::EventFinder;
+use sluice::engine::identities::IdentityRegistry;
 use sluice::engine::lifecycle::Lifecycle;
 use sluice::engine::partners::PartnerRegistry;
 use sluice::engine::pipelines::{Letters, Pipelines, Registry, Scheduler};
@@ -24,6 +26,7 @@ use sluice::store::audit::AuditLog;
 use sluice::store::consumers::Consumers;
 use sluice::store::credentials::Credentials;
 use sluice::store::event_types::EventTypes;
+use sluice::store::identities::Identities;
 use sluice::store::journal::Journal;
 use sluice::store::log::EventLog;
 use sluice::store::partners::Partners;
@@ -94,6 +97,7 @@ parts! {
     EventTypes: app.stores.event_types,
     Consumers: app.stores.consumers,
     Partners: app.stores.partners,
+    Identities: app.stores.identities,
     Journal: app.stores.journal,
     AuditLog: app.stores.audit,
     UndeliveredEvents: app.stores.letters,
@@ -104,6 +108,12 @@ parts! {
     EventFinder: app.engine.finder,
     Lifecycle: app.engine.lifecycle,
     PartnerRegistry: app.engine.partners,
+    IdentityRegistry: app.engine.identities,
+    DocumentIntake: app.engine.intake,
+    DocumentInbox: app.engine.inbox,
+    Receipts: app.engine.receipts,
+    Filing: app.engine.filing,
+    PartnerTrial: app.engine.trial,
     SendNow: app.engine.send_now,
     Resend: app.engine.resend,
     Automations: app.engine.automations,

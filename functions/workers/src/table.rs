@@ -1,6 +1,7 @@
 //! The workers' rows of the table of functions, each with its queue.
 
 use sluice::deployment::Action::{DeleteItem, GetItem, PutItem, Query, UpdateItem};
+use sluice::deployment::ObjectAction::{GetObject, ListBucket, PutObject};
 use sluice::deployment::{FunctionSpec, PermissionSet};
 use sluice::queue::Queue;
 use sluice::rings::Ring;
@@ -92,6 +93,7 @@ const DELIVER: WorkerSpec = WorkerSpec {
             activity: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
             receives: Some(Queue::Deliver),
             sends: &[Queue::Dispatch, Queue::Deliver, Queue::Replay],
+            documents: &[GetObject, PutObject, ListBucket],
             ..WORKER
         },
     },
@@ -194,10 +196,12 @@ const SYNC: WorkerSpec = WorkerSpec {
         permissions: &PermissionSet {
             name: "Sync",
             events: &[Query, PutItem],
-            config: &[GetItem, Query, PutItem, DeleteItem],
+            config: &[GetItem, Query, PutItem, UpdateItem, DeleteItem],
             activity: &[GetItem, Query, PutItem, UpdateItem],
             receives: Some(Queue::Sync),
             sends: &[Queue::Sync, Queue::Dispatch],
+            // Files of partners become documents.
+            documents: &[GetObject, PutObject, ListBucket],
             ..WORKER
         },
     },

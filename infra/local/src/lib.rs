@@ -12,6 +12,7 @@ pub mod pollers;
 pub mod provision;
 pub mod receiver;
 pub mod redrive;
+mod retention;
 pub mod system;
 pub mod usage;
 

@@ -20,6 +20,8 @@ use sluice_workers::{Worker, WorkerSpec};
 use crate::StartError;
 use crate::folder::Folder;
 
+/// The bucket of documents.
+pub(crate) const DOCUMENTS: &str = "sluice-documents";
 /// The prefix of tables and queues.
 const PREFIX: &str = "sluice-";
 
@@ -65,7 +67,8 @@ pub async fn resources(clients: &Clients) -> Result<Resources, StartError> {
     for (name, indexes) in [(&tables.events, &[][..]), (&tables.config, &[]), (&tables.activity, &indexes)] {
         table(&clients.dynamodb, name, indexes).await?;
     }
-    Ok(Resources { tables, queues: queues(&clients.sqs).await?, sole_since: None })
+    let (queues, documents) = (queues(&clients.sqs).await?, DOCUMENTS.to_owned());
+    Ok(Resources { tables, queues, sole_since: None, recent_bytes: None, documents })
 }
 
 /// Makes what is missing of the workers' queues; gives where they are.

@@ -36,10 +36,13 @@ use crate::listen::{self, Limits, RequestBody, Shares};
 use crate::own;
 use crate::pollers::Pollers;
 use crate::provision::{self, LocalCredentials, S3Access, hex};
+use crate::retention;
 use crate::usage::{Observer, Report, Usage};
 
 /// The bucket of the embedded S3.
 const BUCKET: &str = "sluice-exports";
+/// The newest chunks that are kept in memory for the workers; older ones are read from the log.
+const RECENT_BYTES: usize = 32 * 1024 * 1024;
 /// How long requests under way may take once the process is asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
 
@@ -69,7 +72,8 @@ pub struct Options {
 /// # Errors
 /// The first setting that is not valid.
 pub fn local_settings(defaults: &[(&str, &str)]) -> Result<Settings, StartError> {
-    const LOCAL: [(&str, &str); 10] = [
+    const LOCAL: [(&str, &str); 11] = [
+        ("SLUICE_DOCUMENT_MAX_BYTES", "52428800"),
         ("SLUICE_ALLOW_INSECURE_TARGETS", "loopback"),
         ("SLUICE_LOG_GRACE_MILLISECONDS", "3000"),
         ("SLUICE_PUBLISH_MAX_BYTES", "5242880"),
@@ -116,6 +120,8 @@ struct Backend {
     outside: Option<String>,
     /// When the folder, and so all records, became this process's. `None`: others may use them, or have other clocks.
     sole_since: Option<Millis>,
+    /// See [`Resources::recent_bytes`](sluice::app::Resources).
+    recent_bytes: Option<usize>,
     keys: Keys,
     s3_keys: S3Keys,
     /// Those of the app and of the pollers.
@@ -134,12 +140,14 @@ impl Backend {
             None => Some(Servers::start(&folder, &s3_keys, ports).await?),
         };
         let sole_since = (servers.is_some() && chaos.is_none()).then_some(since);
-        let calm = clients(servers.as_ref(), usage, None).await;
+        let access = access(servers.as_ref(), outside.clone(), s3_keys.clone());
+        let calm = clients(servers.as_ref(), usage, None).await.with_s3(access.client());
+        make_bucket(&calm.s3, provision::DOCUMENTS).await?;
         let clients = match chaos {
-            Some(_) => clients(servers.as_ref(), usage, chaos).await,
+            Some(_) => clients(servers.as_ref(), usage, chaos).await.with_s3(access.client()),
             None => calm.clone(),
         };
-        Ok(Self { folder, servers, outside, sole_since, keys, s3_keys, clients, calm })
+        Ok(Self { folder, servers, outside, sole_since, recent_bytes: None, keys, s3_keys, clients, calm })
     }
 
     /// The app over them, and where its queues are.
@@ -150,7 +158,7 @@ impl Backend {
         destinations: fn(Destinations) -> Destinations,
     ) -> Result<(App, QueueUrls), StartError> {
         let mut resources = provision::resources(&self.calm).await?;
-        resources.sole_since = self.sole_since;
+        (resources.sole_since, resources.recent_bytes) = (self.sole_since, self.recent_bytes);
         let urls = resources.queues.clone();
         let app = App::new(&self.clients, resources, settings, self.keys.clone(), ports, destinations);
         Ok((app.map_err(|e| StartError::new("HTTP client", e))?, urls))
@@ -191,10 +199,12 @@ impl System {
         let address = listener.local_addr().map_err(|e| StartError::new("listener", e))?;
         let (ports, usage) = (options.ports, Arc::new(Usage::default()));
         let chaos = options.chaos;
-        let backend = Backend::start(&options.data, &ports, &usage, chaos.as_ref()).await?;
+        let mut backend = Backend::start(&options.data, &ports, &usage, chaos.as_ref()).await?;
+        backend.recent_bytes = (backend.sole_since.is_some() && options.workers.is_none()).then_some(RECENT_BYTES);
         let mut settings = options.settings;
         let s3_port = backend.servers.as_ref().map(|servers| servers.s3_address.port());
         settings.reach = settings.reach.without_ports(address.port(), s3_port);
+        settings.public_url.get_or_insert_with(|| format!("http://{address}"));
         let (app, urls) = backend.app(settings.clone(), ports.clone(), options.destinations).await?;
         let s3 = bucket(backend.servers.as_ref(), backend.outside.clone(), backend.s3_keys.clone()).await?;
         let credentials = provision::credentials(&backend.folder, &app, &format!("http://{address}"), s3).await?;
@@ -218,6 +228,10 @@ impl System {
         };
         let pollers = workers.iter().map(start).collect();
         let stop = CancellationToken::new();
+        if backend.servers.is_some() {
+            let bucket = backend.folder.file("s3").join(provision::DOCUMENTS);
+            tokio::spawn(retention::keep(bucket, app.settings.document_retention, stop.clone()));
+        }
         let api = tokio::spawn(serve(listener, router(app.clone(), &usage), stop.clone()));
         Ok(Self { credentials, app, usage, backend, pollers, api, stop })
     }
@@ -291,6 +305,21 @@ async fn clients(servers: Option<&Servers>, usage: &Arc<Usage>, chaos: Option<&C
 
 /// The embedded bucket, or one of that name in the outside S3.
 async fn bucket(servers: Option<&Servers>, outside: Option<String>, keys: S3Keys) -> Result<S3Access, StartError> {
+    let access = access(servers, outside, keys);
+    make_bucket(&access.client(), BUCKET).await?;
+    Ok(access)
+}
+
+async fn make_bucket(client: &aws_sdk_s3::Client, name: &str) -> Result<(), StartError> {
+    if client.head_bucket().bucket(name).send().await.is_err() {
+        let created = client.create_bucket().bucket(name).send().await;
+        created.map_err(|e| StartError::new(name, aws_sdk_s3::error::DisplayErrorContext(&e)))?;
+    }
+    Ok(())
+}
+
+/// How the embedded S3 is reached, or the outside one.
+fn access(servers: Option<&Servers>, outside: Option<String>, keys: S3Keys) -> S3Access {
     let (endpoint_url, access_key_id, secret_access_key) = match (servers, outside) {
         (Some(servers), _) => (servers.s3_url(), keys.access_key_id, keys.secret_access_key),
         (None, endpoint) => {
@@ -298,19 +327,7 @@ async fn bucket(servers: Option<&Servers>, outside: Option<String>, keys: S3Keys
             (endpoint.unwrap_or_default(), variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"))
         }
     };
-    let access = S3Access {
-        endpoint_url,
-        access_key_id,
-        secret_access_key,
-        region: REGION.to_owned(),
-        bucket: BUCKET.to_owned(),
-    };
-    let client = access.client();
-    if client.head_bucket().bucket(BUCKET).send().await.is_err() {
-        let created = client.create_bucket().bucket(BUCKET).send().await;
-        created.map_err(|e| StartError::new(BUCKET, aws_sdk_s3::error::DisplayErrorContext(&e)))?;
-    }
-    Ok(access)
+    S3Access { endpoint_url, access_key_id, secret_access_key, region: REGION.to_owned(), bucket: BUCKET.to_owned() }
 }
 
 impl S3Access {

@@ -23,6 +23,7 @@ pub(crate) fn text() -> String {
         "\n",
         "  # Tables and master keys outlive the stack: what is encrypted cannot be read without the keys.\n",
         &TABLES.map(table).concat(),
+        include_str!("../parts/bucket.yaml"),
         include_str!("../parts/keys.yaml"),
         "\nOutputs:\n",
         &outputs(),
@@ -107,7 +108,14 @@ fn outputs() -> String {
     let secrets = [Ring::Secrets, Ring::Tokens].map(secret_id).map(|secret| {
         output(secret, "Arn", &format!("!If [Makes{secret}, !GetAtt {secret}.Id, !Ref Existing{secret}Arn]"))
     });
-    [tables.concat(), queues.concat().concat(), secrets.concat()].concat()
+    [tables.concat(), bucket(), queues.concat().concat(), secrets.concat()].concat()
+}
+
+fn bucket() -> String {
+    let name = "!If [MakesDocumentsBucket, !Ref DocumentsBucket, !Ref ExistingDocumentsBucket]";
+    let existing = r#"!Sub "arn:${AWS::Partition}:s3:::${ExistingDocumentsBucket}""#;
+    let arn = format!("!If [MakesDocumentsBucket, !GetAtt DocumentsBucket.Arn, {existing}]");
+    output("DocumentsBucket", "Name", name) + &output("DocumentsBucket", "Arn", &arn)
 }
 
 fn output(resource: &str, suffix: &str, value: &str) -> String {

@@ -1,6 +1,6 @@
 //! One role for each permission set.
 
-use sluice::deployment::{Action, FunctionSpec, PermissionSet};
+use sluice::deployment::{Action, FunctionSpec, ObjectAction, PermissionSet};
 use sluice::domain::partition::GlobalPartition;
 use sluice::domain::transaction::Fact;
 use sluice::rings::Ring;
@@ -58,7 +58,7 @@ fn role(permissions: &PermissionSet, members: &[&str]) -> String {
 }
 
 fn statements(permissions: &PermissionSet) -> Vec<String> {
-    let PermissionSet { keys, counts_calls, events, config, activity, receives, sends, .. } = *permissions;
+    let PermissionSet { keys, counts_calls, events, config, activity, documents, receives, sends, .. } = *permissions;
     let mut statements = vec![allow(&["logs:CreateLogStream", "logs:PutLogEvents"], "!GetAtt Logs.Arn")];
     statements.extend(keys.iter().map(|ring| allow(&["secretsmanager:GetSecretValue"], &arn(secret_id(*ring)))));
     statements.extend(of_public_keys(permissions));
@@ -79,6 +79,15 @@ fn statements(permissions: &PermissionSet) -> Vec<String> {
         let indexes =
             Fact::ALL.map(|fact| format!("!Sub \"${{Data.Outputs.ActivityTableArn}}/index/{}\"", fact.index()));
         statements.push(allow(&[Action::Query], &one_or_many(&indexes)));
+    }
+    // Objects have ARNs below the bucket's.
+    let (whole, each): (Vec<ObjectAction>, Vec<ObjectAction>) =
+        documents.iter().partition(|action| **action == ObjectAction::ListBucket);
+    if !each.is_empty() {
+        statements.push(allow(&each, r#"!Sub "${Data.Outputs.DocumentsBucketArn}/*""#));
+    }
+    if !whole.is_empty() {
+        statements.push(allow(&whole, &arn("DocumentsBucket")));
     }
     if !sends.is_empty() {
         let queues: Vec<String> = sends.iter().map(|queue| arn(queue_id(*queue))).collect();

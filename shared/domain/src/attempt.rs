@@ -17,6 +17,13 @@ pub enum Verdict {
         /// How long it asked to be left alone.
         retry_after: Option<Duration>,
     },
+    /// It took the event, and will say later whether it accepts it. The same attempt is looked at again after `wait`.
+    Pending {
+        /// How long that may take.
+        wait: Duration,
+    },
+    /// Nothing was sent: what became of the event is recorded already.
+    Settled,
 }
 
 /// One attempt and its result.

@@ -53,6 +53,11 @@ pub enum Job {
         /// Its id.
         transaction: String,
     },
+    /// Sends the receipt of a document that came again.
+    Receipt {
+        /// Its transaction.
+        transaction: String,
+    },
     /// Finds the newest event of a document, and sends its transactions again.
     Find {
         /// The kind of document.

@@ -128,6 +128,9 @@ pub enum CertificateError {
     /// An RSA key outside of [`RSA_BITS`].
     #[error("has an RSA key of {0} bits: at least {min} and at most {max} are needed", min = RSA_BITS.start(), max = RSA_BITS.end())]
     KeySize(u32),
+    /// A key of a kind that AS2 has no use for.
+    #[error("has a key of another kind than RSA, which AS2 needs to sign and to encrypt")]
+    NotRsa,
     /// It begins later.
     #[error("is not valid before {0}")]
     NotYetValid(Millis),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::document::QUEUED;
 use super::event::{entity, is_operational};
 use super::expression::{Expression, ExpressionError, Facts};
 
@@ -113,9 +114,25 @@ impl Filter {
             }
     }
 
-    /// Whether the two lists let this event name through. Operational events are for those alone that ask for them.
+    /// Whether the route asks for every event of this name, or for none; `None` where that depends on the content.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<bool> {
+        let named = self.matches_name(name);
+        match &self.content {
+            Content::Any => Some(named),
+            Content::Like(_) => (!named).then_some(false),
+            Content::Refused(_) => Some(false),
+        }
+    }
+
+    /// Whether the two lists let this event name through. Some events are for those alone that ask for
+    /// them.
     #[must_use]
     pub fn matches_name(&self, name: &str) -> bool {
+        if name == QUEUED {
+            // No wildcard means what has a document sent.
+            return self.events.exact.contains(name);
+        }
         let no_limit = self.entities.is_empty() && self.events.is_empty();
         (no_limit && !is_operational(name)) || self.entities.contain(entity(name)) || self.events.contain(name)
     }
@@ -210,6 +227,8 @@ mod tests {
                 let filter = conditions.compile();
                 let matched = filter.matches(&Facts::of(&event));
                 assert_eq!(filter.refusal().is_some(), !conditions.problems().is_empty());
+                assert!(filter.by_name(&event.name).is_none_or(|asked| asked == matched), "{filter:?}");
+                assert!(filter.by_name(&event.name).is_some() || filter.reads_content(), "{filter:?}");
                 (filter.reads_content(), filter.refusal().is_some(), matched)
             })
         };

@@ -103,7 +103,10 @@ impl Tally {
     pub fn add(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Failed { .. } => self.failed = self.failed.saturating_add(1),
-            Verdict::Delivered | Verdict::Rejected | Verdict::Gone => *self = Self { failed: 0, responded: true },
+            Verdict::Delivered | Verdict::Rejected | Verdict::Gone | Verdict::Pending { .. } => {
+                *self = Self { failed: 0, responded: true };
+            }
+            Verdict::Settled => {}
         }
     }
 
@@ -146,7 +149,9 @@ mod tests {
             tally
         };
         assert_eq!(tally(&[failed, failed]), Tally { failed: 2, responded: false });
-        for response in [Verdict::Delivered, Verdict::Rejected, Verdict::Gone] {
+        assert_eq!(tally(&[failed, Verdict::Settled]), Tally { failed: 1, responded: false });
+        let pending = Verdict::Pending { wait: Duration::ZERO };
+        for response in [Verdict::Delivered, Verdict::Rejected, Verdict::Gone, pending] {
             assert_eq!(tally(&[failed, response, failed]), Tally { failed: 1, responded: true });
         }
         let mut all = tally(&[failed]);

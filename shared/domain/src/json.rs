@@ -8,6 +8,7 @@
 //! few, otherwise by sorting. Long common prefixes cannot make it slow: a byte is compared at most [`FEW`] times in the
 //! first case, and O(log n) times in the second.
 
+use memchr::memchr2;
 use serde_json::value::RawValue;
 
 /// The nesting limit of objects and lists. It is the one of `serde_json`.
@@ -215,15 +216,13 @@ fn push_segment(pointer: &mut String, segment: &[u8]) {
 /// The offset of the closing quote of a string, and whether the string contains escapes.
 fn end_of_string(bytes: &[u8], from: usize) -> (usize, bool) {
     let (mut at, mut escapes) = (from, false);
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => return (at, escapes),
-            b'\\' => {
-                escapes = true;
-                at += 2;
-            }
-            _ => at += 1,
+    while let Some(next) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += next;
+        if bytes[at] == b'"' {
+            return (at, escapes);
         }
+        escapes = true;
+        at += 2;
     }
     (bytes.len(), escapes)
 }

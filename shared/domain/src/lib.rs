@@ -9,6 +9,7 @@ pub mod chunk;
 pub mod consumer;
 pub mod credentials;
 pub mod destination;
+pub mod document;
 pub mod event;
 pub mod event_type;
 pub mod export;
@@ -17,6 +18,7 @@ pub mod face;
 pub mod filter;
 pub mod flat_file;
 pub mod health;
+pub mod identity;
 pub mod ids;
 pub mod json;
 pub mod label;
@@ -36,5 +38,7 @@ pub mod time;
 pub mod transaction;
 pub mod value;
 
+#[cfg(test)]
+mod cost;
 #[cfg(test)]
 mod deep;

@@ -40,6 +40,12 @@ pub enum ScopeFamily<'a> {
     Consumers,
     /// Trading partners.
     Partners,
+    /// Who we are to them.
+    Identities,
+    /// What was seen on partners' servers.
+    Pickups,
+    /// Messages of partners that were refused, the last of each.
+    Refusals,
     /// The audit log.
     Audit,
     /// One shard of one day of the event log.
@@ -77,6 +83,10 @@ pub enum ScopeFamily<'a> {
     SyncSlots,
     /// Slow work that is under way.
     Shares,
+    /// A document for or from a partner.
+    Document(&'a str),
+    /// What a document is known by, beside its id.
+    DocumentBy(&'a str),
     /// The claim on an event id.
     Claim(&'a str),
     /// The receipt of a publish, by its first chunk.
@@ -92,6 +102,9 @@ impl fmt::Display for ScopeFamily<'_> {
             Self::EventTypes => f.write_str("event_types"),
             Self::Consumers => f.write_str("consumers"),
             Self::Partners => f.write_str("partners"),
+            Self::Identities => f.write_str("identities"),
+            Self::Pickups => f.write_str("pickups"),
+            Self::Refusals => f.write_str("refusals"),
             Self::Audit => f.write_str("audit"),
             Self::Log { day, shard } => write!(f, "log#{day}#{shard}"),
             Self::Deliveries => f.write_str("deliveries"),
@@ -108,6 +121,8 @@ impl fmt::Display for ScopeFamily<'_> {
             Self::SyncSlots => f.write_str("sync_slots"),
             Self::Shares => f.write_str("shares"),
             Self::Attempts(id) => write!(f, "attempts#{id}"),
+            Self::Document(id) => write!(f, "document#{id}"),
+            Self::DocumentBy(digest) => write!(f, "document_by#{digest}"),
             Self::Claim(id) => write!(f, "claim#{id}"),
             Self::Receipt(chunk) => write!(f, "receipt#{chunk}"),
             Self::Answer(key) => write!(f, "answer#{key}"),
@@ -178,6 +193,8 @@ named! {
         Instances = "instances",
         /// The public keys of access tokens.
         TokenKeys = "token_keys",
+        /// When partners' servers are looked at.
+        Pickups = "pickups",
         /// Where the tick stopped.
         Ticks = "ticks",
     }
@@ -189,7 +206,7 @@ impl GlobalPartition {
     pub const fn is_of_routes(self) -> bool {
         match self {
             Self::Endings | Self::Exports | Self::WakeUps => true,
-            Self::Tenants | Self::Schedules | Self::Instances | Self::TokenKeys | Self::Ticks => false,
+            Self::Tenants | Self::Schedules | Self::Instances | Self::TokenKeys | Self::Pickups | Self::Ticks => false,
         }
     }
 }
@@ -330,7 +347,7 @@ mod tests {
         let names: Vec<&str> = GlobalPartition::ALL.iter().map(AnyPartition::as_str).collect();
         assert_eq!(
             names,
-            ["tenants", "endings", "exports", "wake_ups", "schedules", "instances", "token_keys", "ticks"]
+            ["tenants", "endings", "exports", "wake_ups", "schedules", "instances", "token_keys", "pickups", "ticks"]
         );
         let of_routes = GlobalPartition::ALL.iter().filter(|partition| partition.is_of_routes());
         assert_eq!(of_routes.count(), 3);

@@ -15,12 +15,15 @@ use serde::{Deserialize, Serialize};
 use crate::sealed::{MASK, Sealed};
 use crate::time::Millis;
 
+pub(crate) use as2::is_as2_id;
 pub use as2::{As2, BasicAuth, Digest, Encryption, Mdn, WrittenAs2};
 pub use certificates::{CertificateUsage, GivenCertificate, PartnerCertificate, read_certificates};
 pub use changes::{Change, changes, merge};
 pub use rules::Problems;
-pub use sftp::{AfterPickup, Inbound, Outbound, Sftp, WrittenSftp};
-pub use status::{Deliveries, EXPIRES_SOON, ExpiringCertificate, PartnerStatus};
+pub use sftp::{
+    AfterPickup, Decision, FileNameFacts, Inbound, ListedFile, Look, Outbound, STILL, Sftp, WrittenSftp, is_plain_name,
+};
+pub use status::{Arrivals, Deliveries, EXPIRES_SOON, ExpiringCertificate, LastLook, LastRefusal, PartnerStatus};
 
 /// The most partners of one scope.
 pub const MAX_PARTNERS: usize = 1_000;

@@ -97,6 +97,8 @@ pub enum Next {
     RetryIn(Duration),
     /// Out of retries: a dead letter.
     Dead,
+    /// Look at the same attempt again after this delay: the target says later what becomes of it.
+    LookIn(Duration),
 }
 
 /// The longest that a target may make us wait by `Retry-After`.
@@ -106,7 +108,8 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 #[must_use]
 pub fn after_attempt(verdict: Verdict, attempt: u32, profile: &RetryProfile, jitter: f64) -> Next {
     let retry_after = match verdict {
-        Verdict::Delivered => return Next::Done,
+        Verdict::Delivered | Verdict::Settled => return Next::Done,
+        Verdict::Pending { wait } => return Next::LookIn(wait),
         Verdict::Rejected => return Next::Reject,
         Verdict::Gone => return Next::StopRoute,
         Verdict::Failed { retry_after } => retry_after,
@@ -156,6 +159,9 @@ mod tests {
     fn answers_lead_where_the_contract_says() {
         let profile: RetryProfile = "10s".parse().expect("profile");
         assert_eq!(after_attempt(Verdict::Delivered, 1, &profile, 0.5), Next::Done);
+        assert_eq!(after_attempt(Verdict::Settled, 1, &profile, 0.5), Next::Done);
+        let wait = Duration::from_secs(60);
+        assert_eq!(after_attempt(Verdict::Pending { wait }, 9, &profile, 0.5), Next::LookIn(wait));
         assert_eq!(after_attempt(Verdict::Rejected, 1, &profile, 0.5), Next::Reject);
         assert_eq!(after_attempt(Verdict::Gone, 1, &profile, 0.5), Next::StopRoute);
         assert_eq!(after_attempt(FAILED, 1, &profile, 0.5), Next::RetryIn(Duration::from_secs(10)));

@@ -56,8 +56,9 @@ fn millis(duration: Duration) -> i64 {
 
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = jiff::Timestamp::from_millisecond(self.0).map_err(|_| fmt::Error)?;
-        write!(f, "{time:.3}")
+        // What is beyond the last year that is written so is written as its end.
+        let end = if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+        write!(f, "{:.3}", jiff::Timestamp::from_millisecond(self.0).unwrap_or(end))
     }
 }
 
@@ -136,6 +137,7 @@ mod tests {
         assert_eq!(Millis(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Millis(1_700_000_000_120).to_string(), "2023-11-14T22:13:20.120Z");
         assert_eq!("2023-11-14T23:13:20.12+01:00".parse::<Millis>().ok(), Some(Millis(1_700_000_000_120)));
+        assert_eq!(Millis(i64::MAX).to_string(), "9999-12-30T22:00:00.999Z");
         for bad in ["", "2023-11-14", "yesterday", "2023-11-14T22:13:20", "2023-11-14T22:13:20Z[UTC]"] {
             assert!(bad.parse::<Millis>().is_err(), "{bad}");
         }

@@ -23,7 +23,7 @@ pub use filter::{Fact, OutcomeFacts, TransactionFilter, header_keys};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransactionStatus {
-    /// It is to be sent again because somebody asked for it.
+    /// It waits to be sent: a document for the first time, anything again because somebody asked for it.
     Queued,
     /// It is being sent.
     Delivering,
@@ -96,6 +96,8 @@ pub enum RouteKind {
     Myd3,
     /// `/v1/partners/{id}/callbacks`
     Callback,
+    /// `/v1/partners/{id}/documents`, and what the partner sends.
+    Documents,
     /// `/v1/instances`: it is a record of a pipeline.
     Pipeline,
 }
@@ -107,6 +109,7 @@ impl From<FaceKind> for RouteKind {
             FaceKind::Subscription => Self::Subscription,
             FaceKind::Myd3 => Self::Myd3,
             FaceKind::Callback => Self::Callback,
+            FaceKind::Documents => Self::Documents,
         }
     }
 }
@@ -126,10 +129,20 @@ impl RouteRef {
     /// An instance of a pipeline, in the place of a route.
     #[must_use]
     pub fn of_instance(instance: &str) -> Self {
-        let digest = Sha256::new().chain_update("pipeline").chain_update([0]).chain_update(instance).finalize();
-        let uid = format!("{ROUTE_PREFIX}{}", hex::encode(&digest[..ROUTE_DIGITS / 2]));
-        Self { uid, kind: RouteKind::Pipeline, id: instance.to_owned() }
+        Self { uid: uid_of("pipeline", instance), kind: RouteKind::Pipeline, id: instance.to_owned() }
     }
+
+    /// What a partner sends, in the place of a route.
+    #[must_use]
+    pub fn of_documents(partner: &str) -> Self {
+        Self { uid: uid_of("documents", partner), kind: RouteKind::Documents, id: partner.to_owned() }
+    }
+}
+
+/// The uid of what stands in the place of a route.
+fn uid_of(kind: &str, id: &str) -> String {
+    let digest = Sha256::new().chain_update(kind).chain_update([0]).chain_update(id).finalize();
+    format!("{ROUTE_PREFIX}{}", hex::encode(&digest[..ROUTE_DIGITS / 2]))
 }
 
 /// One attempt, and the transaction as it left it.
@@ -152,7 +165,7 @@ pub struct Outcome {
     /// The kind of business document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_type: Option<String>,
-    /// Which attempt it was, from 1.
+    /// Which attempt it was, from 1; 0 before the first one.
     pub attempt: u32,
     /// The transaction's state after it.
     pub status: TransactionStatus,
@@ -182,10 +195,12 @@ impl Outcome {
         TransactionId { logged_at, route, event }
     }
 
-    /// Whether the transaction was one attempt and no more: the common case, which needs no record of its own.
+    /// Whether the transaction was one attempt and no more: the common case, which needs no record of its own. A
+    /// document has one: its attempt may have ended long after it was recorded first.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        self.attempt == 1 && self.status == TransactionStatus::Delivered
+        let at_once = self.attempt == 1 && self.status == TransactionStatus::Delivered;
+        at_once && self.route.kind != RouteKind::Documents
     }
 }
 

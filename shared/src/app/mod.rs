@@ -12,6 +12,7 @@ use crate::ports::Ports;
 use crate::queue::Queues;
 use crate::secrets::Keyring;
 use crate::settings::Settings;
+use crate::store::documents::Blobs;
 use crate::store::{Db, Stores};
 use crate::tokens::TokenRing;
 
@@ -80,7 +81,11 @@ impl App {
         )?);
         let db = Db::new(clients.dynamodb.clone(), resources.tables, ports.clone());
         let db = db.sole_since(resources.sole_since);
-        let stores = Stores::new(&db, &keys, settings.retention());
+        let blobs = Blobs::new(clients.s3.clone(), resources.documents, keys.clone(), ports.clone());
+        let mut stores = Stores::new(&db, blobs, &keys, settings.retention());
+        if let Some(bytes) = resources.recent_bytes {
+            stores.log = stores.log.keeping(bytes);
+        }
         let tools = Tools {
             queues: Queues::new(clients.sqs.clone(), resources.queues),
             destinations: destinations.clone(),

@@ -21,6 +21,11 @@ pub struct Resources {
     pub queues: QueueUrls,
     /// From when on this process has been the only one that uses them, if it is.
     pub sole_since: Option<Millis>,
+    /// How many bytes of the newest chunks are kept at hand, where the workers are in this process: messages to them do
+    /// not carry them then. `None` where they are in others.
+    pub recent_bytes: Option<usize>,
+    /// The bucket of documents.
+    pub documents: String,
 }
 
 /// A variable of the deployment is missing.
@@ -50,6 +55,8 @@ impl Resources {
                 sync: variable("SLUICE_QUEUE_SYNC")?,
             },
             sole_since: None,
+            recent_bytes: None,
+            documents: variable("SLUICE_BUCKET_DOCUMENTS")?,
         })
     }
 }
@@ -61,6 +68,8 @@ pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// SQS.
     pub sqs: aws_sdk_sqs::Client,
+    /// S3, for the deployment's own bucket.
+    pub s3: aws_sdk_s3::Client,
     /// Sees every call, to count it: these clients' own, and those to customers' buckets.
     pub observer: Option<SharedInterceptor>,
 }
@@ -88,7 +97,7 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
 impl Clients {
-    /// Clients over a configuration for each service. Without credentials, which is a server in this process, requests
+    /// Clients over a configuration for each service; that of S3 is DynamoDB's, until [`Clients::with_s3`]. Without credentials, which is a server in this process, requests
     /// are not signed.
     #[must_use]
     pub fn new(
@@ -118,10 +127,21 @@ impl Clients {
             dynamodb.push_interceptor(observer.clone());
             sqs.push_interceptor(observer.clone());
         }
+        let mut s3 = aws_sdk_s3::config::Builder::from(dynamodb_config);
+        if let Some(observer) = &observer {
+            s3.push_interceptor(observer.clone());
+        }
         Self {
+            s3: aws_sdk_s3::Client::from_conf(s3.build()),
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
             observer,
         }
+    }
+
+    /// The same with another S3.
+    #[must_use]
+    pub fn with_s3(self, s3: aws_sdk_s3::Client) -> Self {
+        Self { s3, ..self }
     }
 }

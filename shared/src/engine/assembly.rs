@@ -1,23 +1,27 @@
 //! The parts of the engine, each given what it needs and no more.
 
+mod shared;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 
+use self::shared::Shared;
 use super::allowances::{Allowances, EventQuota};
-use super::announcer::Announcer;
 use super::automation::Automations;
 use super::concurrency::ConcurrencySlots;
-use super::courier::Courier;
 use super::credentials::Issuer;
 use super::deliver::Deliverer;
 use super::dispatch::Dispatcher;
+use super::documents::{DocumentInbox, DocumentIntake, Filing, PartnerTrial, Receipts};
 use super::edges::Edges;
 use super::finder::EventFinder;
-use super::health::Health;
+use super::identities::IdentityRegistry;
 use super::leases::Leases;
 use super::lifecycle::Lifecycle;
 use super::partners::PartnerRegistry;
+use super::pickup::Pickup;
 use super::pipelines::{Ledger, Letters, Pipelines, Registry, Runner, Scheduler};
 use super::poll::LogPoller;
 use super::promises::Promises;
@@ -25,20 +29,23 @@ use super::publish::Publisher;
 use super::resend::Resend;
 use super::send_now::SendNow;
 use super::shares::Shares;
+use super::starts::Starts;
 use super::tenancy::Tenancy;
 use super::tick::Tick;
-use super::transitions::Transitions;
-use super::undelivered::Undelivered;
 use super::ways::Ways;
 use super::ways::export::{Closing, Export};
 use super::ways::live::{Live, Replay};
 use super::ways::ordered::{Ordered, OrderedWaker};
 use crate::connectors::{ConnectorSettings, Connectors, Events};
-use crate::outbound::Destinations;
+use crate::outbound::{Destinations, SftpClient};
+
 use crate::ports::Ports;
 use crate::queue::Queues;
 use crate::settings::Settings;
 use crate::store::Stores;
+
+/// The time of a partner's server for each step of a look, of which a worker call has room for several.
+const PICKUP_STEP: Duration = Duration::from_secs(10);
 
 /// The parts of the engine, beside the stores.
 #[derive(Clone)]
@@ -78,6 +85,18 @@ pub struct Engine {
     pub issuer: Issuer,
     /// Registers, changes and promotes trading partners.
     pub partners: PartnerRegistry,
+    /// Takes documents for partners.
+    pub intake: DocumentIntake,
+    /// Takes messages from partners.
+    pub inbox: DocumentInbox,
+    /// Takes the receipts of partners, and sends ours.
+    pub receipts: Receipts,
+    /// Reads documents and receipts.
+    pub filing: Filing,
+    /// Tests partners.
+    pub trial: PartnerTrial,
+    /// Keeps who we are to trading partners.
+    pub identities: IdentityRegistry,
     /// Makes and removes tenants.
     pub tenancy: Tenancy,
     /// Starts and cancels runs of pipelines.
@@ -102,16 +121,6 @@ pub struct Engine {
     pub tick: Tick,
 }
 
-/// The parts that several ways share.
-struct Shared {
-    courier: Courier,
-    transitions: Transitions,
-    health: Health,
-    undelivered: Undelivered,
-    finder: EventFinder,
-    announcer: Announcer,
-}
-
 impl Engine {
     /// The engine over these tools and records.
     ///
@@ -121,7 +130,7 @@ impl Engine {
         let Tools { queues, destinations, settings, ports, observer } = tools;
         let shared = Shared::new(tools, stores);
         let ways = ways(tools, stores, &shared);
-        let Shared { courier, transitions, health, finder, announcer, .. } = shared;
+        let Shared { courier, transitions, health, finder, announcer, documents, receipts: sender, .. } = shared;
         let (log, routes, grace) = (stores.log.clone(), stores.routes.clone(), settings.log_grace);
         let lifecycle = Lifecycle {
             transitions: transitions.clone(),
@@ -135,6 +144,13 @@ impl Engine {
             transactions: stores.transactions.clone(),
             routes: routes.clone(),
             finder: finder.clone(),
+            documents: stores.documents.clone(),
+            queues: queues.clone(),
+        };
+        let receipts = Receipts {
+            parts: documents.clone(),
+            lifecycle: lifecycle.clone(),
+            finder: finder.clone(),
             queues: queues.clone(),
         };
         let poller = LogPoller::new(log.clone(), ports.clone(), grace);
@@ -143,6 +159,13 @@ impl Engine {
             tenants: stores.tenants.clone(),
             events_per_day: settings.events_per_day,
         };
+        let pickup = Pickup::new(
+            stores,
+            destinations.vault().clone(),
+            SftpClient::new(settings.reach, PICKUP_STEP),
+            Arc::new(documents.clone()),
+            settings.document_max_bytes as u64,
+        );
         let connectors = Connectors::new(ConnectorSettings {
             vault: destinations.vault().clone(),
             reach: settings.reach,
@@ -164,6 +187,7 @@ impl Engine {
             automations: Automations {
                 runs: stores.runs.clone(),
                 resend: resend.clone(),
+                receipts: receipts.clone(),
                 transactions: stores.transactions.clone(),
                 log: log.clone(),
                 queues: queues.clone(),
@@ -173,10 +197,27 @@ impl Engine {
             issuer: Issuer { credentials: stores.credentials.clone(), ports: ports.clone() },
             partners: PartnerRegistry {
                 partners: stores.partners.clone(),
+                pickups: stores.pickups.clone(),
+                documents: stores.documents.clone(),
                 vault: destinations.vault().clone(),
                 reach: settings.reach,
                 transactions: stores.transactions.clone(),
                 lifecycle: lifecycle.clone(),
+            },
+            trial: PartnerTrial { sender },
+            filing: Filing { documents: stores.documents.clone() },
+            inbox: DocumentInbox { parts: documents.clone(), receipts: receipts.clone() },
+            receipts,
+            intake: DocumentIntake {
+                parts: documents,
+                lifecycle: lifecycle.clone(),
+                requests: stores.requests.clone(),
+                public_url: settings.public_url.clone(),
+            },
+            identities: IdentityRegistry {
+                identities: stores.identities.clone(),
+                partners: stores.partners.clone(),
+                vault: destinations.vault().clone(),
             },
             tenancy: Tenancy {
                 tenants: stores.tenants.clone(),
@@ -185,6 +226,8 @@ impl Engine {
                 event_types: stores.event_types.clone(),
                 consumers: stores.consumers.clone(),
                 partners: stores.partners.clone(),
+                identities: stores.identities.clone(),
+                pickups: stores.pickups.clone(),
                 pipelines: stores.pipelines.clone(),
                 log: log.clone(),
                 lifecycle: lifecycle.clone(),
@@ -208,6 +251,7 @@ impl Engine {
                 endings: stores.endings.clone(),
                 scheduled: stores.scheduled.clone(),
                 scheduler: scheduler.clone(),
+                pickup: pickup.clone(),
                 queues: queues.clone(),
                 grace,
             },
@@ -227,35 +271,12 @@ impl Engine {
                     ports: ports.clone(),
                 },
                 connectors: connectors.clone(),
+                pickup,
             },
             pipelines,
             scheduler,
             lifecycle,
         })
-    }
-}
-
-impl Shared {
-    fn new(tools: &Tools, stores: &Stores) -> Self {
-        let Tools { queues, destinations, settings, ports, .. } = tools;
-        let (routes, journal) = (stores.routes.clone(), stores.journal.clone());
-        let publisher = Publisher::new(stores, queues.clone(), ports.clone(), settings.log_grace);
-        let announcer = Announcer { publisher, routes: routes.clone() };
-        let transitions = Transitions {
-            edges: edges(tools, stores),
-            routes,
-            journal: journal.clone(),
-            announcer: announcer.clone(),
-            ports: ports.clone(),
-        };
-        Self {
-            courier: Courier::new(destinations.clone(), ports.clone()),
-            health: Health { transitions: transitions.clone(), policy: settings.health.clone() },
-            transitions,
-            undelivered: Undelivered { letters: stores.letters.clone(), journal, announcer: announcer.clone() },
-            announcer,
-            finder: EventFinder::new(stores.log.clone(), stores.claims.clone()),
-        }
     }
 }
 
@@ -278,6 +299,7 @@ fn ways(tools: &Tools, stores: &Stores, shared: &Shared) -> Ways {
     };
     let live = Live {
         courier: shared.courier.clone(),
+        log: stores.log.clone(),
         finder: shared.finder.clone(),
         routes: stores.routes.clone(),
         health: shared.health.clone(),
@@ -285,6 +307,7 @@ fn ways(tools: &Tools, stores: &Stores, shared: &Shared) -> Ways {
         profiles: settings.retry.clone(),
         rate: stores.pace.clone(),
         slots: ConcurrencySlots::default(),
+        starts: Starts::default(),
         shares: Shares::new(stores.shares.clone(), settings.shares, ports.clone()),
         scheduled: stores.scheduled.clone(),
         promises: Promises {
@@ -294,6 +317,7 @@ fn ways(tools: &Tools, stores: &Stores, shared: &Shared) -> Ways {
             log: stores.log.clone(),
             ports: ports.clone(),
         },
+        receipts: shared.receipts.clone(),
         queues: queues.clone(),
         replay,
         timeout: settings.request_timeout,

@@ -29,6 +29,7 @@ pub(super) fn outcome(
 ) -> Outcome {
     let status = match after_attempt(attempt.verdict, number, profile, 0.5) {
         Next::Done => TransactionStatus::Delivered,
+        Next::LookIn(_) => TransactionStatus::Delivering,
         Next::Reject => TransactionStatus::Rejected,
         Next::StopRoute | Next::RetryIn(_) => TransactionStatus::Failed,
         Next::Dead => TransactionStatus::Dead,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::EngineError;
+use super::documents::Receipts;
 use super::each::each;
 use super::messages::RunMessage;
 use super::resend::{Resend, ResendError};
@@ -42,6 +43,7 @@ const LOST_AFTER: Duration = Duration::from_secs(60);
 pub struct Automations {
     pub(crate) runs: Runs,
     pub(crate) resend: Resend,
+    pub(crate) receipts: Receipts,
     pub(crate) transactions: Transactions,
     pub(crate) log: EventLog,
     pub(crate) queues: Queues,
@@ -137,6 +139,15 @@ impl Automations {
                 }
                 Err(_) => end(run, false, "There is no such transaction."),
             },
+            Job::Receipt { transaction } => {
+                let sent = match transaction.parse() {
+                    Ok(id) => self.receipts.send_again(scope, &id).await?,
+                    Err(_) => false,
+                };
+                run.progress.processed += 1;
+                run.progress.resent += u64::from(sent);
+                end(run, sent, "There is no document that came with an asynchronous MDN in this transaction.");
+            }
             Job::Find { document, number } => self.find(scope, run, document, &number).await?,
             Job::Replay { filter, dry_run } => self.replay(scope, run, &filter, dry_run).await?,
         }
@@ -150,9 +161,13 @@ impl Automations {
             Ok(Some(_)) => run.progress.resent += 1,
             Ok(None) => return Ok(false),
             Err(ResendError::Engine(error)) => return Err(error),
-            Err(ResendError::RouteGone | ResendError::EventGone | ResendError::Ordered | ResendError::Record) => {
-                run.progress.skipped += 1
-            }
+            Err(
+                ResendError::RouteGone
+                | ResendError::EventGone
+                | ResendError::Ordered
+                | ResendError::Record
+                | ResendError::Inbound,
+            ) => run.progress.skipped += 1,
         }
         Ok(true)
     }

@@ -15,10 +15,10 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::EngineError;
-use super::messages::DispatchMessage;
+use super::messages::{Contents, DispatchMessage};
 use super::repetition::Standing;
 use super::submission::{Acceptance, CommitPermit, NewEvent, Receipt, Waiting};
-use crate::domain::chunk::{self, Chunk, Effort, MAX_CHUNK_BYTES, Pack};
+use crate::domain::chunk::{self, Chunk, MAX_CHUNK_BYTES, Pack};
 use crate::domain::event::{Event, MAX_BATCH_EVENTS};
 use crate::domain::ids::{ChunkId, chunk_of, event_id};
 use crate::domain::scope::Scope;
@@ -143,14 +143,17 @@ impl Committer {
         if events.is_empty() {
             return Ok(());
         }
-        let packed = chunk::pack(events, (MAX_BATCH_EVENTS, MAX_CHUNK_BYTES), Effort::Log)?;
-        let chunk = |((_, body), n): (Pack, u8)| Chunk { id: first.nth(n), body };
-        let chunks: Vec<Chunk> = packed.into_iter().zip(0_u8..=u8::MAX).map(chunk).collect();
+        let packed = chunk::pack(events, (MAX_BATCH_EVENTS, MAX_CHUNK_BYTES))?;
+        let chunk = |((events, body), n): (Pack, u8)| (Chunk { id: first.nth(n), body }, Contents::of(&events));
+        let (chunks, contents): (Vec<_>, Vec<_>) = packed.into_iter().zip(0_u8..=u8::MAX).map(chunk).unzip();
         // Readers take the log for settled once the grace is over: a write that takes longer is given up before.
         let left = first.at().plus(self.grace.mul_f64(0.8)).since(self.ports.now());
         tokio::time::timeout(left, self.log.append(scope, &chunks)).await.map_err(|_| EngineError::TooSlow)??;
-        let message = |Chunk { id, body }| DispatchMessage::of(scope, id, Some(body));
-        let messages: Result<Vec<Outgoing>, _> = chunks.into_iter().map(message).collect();
+        let message = |(chunk, contents)| {
+            let (id, body) = self.log.keep(scope, chunk);
+            DispatchMessage::of(scope, id, body, contents)
+        };
+        let messages: Result<Vec<Outgoing>, _> = chunks.into_iter().zip(contents).map(message).collect();
         self.queues.send(Queue::Dispatch, messages?).await?;
         // What its publisher hands in after the answer is logged later, by the clock too.
         self.ports.wait_until(first.at().plus(Duration::from_millis(1))).await;

@@ -1,5 +1,6 @@
 //! The deliver worker: reads messages, finds their routes, and hands them to the routes' ways.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -31,10 +32,11 @@ impl Deliverer {
     /// Works on the messages of one worker call; gives the places of those that failed.
     pub async fn run(&self, messages: &[String], deadline: Deadline) -> Vec<usize> {
         let results = join_all(messages.iter().map(|text| self.message(text, deadline))).await;
-        let (mut failed, mut done): (Vec<usize>, Vec<(Scope, Vec<Outcome>)>) = (Vec::new(), Vec::new());
+        let (mut failed, mut done): (Vec<usize>, HashMap<Scope, Vec<Outcome>>) = (Vec::new(), HashMap::new());
         for (place, result) in results.into_iter().enumerate() {
             match result {
-                Ok(outcomes) => done.extend(outcomes),
+                Ok(Some((scope, outcomes))) => done.entry(scope).or_default().extend(outcomes),
+                Ok(None) => {}
                 Err(error) => {
                     tracing::error!(%error, "a delivery failed on our side");
                     failed.push(place);
@@ -66,15 +68,10 @@ impl Deliverer {
 
     /// Writes one record of outcomes for each scope. They only inform: a delivery that was made is not made again because
     /// they could not be written.
-    async fn record(&self, mut done: Vec<(Scope, Vec<Outcome>)>) {
-        done.sort_by(|a, b| a.0.cmp(&b.0));
-        for group in done.chunk_by(|a, b| a.0 == b.0) {
-            let outcomes: Vec<Outcome> = group.iter().flat_map(|(_, outcomes)| outcomes.iter().cloned()).collect();
-            if outcomes.is_empty() {
-                continue;
-            }
+    async fn record(&self, done: HashMap<Scope, Vec<Outcome>>) {
+        for (scope, outcomes) in done.into_iter().filter(|(_, outcomes)| !outcomes.is_empty()) {
             let lost = outcomes.len();
-            if let Err(error) = self.transactions.record(&group[0].0, outcomes).await {
+            if let Err(error) = self.transactions.record(&scope, outcomes).await {
                 tracing::error!(%error, lost, "outcomes could not be recorded");
             }
         }

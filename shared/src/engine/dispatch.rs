@@ -1,13 +1,12 @@
 //! Dispatch: matches chunks against their scope's routes and hands what matches to the routes' ways.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::EngineError;
 use super::edges::Views;
 use super::matching::matching;
-use super::messages::{DispatchMessage, Packed};
+use super::messages::{Contents, DispatchMessage, Events, MAX_PACK_EVENTS};
 use super::ways::{Matched, Ways};
 use crate::domain::chunk;
 use crate::domain::event::Event;
@@ -15,7 +14,7 @@ use crate::domain::route::{Route, Way};
 use crate::domain::scope::Scope;
 use crate::queue;
 use crate::store::log::EventLog;
-use crate::store::routes::Routes;
+use crate::store::routes::{Compiled, Routes};
 
 /// Dispatches chunks.
 #[derive(Clone)]
@@ -26,8 +25,8 @@ pub struct Dispatcher {
     pub(crate) views: Views,
 }
 
-/// The matches, by the route's uid: its way and what it gets.
-type Matches = HashMap<String, (Way, Matched)>;
+/// A chunk of so many events has a delivery message of its own; smaller ones of one worker call share one.
+const LARGE: usize = MAX_PACK_EVENTS / 5;
 
 impl Dispatcher {
     /// Dispatches the messages of one worker call; gives the places of those that failed.
@@ -54,8 +53,13 @@ impl Dispatcher {
     }
 
     async fn dispatch(&self, scope: &Scope, group: Vec<(usize, DispatchMessage)>) -> Result<(), EngineError> {
+        let mut matches = Matches::default();
+        let is_alone = group.len() == 1;
+        for (_, message) in group {
+            self.add_matches(scope, message, is_alone, &mut matches).await?;
+        }
         let mut by_way: HashMap<Way, Vec<Matched>> = HashMap::new();
-        for (way, matched) in self.matches(scope, group).await?.into_values() {
+        for (way, matched) in matches.0.into_values() {
             by_way.entry(way).or_default().push(matched);
         }
         for (way, matches) in by_way {
@@ -64,58 +68,60 @@ impl Dispatcher {
         Ok(())
     }
 
-    async fn matches(&self, scope: &Scope, group: Vec<(usize, DispatchMessage)>) -> Result<Matches, EngineError> {
-        let mut matches = Matches::new();
-        for (_, message) in group {
-            let at = message.chunk.at();
-            let snapshot = self.routes.as_of(scope, at, self.views.matching).await?;
-            let live: Vec<_> =
-                snapshot.entries.iter().filter(|compiled| compiled.route.takes_live(at)).cloned().collect();
-            if live.is_empty() {
-                continue;
-            }
-            let (events, encoded) = self.events(scope, message).await?;
-            let mut asked: Vec<Vec<Arc<Event>>> = vec![Vec::new(); live.len()];
-            let all = events.len();
-            for (event, places) in matching(events, live.clone()).await? {
-                let event = Arc::new(event);
-                for place in places {
-                    asked[place].push(Arc::clone(&event));
-                }
-            }
-            for (compiled, events) in live.iter().zip(asked).filter(|(_, events)| !events.is_empty()) {
-                let encoded = encoded.as_ref().filter(|_| events.len() == all);
-                add(&mut matches, &compiled.route, events, encoded);
-            }
-        }
-        Ok(matches)
-    }
-
-    /// The events of a message, and as they were carried if they were.
-    async fn events(
+    async fn add_matches(
         &self,
         scope: &Scope,
         message: DispatchMessage,
-    ) -> Result<(Vec<Event>, Option<Packed>), EngineError> {
-        if let Some(body) = message.body {
-            return Ok((chunk::decode(&body.0)?, Some(body)));
+        is_alone: bool,
+        matches: &mut Matches,
+    ) -> Result<(), EngineError> {
+        let DispatchMessage { chunk, body, contents, .. } = message;
+        let snapshot = self.routes.as_of(scope, chunk.at(), self.views.matching).await?;
+        let is_live = |compiled: &&Arc<Compiled>| compiled.route.takes_live(chunk.at());
+        let mut live: Vec<_> = snapshot.entries.iter().filter(is_live).cloned().collect();
+        let goes_whole = |one: &Contents| one.events <= MAX_PACK_EVENTS && (is_alone || one.events >= LARGE);
+        if let Some(contents) = contents.filter(goes_whole) {
+            live.retain(|compiled| {
+                let asked = contents.all_asked_for(|name| compiled.by_name(name));
+                if asked == Some(true) {
+                    let matched = matches.of(&compiled.route);
+                    matched.bytes += contents.bytes;
+                    matched.chunks.push(body.clone().map_or(Events::Chunk { id: chunk }, Events::Inline));
+                }
+                asked.is_none()
+            });
+        }
+        if live.is_empty() {
+            return Ok(());
         }
         // The message is sent only after the chunk is in the log: one that is not there has outlived its retention.
-        Ok((self.log.chunk(scope, message.chunk).await?.unwrap_or_default(), None))
+        let events = match body {
+            Some(body) => chunk::decode(&body.0)?,
+            None => self.log.chunk(scope, chunk).await?.unwrap_or_default(),
+        };
+        let mut asked: Vec<Vec<Arc<Event>>> = vec![Vec::new(); live.len()];
+        for (event, places) in matching(events, live.clone()).await? {
+            let event = Arc::new(event);
+            for place in places {
+                asked[place].push(Arc::clone(&event));
+            }
+        }
+        for (compiled, events) in live.iter().zip(asked).filter(|(_, events)| !events.is_empty()) {
+            let matched = matches.of(&compiled.route);
+            matched.bytes += events.iter().map(|event| event.payload.get().len()).sum::<usize>();
+            matched.events.extend(events);
+        }
+        Ok(())
     }
 }
 
-/// Adds what one chunk has for a route; `encoded` is the chunk, where that is all of it.
-fn add(matches: &mut Matches, route: &Route, events: Vec<Arc<Event>>, encoded: Option<&Packed>) {
-    match matches.entry(route.uid.clone()) {
-        Entry::Vacant(first) => {
-            let encoded = encoded.cloned();
-            first.insert((route.way, Matched { route: route.uid.clone(), events, encoded }));
-        }
-        Entry::Occupied(mut earlier) => {
-            let (_, matched) = earlier.get_mut();
-            matched.events.extend(events);
-            matched.encoded = None;
-        }
+/// What some chunks have for each route, by its uid.
+#[derive(Default)]
+struct Matches(HashMap<String, (Way, Matched)>);
+
+impl Matches {
+    fn of(&mut self, route: &Route) -> &mut Matched {
+        let new = || Matched { route: route.uid.clone(), bytes: 0, chunks: Vec::new(), events: Vec::new() };
+        &mut self.0.entry(route.uid.clone()).or_insert_with(|| (route.way, new())).1
     }
 }

@@ -55,10 +55,14 @@ impl Lifecycle {
     /// Sees to what a route has to get from the log, and waits for its first live moment.
     async fn run(&self, scope: &Scope, route: &Route, not_live_since: Option<Millis>) -> Result<(), EngineError> {
         self.ways.of(route.way).started(scope, route, not_live_since).await?;
-        let ports = &self.transitions.ports;
-        // A window that begins later is not waited for.
-        ports.wait_until(route.state.live_from().min(self.transitions.edges.next())).await;
+        self.until_live(route).await;
         Ok(())
+    }
+
+    /// Waits for a route's first live moment; one whose window begins later is not waited for.
+    pub(super) async fn until_live(&self, route: &Route) {
+        let edge = route.state.live_from().min(self.transitions.edges.next());
+        self.transitions.ports.wait_until(edge).await;
     }
 
     /// Starts a route; what it missed comes by replay. `None` if there is no such route.

@@ -2,6 +2,8 @@
 //!
 //! Queues are hints, the log is the truth: a message that is lost or repeated costs time, never an event.
 
+mod dispatch;
+
 use std::borrow::Borrow;
 use std::time::Duration;
 
@@ -10,12 +12,14 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::EngineError;
-use crate::domain::chunk::{self, Effort, Pack};
+use crate::domain::chunk::{self, Pack};
 use crate::domain::event::Event;
 use crate::domain::ids::ChunkId;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::queue::{MAX_DELAY, Outgoing, QueueError};
+
+pub use dispatch::{Contents, DispatchMessage};
 
 /// The most events of one delivery message: what one worker can try within its time.
 pub const MAX_PACK_EVENTS: usize = 500;
@@ -36,30 +40,6 @@ impl<'de> Deserialize<'de> for Packed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         BASE64.decode(text.as_bytes()).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-/// To `dispatch`: a chunk to be matched against its scope's routes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct DispatchMessage {
-    /// Whose.
-    pub scope: Scope,
-    /// Which chunk of the log.
-    pub chunk: ChunkId,
-    /// The chunk itself, if it is small.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<Packed>,
-}
-
-impl DispatchMessage {
-    /// The message of a chunk. It carries the chunk if that is small: cheaper than reading the log.
-    ///
-    /// # Errors
-    /// [`QueueError`] if it cannot be written as JSON.
-    pub fn of(scope: &Scope, chunk: ChunkId, body: Option<Vec<u8>>) -> Result<Outgoing, QueueError> {
-        let body = body.filter(|body| body.len() <= MAX_INLINE_BYTES).map(Packed);
-        let message = Outgoing::json(&Self { scope: scope.clone(), chunk, body }, Duration::ZERO)?;
-        Ok(message.of_group(&scope.to_string()))
     }
 }
 
@@ -107,6 +87,13 @@ pub enum Task {
     CheckWaiting {
         /// Where to begin in the log.
         from: ChunkId,
+    },
+    /// Send our receipt for a document that came.
+    SendReceipt {
+        /// The document's id.
+        document: String,
+        /// Which attempt this is, from 1.
+        attempt: u32,
     },
     /// Send these events.
     Deliver {
@@ -199,6 +186,11 @@ impl Delivery {
 pub enum Events {
     /// Carried along.
     Inline(Packed),
+    /// All of a chunk of the log that the worker has at hand.
+    Chunk {
+        /// The chunk's id.
+        id: ChunkId,
+    },
     /// One event that is too large to carry.
     Logged {
         /// The event's id.
@@ -259,16 +251,16 @@ impl DeliverMessage {
         events: Vec<E>,
         due: Due,
     ) -> Result<Vec<Outgoing>, EngineError> {
-        let packs = chunk::pack(events, (MAX_PACK_EVENTS, MAX_INLINE_BYTES), Effort::Message)?;
+        let packs = chunk::pack(events, (MAX_PACK_EVENTS, MAX_INLINE_BYTES))?;
         packs.into_iter().map(|pack| Ok(Self::packed(to, delivery, pack, due)?)).collect()
     }
 
-    /// A message that carries events as they are encoded already: at most [`MAX_PACK_EVENTS`], from another message.
+    /// A message with a whole chunk, of at most [`MAX_PACK_EVENTS`].
     ///
     /// # Errors
     /// [`QueueError`] if it cannot be written as JSON.
-    pub fn encoded(to: &Recipient, delivery: &Delivery, events: Packed) -> Result<Outgoing, QueueError> {
-        Self::carrying(to, delivery, Events::Inline(events), Due::now())
+    pub fn whole(to: &Recipient, delivery: &Delivery, chunk: Events) -> Result<Outgoing, QueueError> {
+        Self::carrying(to, delivery, chunk, Due::now())
     }
 
     /// One message that carries the first of these events, as many as it holds, and how many those are.
@@ -281,7 +273,7 @@ impl DeliverMessage {
         mut events: Vec<Event>,
     ) -> Result<Option<(Outgoing, usize)>, EngineError> {
         events.truncate(MAX_PACK_EVENTS);
-        let packs = chunk::pack(events, (MAX_PACK_EVENTS, MAX_INLINE_BYTES), Effort::Message)?;
+        let packs = chunk::pack(events, (MAX_PACK_EVENTS, MAX_INLINE_BYTES))?;
         let Some(pack) = packs.into_iter().next() else { return Ok(None) };
         let count = pack.0.len();
         Ok(Some((Self::packed(to, delivery, pack, Due::now())?, count)))
@@ -350,6 +342,15 @@ pub enum SyncMessage {
         scope: Scope,
         /// The schedule's id.
         schedule: String,
+        /// When.
+        at: Millis,
+    },
+    /// A partner's server that is to be looked at.
+    Pickup {
+        /// Whose.
+        scope: Scope,
+        /// The partner's uid.
+        uid: String,
         /// When.
         at: Millis,
     },

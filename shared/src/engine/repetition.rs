@@ -124,7 +124,7 @@ impl Committer {
                 continue;
             }
             if !ids.is_empty() && !self.claims.is_settled(scope, first).await? {
-                let message = |(id, _)| DispatchMessage::of(scope, id, None);
+                let message = |(id, _)| DispatchMessage::logged(scope, id);
                 let chunks = chunks.into_iter().filter(|(_, events)| !events.is_empty());
                 let messages: Result<Vec<Outgoing>, _> = chunks.map(message).collect();
                 self.queues.send(Queue::Dispatch, messages?).await?;

@@ -3,11 +3,13 @@
 use super::EngineError;
 use super::finder::EventFinder;
 use super::messages::{DeliverMessage, Delivery, Due, Recipient};
+use crate::domain::document::Document;
 use crate::domain::route::Way;
 use crate::domain::scope::Scope;
-use crate::domain::transaction::{Outcome, RouteKind, TransactionId, TransactionStatus};
+use crate::domain::transaction::{Direction, Outcome, RouteKind, TransactionId, TransactionStatus};
 use crate::queue::{Queue, Queues};
 use crate::store::StoreError;
+use crate::store::documents::Documents;
 use crate::store::routes::Routes;
 use crate::store::transactions::{Found, Transactions};
 
@@ -17,6 +19,7 @@ pub struct Resend {
     pub(crate) transactions: Transactions,
     pub(crate) routes: Routes,
     pub(crate) finder: EventFinder,
+    pub(crate) documents: Documents,
     pub(crate) queues: Queues,
 }
 
@@ -35,6 +38,9 @@ pub enum ResendError {
     /// It is a record's.
     #[error("This transaction is of a record of a pipeline: replay its dead letter")]
     Record,
+    /// It came from a partner.
+    #[error("This transaction is of a document that came from a partner: there is nothing to send")]
+    Inbound,
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -56,15 +62,27 @@ impl Resend {
         if last.route.kind == RouteKind::Pipeline {
             return Err(ResendError::Record);
         }
+        if last.direction == Direction::Inbound {
+            return Err(ResendError::Inbound);
+        }
         let snapshot = self.routes.snapshot(scope).await?;
         let route = &snapshot.by_uid(&id.route).ok_or(ResendError::RouteGone)?.route;
         if route.way != Way::Live {
             return Err(ResendError::Ordered);
         }
+        if last.attempt == 0 {
+            // Its first attempt is on its way.
+            return Ok(Some(last));
+        }
         let event = self.finder.find(scope, &id.event).await?.ok_or(ResendError::EventGone)?;
         let delivery = Delivery { replay: true, ..Delivery::fresh().retry(last.attempt + 1) };
         let to = Recipient::new(scope, &id.route);
         let messages = DeliverMessage::deliveries(&to, &delivery, vec![event], Due::now())?;
+        if last.route.kind == RouteKind::Documents {
+            // Before the message: whoever has it must know that somebody wants it sent again.
+            let again = |document: &mut Document| !std::mem::replace(&mut document.again, true);
+            self.documents.change(scope, &id.event, again).await?;
+        }
         // Sent first: what is marked as queued is on its way, whatever crashes.
         self.queues.send(Queue::Deliver, messages).await.map_err(EngineError::from)?;
         self.transactions.reopen(scope, &last, header.as_deref()).await?;

@@ -16,8 +16,10 @@ use crate::store::StoreError;
 use crate::store::consumers::Consumers;
 use crate::store::credentials::Credentials;
 use crate::store::event_types::EventTypes;
+use crate::store::identities::Identities;
 use crate::store::log::EventLog;
 use crate::store::partners::Partners;
+use crate::store::pickups::Pickups;
 use crate::store::pipelines::PipelineStores;
 use crate::store::reader::Direction;
 use crate::store::routes::Routes;
@@ -32,6 +34,8 @@ pub struct Tenancy {
     pub(crate) event_types: EventTypes,
     pub(crate) consumers: Consumers,
     pub(crate) partners: Partners,
+    pub(crate) identities: Identities,
+    pub(crate) pickups: Pickups,
     pub(crate) pipelines: PipelineStores,
     pub(crate) log: EventLog,
     pub(crate) lifecycle: Lifecycle,
@@ -137,8 +141,8 @@ impl Tenancy {
         Ok(contents)
     }
 
-    /// Removes a tenant: its credentials, then its routes, event types, consumers and partners. What the log holds of it
-    /// expires with the log's retention, and can be read by no one. It may be called again if it was interrupted.
+    /// Removes a tenant: its credentials, then its routes, event types, consumers, partners and identities. What the log
+    /// holds of it expires with the log's retention, and can be read by no one. It may be called again if it was interrupted.
     ///
     /// # Errors
     /// [`EngineError`].
@@ -156,6 +160,8 @@ impl Tenancy {
             self.event_types.clear(&scope).await?;
             self.consumers.clear(&scope).await?;
             self.partners.clear(&scope).await?;
+            self.identities.clear(&scope).await?;
+            self.pickups.clear(&scope).await?;
             self.pipelines.clear(&scope).await?;
         }
         tenant.status = TenantStatus::Deleted;

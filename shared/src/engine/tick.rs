@@ -1,10 +1,11 @@
-//! The tick: once a minute, has due exports written, pipelines run and scheduled deliveries sent, and ends temporary
-//! routes.
+//! The tick: once a minute, has due exports written, pipelines run, partners' servers looked at and scheduled deliveries
+//! sent, and ends temporary routes.
 
 use std::time::Duration;
 
 use super::EngineError;
 use super::messages::{DeliverMessage, Due, Recipient};
+use super::pickup::Pickup;
 use super::pipelines::Scheduler;
 use super::transitions::Transitions;
 use super::ways::Ways;
@@ -15,8 +16,11 @@ use crate::queue::{Queue, Queues};
 use crate::store::endings::{Ending, Endings};
 use crate::store::scheduled::{Scheduled, WakeUp};
 
-/// The tick comes every minute.
-const AHEAD: Duration = Duration::from_secs(60);
+/// The tick comes every minute, and asks for what is due before the next.
+pub(super) const AHEAD: Duration = Duration::from_secs(60);
+
+/// When something is due that is not wanted any more.
+pub(super) const NEVER: Millis = Millis(4_102_444_800_000);
 
 /// The longest that it takes to stop a route.
 const ENDING: Duration = Duration::from_secs(5);
@@ -29,6 +33,7 @@ pub struct Tick {
     pub(crate) endings: Endings,
     pub(crate) scheduled: Scheduled,
     pub(crate) scheduler: Scheduler,
+    pub(crate) pickup: Pickup,
     pub(crate) queues: Queues,
     pub(crate) grace: Duration,
 }
@@ -41,13 +46,14 @@ impl Tick {
     pub async fn run(&self, deadline: Deadline) -> Result<(), EngineError> {
         let now = self.transitions.ports.now();
         // Each goes on where another one fails, or takes all of its time.
-        let (exports, schedules, endings, woken) = tokio::join!(
+        let (exports, schedules, pickups, endings, woken) = tokio::join!(
             self.ways.export.request_due(now, deadline),
             self.scheduler.tick(now),
+            self.pickup.tick(&self.queues, now),
             self.end_due(now, deadline),
             self.wake(now),
         );
-        exports.and(schedules).and(endings).and(woken)
+        exports.and(schedules).and(pickups).and(endings).and(woken)
     }
 
     /// Stops the temporary routes whose window is over.

@@ -10,27 +10,36 @@
 //! never reach a resolver, and a policy may have been tightened since registration).
 
 mod address;
+mod as2;
 mod failure;
 mod kind;
 pub mod moved;
+mod partner;
 mod reach;
 mod registry;
 mod resolver;
 mod retry_after;
 mod s3;
+mod sftp;
 mod vault;
 mod webhook;
 pub mod written;
 
 pub use address::{MAX_URL_LENGTH, ParsePolicyError, TargetError, TargetPolicy, check_target, check_url, is_public};
+pub use as2::{Answer, As2Client, Posting, TlsTerms};
 pub(crate) use failure::{TIMEOUT, is_forbidden, of_status};
 pub use kind::{Accepted, Fault, FileError, FileWriter, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
+pub use partner::{Desk, Errand, Fate, PartnerKind, Placing};
 pub use reach::Reach;
 pub use registry::{Destinations, Made};
 pub use resolver::{ResolveError, SafeResolver};
 pub(crate) use retry_after::of_headers as retry_after_of;
 pub use s3::S3;
 pub(crate) use s3::{Failure as S3Failure, S3Clients};
+pub use sftp::{
+    Connection, Fetched, Listing, Probe, Sftp, SftpAccess, SftpClient, SftpFailure, SftpServer, Step, StepReport,
+};
+pub(crate) use sftp::{check_key as check_sftp_key, origin as sftp_origin};
 pub use vault::{Secret, Vault};
 pub(crate) use webhook::{AccessToken, AccessTokens, TOO_LARGE, TokenFailure, access_tokens, clean, read_whole};
 

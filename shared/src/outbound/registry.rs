@@ -16,6 +16,7 @@ use super::kind::{Accepted, Kind, KindSettings, PrepareError, Refusal, Target};
 use super::moved;
 use super::reach::Reach;
 use super::s3::S3;
+use super::sftp::Sftp;
 use super::vault::Vault;
 use super::webhook::Webhook;
 use super::written::Faults;
@@ -57,7 +58,10 @@ impl Destinations {
     ) -> Result<Self, reqwest::Error> {
         let settings = KindSettings { vault: Vault::new(keys, ports), reach: reach.into(), timeout, observer };
         let webhook = Webhook::new(&settings)?;
-        Ok(Self { settings, kinds: BTreeMap::new(), prepared: Arc::default() }.with(|_| webhook).with(S3::new))
+        Ok(Self { settings, kinds: BTreeMap::new(), prepared: Arc::default() }
+            .with(|_| webhook)
+            .with(S3::new)
+            .with(Sftp::new))
     }
 
     /// With one more kind.
@@ -65,6 +69,12 @@ impl Destinations {
     pub fn with<K: Kind>(mut self, kind: impl FnOnce(&KindSettings) -> K) -> Self {
         self.kinds.insert(K::NAME, Arc::new(kind(&self.settings)));
         self
+    }
+
+    /// The parts that kinds are built from.
+    #[must_use]
+    pub fn settings(&self) -> &KindSettings {
+        &self.settings
     }
 
     /// Seals and opens secrets.

@@ -6,8 +6,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnConsumedCapacity, Trans
 
 use super::db::put_if;
 use super::key::{Name, check};
+use super::recent::Recent;
 use super::{Db, Item, Key, StoreError, binary, was_made};
-use crate::domain::chunk::{self, Chunk, Effort};
+use crate::domain::chunk::{self, Chunk};
 use crate::domain::event::Event;
 use crate::domain::ids::ChunkId;
 use crate::domain::partition::{Partition, ScopeFamily};
@@ -25,6 +26,8 @@ const MAX_TRANSACTION_ITEMS: usize = 100;
 pub struct EventLog {
     db: Db,
     retention: Duration,
+    /// Where those who read chunks by their ids are in this process.
+    recent: Option<Recent>,
 }
 
 pub(super) fn partition(scope: &Scope, day: i64, shard: u8) -> Partition {
@@ -35,7 +38,13 @@ impl EventLog {
     /// The log, kept for `retention`.
     #[must_use]
     pub fn new(db: Db, retention: Duration) -> Self {
-        Self { db, retention }
+        Self { db, retention, recent: None }
+    }
+
+    /// One whose newest chunks are kept at hand as well, up to so many bytes.
+    #[must_use]
+    pub fn keeping(self, most_bytes: usize) -> Self {
+        Self { recent: Some(Recent::new(most_bytes)), ..self }
     }
 
     /// How long events stay.
@@ -80,7 +89,7 @@ impl EventLog {
     /// # Errors
     /// [`StoreError`].
     pub async fn fence(&self, scope: &Scope, id: ChunkId) -> Result<(), StoreError> {
-        let body = chunk::encode::<Event>(&[], Effort::Log).map_err(|e| StoreError::Malformed(e.to_string()))?;
+        let body = chunk::encode::<Event>(&[]).map_err(|e| StoreError::Malformed(e.to_string()))?;
         let put = self.db.client.put_item().table_name(&self.db.tables.events).condition_expression(FREE);
         was_made(put_if(put, self.item(scope, &Chunk { id, body })).await).map(drop)
     }
@@ -93,11 +102,25 @@ impl EventLog {
         item
     }
 
+    /// Keeps a chunk that was logged at hand for its readers; gives its body back if they must be sent it.
+    pub fn keep(&self, scope: &Scope, Chunk { id, body }: Chunk) -> (ChunkId, Option<Vec<u8>>) {
+        match &self.recent {
+            Some(recent) => {
+                recent.add(scope, id, body);
+                (id, None)
+            }
+            None => (id, Some(body)),
+        }
+    }
+
     /// The events of one chunk; `None` if it is not in the log.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn chunk(&self, scope: &Scope, id: ChunkId) -> Result<Option<Vec<Event>>, StoreError> {
+        if let Some(body) = self.recent.as_ref().and_then(|recent| recent.get(scope, id)) {
+            return decoded(&body).map(Some);
+        }
         let key = Key::new(&partition(scope, id.at().day(), id.shard()), id.to_string());
         let get = self.db.client.get_item().table_name(&self.db.tables.events).set_key(Some(key.attributes()));
         let answer = get.consistent_read(true).return_consumed_capacity(ReturnConsumedCapacity::Total).send().await?;
@@ -161,7 +184,11 @@ pub(super) fn events_of(item: &Item) -> Result<Vec<Event>, StoreError> {
     check(item)?;
     let body = item.get("body").and_then(|v| v.as_b().ok());
     let body = body.ok_or_else(|| StoreError::Malformed("chunk without a body".to_owned()))?;
-    chunk::decode(body.as_ref()).map_err(|e| StoreError::Malformed(e.to_string()))
+    decoded(body.as_ref())
+}
+
+fn decoded(body: &[u8]) -> Result<Vec<Event>, StoreError> {
+    chunk::decode(body).map_err(|e| StoreError::Malformed(e.to_string()))
 }
 
 /// The events of a chunk of many; of one that cannot be read, none.

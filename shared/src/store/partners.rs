@@ -13,16 +13,18 @@ use crate::secrets::Keyring;
 const KIND: &str = "partner";
 const PROFILE: &str = "profile";
 
-/// The delivery time that was promised to a partner.
+/// What is looked up of all partners.
 #[derive(Debug)]
-pub struct Promise {
-    /// The partner.
+pub struct Summary {
     id: String,
-    within: Duration,
+    /// The delivery time that was promised to it.
+    within: Option<Duration>,
+    /// Its AS2 name.
+    as2_id: Option<String>,
 }
 
 impl Record for Partner {
-    type Compiled = Promise;
+    type Compiled = Summary;
 
     const FAMILY: ScopeFamily<'static> = ScopeFamily::Partners;
 
@@ -43,9 +45,10 @@ impl Record for Partner {
     }
 
     /// Partners are read one by one.
-    fn compile(self, _: Option<&Promise>) -> Option<Promise> {
-        let within = self.profile.sla?.deliver_within_seconds;
-        Some(Promise { id: self.id, within: Duration::from_secs(within.into()) })
+    fn compile(self, _: Option<&Summary>) -> Option<Summary> {
+        let within = self.profile.sla.map(|sla| Duration::from_secs(sla.deliver_within_seconds.into()));
+        let as2_id = self.profile.as2.map(|as2| as2.as2_id);
+        (within.is_some() || as2_id.is_some()).then_some(Summary { id: self.id, within, as2_id })
     }
 
     /// The profile is sealed whole: URLs hold secrets of their own, and contacts are people.
@@ -86,7 +89,25 @@ impl Partners {
     /// [`StoreError`].
     pub async fn promise(&self, scope: &Scope, id: &str, age: Duration) -> Result<Option<Duration>, StoreError> {
         let snapshot = self.catalogue.recent(scope, age).await?;
-        Ok(snapshot.entries.iter().find(|promise| promise.id == id).map(|promise| promise.within))
+        Ok(snapshot.entries.iter().find(|partner| partner.id == id).and_then(|partner| partner.within))
+    }
+
+    /// The ids of the partners with that AS2 name: one small read if no partner has changed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn by_as2_id(&self, scope: &Scope, as2_id: &str) -> Result<Vec<String>, StoreError> {
+        let snapshot = self.catalogue.snapshot(scope).await?;
+        let named = snapshot.entries.iter().filter(|partner| partner.as2_id.as_deref() == Some(as2_id));
+        Ok(named.map(|partner| partner.id.clone()).collect())
+    }
+
+    /// Every partner of a scope, by id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list(&self, scope: &Scope) -> Result<Vec<Partner>, StoreError> {
+        self.catalogue.list(scope).await
     }
 
     /// Some partners, by id; the database may give fewer than `limit` although there are more.

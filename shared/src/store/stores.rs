@@ -7,17 +7,20 @@ use super::audit::AuditLog;
 use super::consumers::Consumers;
 use super::counters::Counters;
 use super::credentials::Credentials;
+use super::documents::{Blobs, Documents};
 use super::endings::Endings;
 use super::event_ids::EventIdClaims;
 use super::event_types::EventTypes;
 use super::exports::Exports;
 use super::idempotency::IdempotencyRecords;
+use super::identities::Identities;
 use super::journal::Journal;
 use super::leases::Leases;
 use super::log::EventLog;
 use super::ordered::Ordered;
 use super::parked::ParkingLot;
 use super::partners::Partners;
+use super::pickups::Pickups;
 use super::pipelines::PipelineStores;
 use super::rate_limiter::RateLimiter;
 use super::requests::RequestClaims;
@@ -38,6 +41,8 @@ pub struct Retention {
     pub log: Duration,
     /// Transactions.
     pub transactions: Duration,
+    /// Documents, and their bytes.
+    pub documents: Duration,
 }
 
 /// The records of the deployment.
@@ -57,6 +62,12 @@ pub struct Stores {
     pub consumers: Consumers,
     /// Trading partners.
     pub partners: Partners,
+    /// Who we are to them.
+    pub identities: Identities,
+    /// Documents for and from partners.
+    pub documents: Documents,
+    /// What was seen on partners' servers.
+    pub pickups: Pickups,
     /// Credentials.
     pub credentials: Credentials,
     /// Tenants.
@@ -98,9 +109,9 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// The records of this database; the log is kept for `retention`.
+    /// The records of this database, and the bytes of this bucket.
     #[must_use]
-    pub fn new(db: &Db, keys: &Keyring, retention: Retention) -> Self {
+    pub fn new(db: &Db, blobs: Blobs, keys: &Keyring, retention: Retention) -> Self {
         let db = || db.clone();
         Self {
             log: EventLog::new(db(), retention.log),
@@ -110,6 +121,9 @@ impl Stores {
             event_types: EventTypes::new(db(), keys.clone()),
             consumers: Consumers::new(db(), keys.clone()),
             partners: Partners::new(db(), keys.clone()),
+            identities: Identities::new(db(), keys.clone()),
+            documents: Documents::new(db(), blobs, retention.documents),
+            pickups: Pickups::new(db()),
             credentials: Credentials::new(db()),
             tenants: Tenants::new(db()),
             verification_keys: VerificationKeys::new(db()),

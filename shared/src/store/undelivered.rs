@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValu
 use serde::{Deserialize, Serialize};
 
 use super::{Db, Key, StoreError, binary, read};
-use crate::domain::chunk::{self, Effort};
+use crate::domain::chunk;
 use crate::domain::event::Event;
 use crate::domain::partition::{Partition, RouteFamily};
 use crate::domain::scope::Scope;
@@ -148,7 +148,7 @@ impl UndeliveredEvents {
         record: &Record,
         event: &Event,
     ) -> Result<Option<UndeliveredSummary>, StoreError> {
-        let body = chunk::encode(std::slice::from_ref(event), Effort::Log);
+        let body = chunk::encode(std::slice::from_ref(event));
         let mut item = key.item(record)?;
         item.insert(BODY.to_owned(), binary(body.map_err(|e| StoreError::Malformed(e.to_string()))?));
         let put = self.db.client.put_item().table_name(&self.db.tables.activity).set_item(Some(item));

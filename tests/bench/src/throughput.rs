@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use sluice::domain::chunk::{self, Effort};
+use sluice::domain::chunk;
 use sluice::domain::event::Event;
 use sluice::domain::time::Millis;
 use sluice_local::usage::difference;
@@ -14,6 +14,9 @@ use crate::measure::{cpu_time, peak_mb, percentile, reset_peak};
 use crate::report::{Figures, aws_calls, prices};
 use crate::rig::Rig;
 use crate::{bare, events};
+
+/// Workers of the load whose price is reckoned.
+const PRICED_WORKERS: usize = 8;
 
 /// What can be set.
 #[derive(clap::Args)]
@@ -74,6 +77,8 @@ struct Bench<'a> {
 impl Bench<'_> {
     async fn all(&mut self) -> Result<()> {
         let single = Shape { connections: self.options.connections, events: 1, bytes: EVENT_BYTES };
+        let (connections, events) = (self.options.batch_connections, self.options.batch);
+        let batches = Shape { connections, events, ..single };
         // The machine is shared: each load has its own bare loop right before it, and ratios are of the two.
         let mut top = 3_000.0;
         if self.options.wants("singles") {
@@ -85,18 +90,11 @@ impl Bench<'_> {
         }
         if self.options.wants("batches") {
             self.bare_loop().await?;
-            let batches =
-                Shape { connections: self.options.batch_connections, events: self.options.batch, bytes: EVENT_BYTES };
-            let before = self.rig.system.usage();
             let run = self.closed(&format!("Batches of {}", batches.events), batches).await?;
-            let used = difference(&before, &self.rig.system.usage());
             self.figures.at_least("delivered", run.delivered_rate(), 15_000.0, "events/s");
             if let Some(bare) = self.bare {
                 self.figures.at_least("delivered, of the bare loop", run.delivered_rate() / bare, 0.5, "");
             }
-            println!("\nPrice on AWS of a million events delivered in these batches (list prices, us-east-1):");
-            let dollars = prices(&used, run.events);
-            self.figures.at_most("price of a million", dollars, 0.40, "$");
         }
         if self.options.wants("large") {
             let large = Shape { connections: 64, events: 4, bytes: 250 * 1_024 };
@@ -112,6 +110,22 @@ impl Bench<'_> {
         }
         println!();
         self.figures.at_most("peak memory of the process, bench included", self.peak.max(peak_mb()?), 250.0, "MB");
+        if self.options.wants("batches") {
+            self.price(batches).await?;
+        }
+        Ok(())
+    }
+
+    /// What AWS asks for such a load. There the workers are in processes of their own: messages to them carry the events.
+    async fn price(&mut self, shape: Shape) -> Result<()> {
+        let rig = Rig::start(self.options.data.clone(), Some(PRICED_WORKERS)).await?;
+        let before = rig.system.usage();
+        let run = closed(&rig, shape, self.lasting / 4).await;
+        let used = difference(&before, &rig.system.usage());
+        rig.stop().await;
+        println!("\nPrice on AWS of a million events delivered in these batches (list prices, us-east-1):");
+        let dollars = prices(&used, run?.events);
+        self.figures.at_most("price of a million", dollars, 0.40, "$");
         Ok(())
     }
 
@@ -175,5 +189,5 @@ fn ratio(count: usize) -> Result<f64> {
         });
     }
     let raw: usize = logged.iter().map(|event| event.payload.get().len()).sum();
-    Ok(raw as f64 / chunk::encode(&logged, Effort::Log)?.len() as f64)
+    Ok(raw as f64 / chunk::encode(&logged)?.len() as f64)
 }

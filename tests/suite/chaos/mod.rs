@@ -3,6 +3,7 @@
 mod automation;
 mod connections;
 mod disk;
+mod documents;
 mod exposure;
 mod kill;
 mod pipeline;

@@ -42,8 +42,9 @@ async fn a_run_goes_on_after_a_crash_in_any_stage() -> Result<()> {
     let over = over.await?;
     ensure!(over["status"] == "succeeded", "{over}");
     ensure!(to.kept().len() == ORDERS, "{} of {ORDERS} are there", to.kept().len());
-    // A crash repeats a batch at most, and the batch that was read ahead is only read again.
-    ensure!(to.writes() <= ORDERS + 3 * BATCH, "{} writes", to.writes());
+    // A crash repeats a batch at most, and the batch that was read ahead is only read again. So does a worker that a busy
+    // machine stops for longer than its lease.
+    ensure!(to.writes() <= ORDERS + 2 * 3 * BATCH, "{} writes", to.writes());
     let next = sync(&api, &instance, json!({})).await?;
     ensure!(next["counts"]["total"].as_u64().is_some_and(|total| (1..=2).contains(&total)), "the cursor: {next}");
     Ok(())

@@ -11,7 +11,6 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use sluice::deadline::Deadline;
 use sluice::domain::ids::ChunkId;
-use sluice::domain::scope::{Environment, Scope};
 use sluice::store::reader::Direction;
 use sluice_workers::Worker;
 
@@ -97,7 +96,7 @@ impl Story {
 
     /// How often each number stands in the log, under which id.
     async fn logged(&self) -> Result<BTreeMap<u64, Vec<String>>> {
-        let scope = Scope { tenant: self.tenant.id.clone(), environment: Environment::Production };
+        let scope = self.tenant.scope();
         let (from, end) = (self.hand.app.ports.now().minus(20 * SOON), self.hand.app.ports.now().plus(SOON));
         let (from, end) = (ChunkId::floor(from), ChunkId::floor(end));
         let mut log = self.hand.app.stores.log.read(&scope, from, end, Direction::OldestFirst);

@@ -171,8 +171,10 @@ impl Session {
     async fn partners(&mut self) -> Result<()> {
         let url = format!("http://127.0.0.1:9/?token={}", self.secret("a partner's query", "partner-query-secret"));
         let password = self.secret("a partner's password", "password-of-partner");
-        let key = self.secret("a partner's private key", "cHJpdmF0ZS1rZXktb2YtcGFydG5lcg");
-        let key = format!("-----BEGIN PRIVATE KEY-----\n{key}==\n-----END PRIVATE KEY-----\n");
+        // The example of RFC 8410.
+        let key = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";
+        let key = self.secret("a partner's private key", key);
+        let key = format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n");
         let body = json!({
             "id": "partner", "name": "n", "transport": "as2",
             "as2": {"url": url, "as2_id": "A", "basic_auth": {"username": "us", "password": password}},

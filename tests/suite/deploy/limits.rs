@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sluice_api::ENDPOINTS;
 
 use super::routes::{document, documented};
-use super::template::{functions, load, resources, root};
+use super::template::{functions, load, methods, resources, root};
 
 /// What an account may have at once, once it is older than a few weeks.
 const ACCOUNT: u64 = 1_000;
@@ -63,7 +63,9 @@ fn routes_without_credentials_have_a_throttle_of_their_own() {
     // A route that does not exist would make the deployment fail.
     let served = ENDPOINTS.iter().filter(|endpoint| endpoint.is_open()).flat_map(|endpoint| endpoint.routes());
     let served: BTreeSet<String> = served.map(|route| format!("{} {}", route.method, route.path)).collect();
-    let throttled: BTreeSet<String> = settings.keys().filter(|key| *key != "$default").cloned().collect();
+    let keys = settings.keys().filter_map(|key| key.split_once(' '));
+    let throttled = keys.flat_map(|(method, path)| methods(method).into_iter().map(move |one| format!("{one} {path}")));
+    let throttled: BTreeSet<String> = throttled.collect();
     assert_eq!(throttled, served);
     assert!(settings.contains_key("$default"));
     let document = document();

@@ -83,7 +83,7 @@ pub(super) async fn pipelining(session: &Session<'_>) {
     let mut paths = vec![instance.clone(), map];
     paths.extend([&source_id, &target_id, &events_id].map(|made| format!("/v1/connection-profiles/{}", id(made))));
     for path in paths {
-        expect(session.call("DELETE", &path, None).await, 204);
+        session.delete(&path).await;
     }
 }
 
@@ -112,5 +112,5 @@ async fn scheduling(session: &Session<'_>, instance: &str) {
     // The tick asks for what is due before the next one, so a run comes within a minute.
     session.tick().await;
     session.eventually(&path, |schedule| schedule["lastCorrelationId"].is_string()).await;
-    expect(session.call("DELETE", &path, None).await, 204);
+    session.delete(&path).await;
 }

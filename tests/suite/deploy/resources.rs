@@ -64,7 +64,7 @@ fn every_table_can_be_restored_and_is_not_deleted_by_accident() {
 #[test]
 fn whatever_keeps_data_is_in_the_data_stack_and_outlives_it() {
     let (template, data) = (load(), load_data());
-    let keeps = ["AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SecretsManager::Secret"];
+    let keeps = ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SecretsManager::Secret"];
     let all = data["Resources"].as_object().expect("resources");
     for (id, resource) in all {
         let kind = resource["Type"].as_str().expect("a type");

@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value, json};
+use sluice::ports::Ports;
 use sluice_workers::{Worker, WorkerSpec};
 use tokio::sync::OnceCell;
 
@@ -24,6 +26,11 @@ const PACKAGES: [&str; 2] = ["sluice-api", "sluice-workers"];
 const REGION: &str = "us-east-1";
 /// The id that the gateway gives to a request.
 pub(crate) const REQUEST_ID: &str = "JKJaXmPLvHcESHA=";
+
+/// For whatever takes its time. A schedule is due within a minute.
+pub(super) const PATIENCE: Duration = Duration::from_secs(90);
+/// How Lambda says that it ended a function.
+const TIMED_OUT: &str = "Task timed out";
 
 /// The deployed functions.
 pub(crate) struct Stack {
@@ -83,11 +90,34 @@ impl Stack {
         answer["Environment"]["Variables"].clone()
     }
 
-    /// Sends a request to the function whose route it matches.
+    /// Sends a request, as often as the answers say that it is to be sent again, under one key: ministack on a busy
+    /// machine answers later than the functions wait for it.
     pub(crate) async fn call(&self, request: &Request<'_>) -> Answer {
+        let key = format!("{:032x}", u128::from_be_bytes(Ports::system().bytes()));
+        let mut again = false;
+        let answered = async {
+            loop {
+                let mut answer = self.send(request, &key).await;
+                // What was asked before has deleted it.
+                if again && request.method == "DELETE" && answer.status == 404 {
+                    answer.status = 204;
+                }
+                if answer.status != 503 && answer.body["error_code"] != "request_in_progress" {
+                    return answer;
+                }
+                again = true;
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+        };
+        let answered = tokio::time::timeout(PATIENCE, answered).await;
+        answered.unwrap_or_else(|_| panic!("{request:?} is not answered in time"))
+    }
+
+    /// Sends a request to the function whose route it matches.
+    async fn send(&self, request: &Request<'_>, key: &str) -> Answer {
         let (path, query) = request.path.split_once('?').unwrap_or((request.path, ""));
         let (handler, route, parameters) = self.route(request.method, path);
-        let mut headers = json!({ "host": "api.example.com" });
+        let mut headers = json!({ "host": "api.example.com", "idempotency-key": key });
         // What is changed is changed whatever it is.
         headers["if-match"] = "*".into();
         if let Some(authorization) = request.authorization {
@@ -111,7 +141,12 @@ impl Stack {
             "body": request.body.as_ref().map(Value::to_string),
             "isBase64Encoded": false,
         });
-        let answer = self.invoke(handler, &event).await;
+        let answer = match self.try_invoke(handler, &event).await {
+            Ok(answer) => answer,
+            // As the gateway does.
+            Err(failed) if failed.contains(TIMED_OUT) => json!({"statusCode": 503}),
+            Err(failed) => panic!("{handler} failed: {failed}"),
+        };
         let body = answer["body"].as_str().and_then(|text| serde_json::from_str(text).ok());
         Answer {
             status: answer["statusCode"].as_u64().unwrap_or_else(|| panic!("{handler} answers {answer}")),
@@ -133,14 +168,22 @@ impl Stack {
     /// # Panics
     /// Where the function fails, rather than answers.
     pub(crate) async fn invoke(&self, handler: &str, event: &Value) -> Value {
+        let answer = self.try_invoke(handler, event).await;
+        answer.unwrap_or_else(|failed| panic!("{handler} failed: {failed}"))
+    }
+
+    /// Invokes a function: what it answers, or how it failed.
+    async fn try_invoke(&self, handler: &str, event: &Value) -> Result<Value, String> {
         let name = self.deployed.get(handler).unwrap_or_else(|| panic!("{handler} is not deployed"));
         let url = format!("{}/2015-03-31/functions/{name}/invocations", self.endpoint);
         let request = http().post(url).header("authorization", authorization()).body(event.to_string());
         let answer = request.send().await.expect("the emulator answers");
         let failed = answer.headers().contains_key("x-amz-function-error");
         let text = answer.text().await.expect("a text");
-        assert!(!failed, "{handler} failed: {text}");
-        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{handler} answers {text}"))
+        if failed {
+            return Err(text);
+        }
+        Ok(serde_json::from_str(&text).unwrap_or_else(|_| panic!("{handler} answers {text}")))
     }
 }
 

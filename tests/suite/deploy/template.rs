@@ -157,11 +157,20 @@ pub(crate) fn integration(operation: &Value) -> &str {
     name.unwrap_or_else(|| panic!("no integration in {operation}"))
 }
 
+/// The methods that an operation of the API's body stands for: a path that is only read has one for all.
+pub(crate) fn methods(name: &str) -> Vec<&'static str> {
+    if name == "x-amazon-apigateway-any-method" || name == "ANY" {
+        return vec!["GET", "HEAD"];
+    }
+    let known = ["POST", "PUT", "PATCH", "DELETE", "GET", "HEAD"];
+    known.into_iter().filter(|known| known.eq_ignore_ascii_case(name)).collect()
+}
+
 fn routes(template: &Value) -> Vec<(String, Route)> {
-    let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
-    let operations = api_operations(template).filter_map(|(path, method, operation)| {
-        let method = methods.into_iter().find(|known| known.eq_ignore_ascii_case(method))?;
-        Some((integration(operation).to_owned(), Route { path: path.clone(), method }))
+    let operations = api_operations(template).filter(|(path, ..)| *path != "$default");
+    let operations = operations.flat_map(|(path, method, operation)| {
+        let function = integration(operation).to_owned();
+        methods(method).into_iter().map(move |method| (function.clone(), Route { path: path.clone(), method }))
     });
     operations.collect()
 }

@@ -73,7 +73,7 @@ fn operations_and_endpoints_have_the_same_names() -> Result<()> {
 
 /// Called by shops, which sign what they send.
 pub(super) fn is_signed(operation: &str) -> bool {
-    matches!(operation, "inbound.shopify" | "inbound.woocommerce")
+    matches!(operation, "inbound.shopify" | "inbound.woocommerce" | "as2.receive" | "as2.mdn")
 }
 
 #[test]

@@ -6,7 +6,6 @@ use anyhow::{Context as _, Result, ensure};
 use axum::http::Method;
 use futures::future::join_all;
 use serde_json::{Value, json};
-use sluice::domain::scope::{Environment, Scope};
 use sluice::ports::{Clock as _, System};
 use sluice::store::idempotency::{Entry, HELD};
 
@@ -240,7 +239,7 @@ async fn a_process_that_died_does_not_block_a_key_for_ever() -> Result<()> {
     // A claim of a request that never came to its end, made now and made long ago.
     let hand = ByHand::start(&[]).await?;
     let tenant = hand.tenant().await?;
-    let scope = Scope { tenant: tenant.id.clone(), environment: Environment::Production };
+    let scope = tenant.scope();
     let answers = &hand.app.stores.answers;
     let now = System.now();
     let long_ago = now.minus(HELD + Duration::from_secs(1));

@@ -4,7 +4,6 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use sluice::domain::face::FaceKind;
 use sluice::domain::route::RouteKey;
-use sluice::domain::scope::{Environment, Scope};
 
 use crate::conformance::destinations::fixture::{Fixture as _, Manner};
 use crate::conformance::destinations::tcp_lines::{Endpoint, TcpLines};
@@ -12,7 +11,7 @@ use crate::support::{Inbox, SOON, Tenant, World, eventually};
 
 /// Sends an integration's events to another destination. No face offers the kind, so it is set in the record.
 async fn redirect(world: &World, tenant: &Tenant, id: &str, parameters: Value) -> Result<()> {
-    let (app, scope) = (&world.system.app, Scope { tenant: tenant.id.clone(), environment: Environment::Production });
+    let (app, scope) = (&world.system.app, tenant.scope());
     tenant.stop(id).await?;
     let mut route =
         app.stores.routes.get(&scope, &RouteKey::new(FaceKind::Integration, id)).await?.context("a route")?;

@@ -3,7 +3,6 @@
 use anyhow::{Result, ensure};
 use axum::http::StatusCode;
 use serde_json::json;
-use sluice::domain::scope::{Environment, Scope};
 use sluice::ports::Clock;
 use sluice_local::receiver::status;
 
@@ -24,7 +23,7 @@ async fn a_dead_delivery_takes_all_ten_delays() -> Result<()> {
     let wanted = json!({"name": "ERP", "url": inbox.url(), "events": ["a.b"]});
     let made = tenant.api.post("/v1/webhooks/subscriptions", &wanted).await?.json(201)?;
     let event = tenant.publish("a.b", 0..1).await?.remove(0);
-    let scope = Scope { tenant: tenant.id.clone(), environment: Environment::Production };
+    let scope = tenant.scope();
     let scheduled = &world.system.app.stores.scheduled;
     for (place, hours) in HOURS.into_iter().enumerate() {
         inbox.wait_for(place + 1).await?;

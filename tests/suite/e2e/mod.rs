@@ -1,6 +1,7 @@
 //! The API, the workers and the embedded servers together, over HTTP, as their users meet them.
 
 mod answers;
+pub(crate) mod as2;
 mod audit;
 mod automations;
 mod bad_targets;
@@ -22,6 +23,7 @@ mod export_faults;
 mod filters;
 mod head;
 mod idempotency;
+mod identities;
 mod isolation;
 mod jwks;
 mod kinds;
@@ -38,6 +40,7 @@ mod ordering;
 mod pace;
 mod partner_certificates;
 mod partner_promotion;
+mod partner_test;
 mod partners;
 pub(crate) mod pipelines;
 mod poll;
@@ -47,6 +50,7 @@ mod publish_limits;
 mod rejected;
 mod rejected_large;
 mod secret_headers;
+mod sftp_documents;
 mod stop_start;
 mod subscriptions;
 mod surface;

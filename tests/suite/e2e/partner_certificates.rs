@@ -47,7 +47,7 @@ async fn certificates_are_parsed_and_shown() -> Result<()> {
     let rsa = KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256)?;
     let soon = certificate_of(&rsa, |params| days(params, -1, 10));
     let later = certificate(|params| days(params, -1, 40));
-    let given = json!([{"usage": "signing", "pem": soon}, {"usage": "signing", "pem": later}]);
+    let given = json!([{"usage": "signing", "pem": soon}, {"usage": "tls", "pem": later}]);
     let made = register(&tenant.api, "example", given.clone()).await?;
     let shown = &made["certificates"][0];
     ensure!(shown["usage"] == "signing" && shown["pem"] == soon.replace('\r', ""), "{shown}");
@@ -90,6 +90,7 @@ async fn bad_certificates_are_refused_in_plain_words() -> Result<()> {
         (format!("{good}{good}"), "more than one block"),
         ("x".repeat(65_537), "longer than 65536 bytes"),
         (include_str!("../../../shared/domain/src/certificate/rsa1024.pem").to_owned(), "1024 bits"),
+        (good.clone(), "another kind than RSA"),
     ] {
         let given = json!([{"usage": "tls", "pem": good}, {"usage": "signing", "pem": pem}]);
         let reply = tenant.api.post(PATH, &partner("example", given)).await?;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
-use sluice::domain::scope::{Environment, Scope};
 
 use crate::support::{Inbox, Tenant, quiet, shared};
 
@@ -163,7 +162,7 @@ async fn many_publishers_at_once_are_each_answered_with_their_own() -> Result<()
 async fn who_waits_for_an_id_in_doubt_holds_up_nobody_else() -> Result<()> {
     let world = shared().await;
     let (tenant, other) = (world.tenant().await?, world.tenant().await?);
-    let scope = Scope { tenant: tenant.id.clone(), environment: Environment::Production };
+    let scope = tenant.scope();
     // What a publish leaves that dies between its claims and its log entry.
     let ids: Vec<String> = (0..4).map(|n| format!("doubt-{n}")).collect();
     for id in &ids {

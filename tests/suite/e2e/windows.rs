@@ -18,13 +18,13 @@ async fn register(tenant: &Tenant, body: Value) -> Result<Value> {
 }
 
 async fn ends(tenant: &Tenant, id: &str) -> Result<()> {
-    eventually("its end", SOON, async || {
-        let integration = tenant.api.get(&format!("/v1/integrations/{id}")).await?.json(200)?;
-        Ok((integration["status"] == "stopped").then_some(()))
+    let stopped = ("integration_stopped".to_owned(), "Reached its end date.".to_owned());
+    eventually("the log says its end", SOON, async || {
+        Ok((tenant.log(id).await?.first() == Some(&stopped)).then_some(()))
     })
     .await?;
-    let log = tenant.log(id).await?;
-    ensure!(log[0] == ("integration_stopped".to_owned(), "Reached its end date.".to_owned()), "{log:?}");
+    let integration = tenant.api.get(&format!("/v1/integrations/{id}")).await?.json(200)?;
+    ensure!(integration["status"] == "stopped", "{integration}");
     Ok(())
 }
 

@@ -314,7 +314,7 @@ proptest! {
     }
 
     #[test]
-    fn paths(id in "\\PC{1,60}") {
+    fn paths(id in "\\PC{1,60}".prop_filter("the client resolves dots", |id| !matches!(id.as_str(), "." | ".."))) {
         let id: String = id.bytes().map(|byte| format!("%{byte:02x}")).collect();
         for path in [
             "/v1/events/ID",
@@ -335,7 +335,8 @@ proptest! {
             let status = status(&Method::GET, &path.replace("ID", &id), Vec::new());
             prop_assert_eq!(status, 404, "{}", path);
         }
-        prop_assert_eq!(status(&Method::DELETE, &format!("/v1/consumers/{id}"), Vec::new()), 404);
+        let gone = status(&Method::DELETE, &format!("/v1/consumers/{id}"), Vec::new());
+        prop_assert!(matches!(gone, 204 | 404), "{gone}"); // what follows makes it, and short ones come twice
         let made = status(&Method::GET, &format!("/v1/consumers/{id}/events"), Vec::new());
         prop_assert!(matches!(made, 200 | 400), "{made}");
     }

@@ -67,7 +67,7 @@ pub(crate) fn partner() -> Value {
             "name": "Example", "transport": "as2",
             "as2": {
                 "url": "https://as2.example.com/", "as2_id": "EXAMPLE", "identity": "main", "sign": "sha512",
-                "encrypt": "aes256-gcm", "compress": true, "mdn": "async", "mdn_signed": true, "subject": "s",
+                "encrypt": "aes256-gcm", "compress": true, "mdn": "async", "mdn_signed": true, "accept_legacy": true, "subject": "s",
                 "basic_auth": {"username": "u", "password": "v1.k1.AAAA"},
             },
             "sftp": {
@@ -84,6 +84,44 @@ pub(crate) fn partner() -> Value {
             "contacts": [{"name": "A", "email": "a@example.com", "role": "edi"}],
             "sla": {"deliver_within_seconds": 60}, "status": "inactive",
         },
+    })
+}
+
+pub(crate) fn identity() -> Value {
+    json!({
+        "id": "us", "uid": "idt_1", "name": "Us", "as2_id": "US", "created_at": NOW, "updated_at": NOW, "revision": 1,
+        "keys": [{
+            "private_key": "v1.k1.AAAA", "signs_from": NOW,
+            "certificate": {
+                "pem": "-----BEGIN CERTIFICATE-----", "subject": "CN=a", "issuer": "CN=b", "serial": "01",
+                "fingerprint": "00", "not_before": NOW, "not_after": NOW, "key_type": "rsa", "key_bits": 3072,
+            },
+        }],
+    })
+}
+
+pub(crate) fn document() -> Value {
+    json!({
+        "id": "doc_1", "partner_id": "p-1", "route": "rt_0", "direction": "outbound", "size": 3, "sha256": "00",
+        "facts": {
+            "content_type": "application/edi-x12", "file_name": "a.edi", "correlation_id": "c", "document_type": "810",
+            "control_numbers": [{"standard": "x12", "interchange": "1", "groups": ["2"], "messages": ["3"]}],
+            "defects": ["d"],
+        },
+        "base_url": "https://edi.example.com",
+        "message": {
+            "id": "<1@sluice>", "mic": "AA==, sha-256", "key": "messages/msg_1", "mdn": "async", "mdn_signed": true,
+            "mdn_timeout_minutes": 30, "waits_until": NOW,
+        },
+        "receipt": {
+            "key": "receipts/mdn_1", "conclusive": true, "positive": true, "reason": "r",
+            "deliver_to": "https://partner.example.com/", "delivered_at": NOW, "at": NOW,
+        },
+        "again": true,
+        "acknowledgments": [{
+            "document_id": "doc_2", "level": "group", "control_number": "2", "status": "accepted", "code": "A", "at": NOW,
+        }],
+        "created_at": NOW, "updated_at": NOW, "revision": 1,
     })
 }
 
@@ -119,6 +157,14 @@ pub(crate) fn outcome(n: u32, attempt: u32, status: &str) -> Value {
         "event": format!("evt_{n}"), "name": "order.created", "logged_at": NOW, "partner_id": "p-1",
         "document_type": "850", "attempt": attempt, "status": status, "code": 200, "millis": 12, "response": "ok",
         "error": "none", "at": NOW, "discarded": attempt > 1,
+    })
+}
+
+pub(crate) fn automation_of_mdn() -> Value {
+    json!({
+        "id": "run_2", "workflow": "regenerate_mdn", "parameters": {}, "job": {"receipt": {"transaction": "txn_1"}},
+        "status": "queued", "progress": {"processed": 0, "resent": 0, "skipped": 0}, "created_at": NOW,
+        "updated_at": NOW, "revision": 1,
     })
 }
 

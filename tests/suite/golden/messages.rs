@@ -6,12 +6,12 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use sluice::domain::chunk::{Effort, encode};
+use sluice::domain::chunk::encode;
 use sluice::domain::ids::ChunkId;
 use sluice::domain::scope::Scope;
 use sluice::engine::messages::{
-    DeliverMessage, Delivery, DispatchMessage, Events, ExportMessage, Packed, Recipient, ReplayMessage, RunMessage,
-    Step, SyncMessage, Task,
+    Contents, DeliverMessage, Delivery, DispatchMessage, Events, ExportMessage, Packed, Recipient, ReplayMessage,
+    RunMessage, Step, SyncMessage, Task,
 };
 use sluice::queue::{self, Outgoing, Unreadable};
 
@@ -37,15 +37,22 @@ fn deliver(to: &Recipient, task: Task) -> Result<Value> {
 /// Every kind of message, by the name of its worker.
 pub(crate) fn all(scope: &Scope) -> Result<Map<String, Value>> {
     let chunk = ChunkId::floor(NOW);
-    let body = Packed(encode(&[fixtures::event()?], Effort::Message)?);
+    let body = Packed(encode(&[fixtures::event()?])?);
     let to = Recipient::new(scope, "rt_1");
     let run = || "run_1".to_owned();
     let mut messages = Map::new();
     let mut add = |name: &str, message| messages.insert(name.to_owned(), message);
-    add("dispatch", written(&DispatchMessage { scope: scope.clone(), chunk, body: Some(body.clone()) })?);
+    let contents = Contents::of(&[fixtures::event()?]);
+    let dispatch = |body, contents| DispatchMessage { scope: scope.clone(), chunk, body, contents };
+    add("dispatch", written(&dispatch(Some(body.clone()), contents))?);
+    add("dispatch unlisted", written(&dispatch(Some(body.clone()), None))?);
+    add("dispatch logged", written(&dispatch(None, None))?);
+    let whole = Task::Deliver { delivery: Delivery::fresh(), events: Events::Chunk { id: chunk } };
+    add("deliver chunk", deliver(&to, whole)?);
     add("deliver wake", deliver(&to, Task::Wake)?);
     add("deliver check_promise", deliver(&to, Task::CheckPromise { transaction: "txn_1".to_owned() })?);
     add("deliver check_waiting", deliver(&to, Task::CheckWaiting { from: chunk })?);
+    add("deliver send_receipt", deliver(&to, Task::SendReceipt { document: "doc_1".to_owned(), attempt: 2 })?);
     for (name, step) in [
         ("fresh", Step::Fresh),
         ("stretch", Step::Stretch { number: 7 }),
@@ -63,6 +70,7 @@ pub(crate) fn all(scope: &Scope) -> Result<Map<String, Value>> {
     add("automate", written(&RunMessage { scope: scope.clone(), run: run(), sent_at: NOW })?);
     add("sync run", written(&SyncMessage::Run { scope: scope.clone(), run: run(), sent_at: NOW })?);
     add("sync due", written(&SyncMessage::Due { scope: scope.clone(), schedule: "sch_1".to_owned(), at: NOW })?);
+    add("sync pickup", written(&SyncMessage::Pickup { scope: scope.clone(), uid: "ptn_1".to_owned(), at: NOW })?);
     Ok(messages)
 }
 

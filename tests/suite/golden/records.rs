@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sluice::domain::allowance::Limit;
-use sluice::domain::chunk::{Chunk, Effort, encode};
+use sluice::domain::chunk::{Chunk, encode};
 use sluice::domain::credentials::{Credential, CredentialKind};
 use sluice::domain::export::Position;
 use sluice::domain::ids::ChunkId;
@@ -20,6 +20,7 @@ use sluice::domain::pipeline::dead_letter::LetterFilter;
 use sluice::domain::scope::{Scope, TenantId};
 use sluice::domain::transaction::{Outcome, TransactionFilter};
 use sluice::secrets::Keyring;
+use sluice::store::documents::{Blobs, KnownBy};
 use sluice::store::idempotency::{BodyPrint, Entry, KeptResponse};
 use sluice::store::pipelines::RunFilter;
 use sluice::store::requests::{Place, RequestKey};
@@ -36,7 +37,9 @@ const LONG: Duration = Duration::from_secs(31 * 86_400);
 
 fn stores(store: &Store) -> Result<Stores> {
     let db = Db::new(store.client.clone(), store.tables.clone(), ports());
-    Ok(Stores::new(&db, &Keyring::from_json(RING)?, Retention { log: LONG, transactions: LONG }))
+    let (keys, s3) = (Keyring::from_json(RING)?, store.clients.s3.clone());
+    let blobs = Blobs::new(s3, store.resources.documents.clone(), keys.clone(), ports());
+    Ok(Stores::new(&db, blobs, &keys, Retention { log: LONG, transactions: LONG, documents: LONG }))
 }
 
 /// A publish under an idempotency key.
@@ -58,6 +61,8 @@ async fn write_config(stores: &Stores, scope: &Scope) -> Result<()> {
     stores.event_types.put(scope, &mut fixtures::of(fixtures::event_type())?).await?;
     stores.consumers.open(scope, "reader", Some(NOW)).await?;
     stores.partners.create(scope, &fixtures::of(fixtures::partner())?).await?;
+    let none = stores.identities.snapshot(scope).await?;
+    stores.identities.create(scope, &fixtures::of(fixtures::identity())?, &none).await?;
     let first: Credential = fixtures::of(fixtures::credential())?;
     stores.tenants.create(&fixtures::of(fixtures::tenant())?, &first).await?;
     let cursor = fixtures::of(fixtures::export())?;
@@ -69,13 +74,18 @@ async fn write_config(stores: &Stores, scope: &Scope) -> Result<()> {
         json!({"scope": fixtures::scope(), "face": "integration", "id": "r-0", "route": "rt_0", "ends_at": NOW});
     stores.endings.note(&fixtures::of(ending)?).await?;
     let key = VerificationKey { kid: "k".to_owned(), x: "x".to_owned() };
+    let due = json!({"scope": fixtures::scope(), "partner": "p", "uid": "ptn_1", "next": NOW});
+    stores.pickups.set_due(&fixtures::of(due)?).await?;
+    let seen =
+        json!({"0123456789abcdef": {"s": 5, "m": 7, "t": NOW, "f": 2, "u": NOW}, "00": {"s": 1, "m": 1, "t": NOW}});
+    stores.pickups.remember(scope, "ptn_1", &fixtures::of(seen)?).await?;
     stores.verification_keys.publish(&PublishedKeys { made_at: NOW, keys: vec![key] }).await?;
     Ok(())
 }
 
 async fn write_activity(stores: &Stores, scope: &Scope) -> Result<()> {
     let (chunk, event) = (ChunkId::floor(NOW), fixtures::event()?);
-    let body = encode(std::slice::from_ref(&event), Effort::Log)?;
+    let body = encode(std::slice::from_ref(&event))?;
     stores.log.append(scope, &[Chunk { id: chunk, body }]).await?;
     stores.claims.claim(scope, "evt_1", chunk, None).await?;
     stores.claims.settle(scope, chunk).await?;
@@ -98,7 +108,11 @@ async fn write_activity(stores: &Stores, scope: &Scope) -> Result<()> {
     }
     stores.transactions.record(scope, large).await?;
     stores.transactions.record(scope, vec![fixtures::of(fixtures::outcome(2, 3, "dead"))?]).await?;
+    stores.documents.create(scope, &fixtures::of(fixtures::document())?).await?;
+    stores.documents.claim(scope, KnownBy::Received("p-1", "<1@them>"), "doc_1").await?;
+    stores.documents.note(scope, KnownBy::Sent("1@sluice"), "doc_1").await?;
     stores.runs.create(scope, &fixtures::of(fixtures::automation())?).await?;
+    stores.runs.create(scope, &fixtures::of(fixtures::automation_of_mdn())?).await?;
     for activity in fixtures::activities() {
         stores.journal.note(scope, "rt_0", &fixtures::of(activity)?, NOW).await?;
     }
@@ -178,12 +192,15 @@ async fn read(stores: &Stores, scope: &Scope) -> Result<BTreeMap<&'static str, S
     seen.json("event types", 1, &stores.event_types.page(scope, None, 10).await?.0)?;
     seen.json("consumers", 1, &stores.consumers.list(scope).await?)?;
     seen.json("partners", 1, &stores.partners.page(scope, None, 10).await?.0)?;
+    seen.json("identities", 1, &stores.identities.page(scope, None, 10).await?.0)?;
     seen.json("credentials", 1, &stores.credentials.list(&tenant, CredentialKind::Client).await?)?;
     seen.json("tenants", 1, &stores.tenants.all().await?)?;
     seen.json("exports", 1, &stores.exports.all().await?)?;
     seen.one("stopped at", stores.exports.stopped_at().await?)?;
     seen.one("waiting", Some(stores.exports.waiting(scope, "rt_2").await?))?;
     seen.json("endings", 1, &stores.endings.all().await?)?;
+    seen.json("pickups", 1, &stores.pickups.dues().await?)?;
+    seen.one("looks", Some(stores.pickups.look(scope, "ptn_1").await?))?;
     seen.json("token keys", 1, &stores.verification_keys.get().await?.keys)?;
     seen.json("log", 1, &stores.log.chunk(scope, ChunkId::floor(NOW)).await?.context("no chunk")?)?;
     seen.one("claims", stores.claims.claimed_by(scope, "evt_1").await?)?;
@@ -199,6 +216,10 @@ async fn read(stores: &Stores, scope: &Scope) -> Result<BTreeMap<&'static str, S
     )?;
     let dead: Outcome = fixtures::of(fixtures::outcome(2, 3, "dead"))?;
     seen.json("attempts", 1, &stores.transactions.attempts(scope, &dead.id()).await?)?;
+    seen.one("documents", stores.documents.get(scope, "doc_1").await?)?;
+    seen.one("messages", stores.documents.known_by(scope, KnownBy::Received("p-1", "<1@them>")).await?)?;
+    seen.one("receipts", stores.documents.known_by(scope, KnownBy::Sent("1@sluice")).await?)?;
+    seen.one("receipt runs", stores.runs.get(scope, "run_2").await?)?;
     seen.one("runs", stores.runs.get(scope, "run_1").await?)?;
     seen.json("journal", fixtures::activities().len(), &stores.journal.entries(scope, "rt_0").await?)?;
     seen.json("rejected", 1, &stores.letters.newest(scope, UndeliveredKind::Rejected, "rt_0").await?)?;

@@ -29,9 +29,9 @@ pub(crate) struct Store {
     pub(crate) tables: Tables,
     db: Db,
     keys: Keyring,
-    resources: Resources,
+    pub(crate) resources: Resources,
     usage: Arc<Usage>,
-    clients: Clients,
+    pub(crate) clients: Clients,
     pub(crate) servers: Servers,
     _folder: TempDir,
 }

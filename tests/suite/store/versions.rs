@@ -14,6 +14,7 @@ use sluice::domain::pipeline::dead_letter::{DeadLetter, LetterFilter};
 use sluice::domain::route::Route;
 use sluice::domain::transaction::{Outcome, TransactionFilter};
 use sluice::ports::Ports;
+use sluice::store::documents::Blobs;
 use sluice::store::pipelines::RunFilter;
 use sluice::store::{Retention, StoreError, Stores};
 use sluice_local::system::local_settings;
@@ -36,7 +37,9 @@ impl Store {
 
     fn stores(&self) -> Stores {
         let month = Duration::from_secs(31 * 86_400);
-        Stores::new(&self.db, &self.keys, Retention { log: month, transactions: month })
+        let (s3, bucket) = (self.clients.s3.clone(), self.resources.documents.clone());
+        let blobs = Blobs::new(s3, bucket, self.keys.clone(), Ports::system());
+        Stores::new(&self.db, blobs, &self.keys, Retention { log: month, transactions: month, documents: month })
     }
 }
 

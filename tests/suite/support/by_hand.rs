@@ -11,7 +11,6 @@ use sluice::app::{App, Clients, Keys, Patience, Resources};
 use sluice::deadline::Deadline;
 use sluice::domain::face::FaceKind;
 use sluice::domain::route::RouteKey;
-use sluice::domain::scope::{Environment, Scope};
 use sluice::engine::messages::Recipient;
 use sluice::ports::{Clock, Ports};
 use sluice::queue::Queue;
@@ -52,13 +51,18 @@ pub(crate) struct ByHand {
 
 impl ByHand {
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_keeping(None, settings).await
+    }
+
+    /// One whose processes keep so many bytes of the newest chunks at hand.
+    pub(crate) async fn start_keeping(recent_bytes: Option<usize>, settings: &[(&str, &str)]) -> Result<Self> {
         let (temporary, ports, delays) = (tempfile::tempdir()?, Ports::system(), Delays::default());
         let folder = Folder::open(temporary.path())?;
         let s3_keys = S3Keys { access_key_id: "test".to_owned(), secret_access_key: "test-secret".to_owned() };
         let servers = Servers::start(&folder, &s3_keys, &ports).await?;
         let (dynamodb, sqs) = servers.configs().await;
         let clients = Clients::new(&delays.over(dynamodb), &delays.over(sqs), Patience::LOCAL, None);
-        let resources = provision::resources(&clients).await?;
+        let resources = Resources { recent_bytes, ..provision::resources(&clients).await? };
         let settings: Vec<(&str, &str)> = settings.iter().chain(&SETTINGS).copied().collect();
         let (settings, keys) = (local_settings(&settings)?, Keyring::throwaway(&ports)?);
         let s3 = S3Access {
@@ -68,7 +72,10 @@ impl ByHand {
             region: "us-east-1".to_owned(),
             bucket: BUCKET.to_owned(),
         };
-        s3.client().create_bucket().bucket(BUCKET).send().await?;
+        for bucket in [BUCKET, &resources.documents] {
+            s3.client().create_bucket().bucket(bucket).send().await?;
+        }
+        let clients = clients.with_s3(s3.client());
         let app = process(&clients, &resources, &settings, &keys, ports)?;
         let (base, api) = serve(app.clone()).await?;
         Ok(Self { app, delays, clients, resources, settings, keys, base, s3, servers, api, folder: temporary })
@@ -87,12 +94,18 @@ impl ByHand {
 
     /// A process that takes the place of all before it, with an API of its own, and lives that long.
     pub(crate) async fn successor(&self, life: &Life) -> Result<Successor> {
-        let ports = Ports::system();
+        self.successor_on(life, sluice::ports::System).await
+    }
+
+    /// The same on another clock.
+    pub(crate) async fn successor_on(&self, life: &Life, clock: impl Clock) -> Result<Successor> {
+        let ports = Ports::new(clock, sluice::ports::System);
         // What an earlier one began lies before it, by the clock too.
         ports.wait_until(ports.now().plus(Duration::from_millis(1))).await;
         let resources = Resources { sole_since: Some(ports.now()), ..self.resources.clone() };
         let (dynamodb, sqs) = self.servers.configs().await;
         let clients = Clients::new(&life.over(dynamodb), &life.over(sqs), Patience::LOCAL, None);
+        let clients = clients.with_s3(life.over_bucket(&self.clients.s3));
         let app = process(&clients, &resources, &self.settings, &self.keys, ports)?;
         let (base, api) = serve(app.clone()).await?;
         Ok(Successor { app, base, api })
@@ -105,9 +118,13 @@ impl ByHand {
 
     /// An integration's route, as messages name it, once it is live.
     pub(crate) async fn recipient(&self, tenant: &Tenant, integration: &str) -> Result<Recipient> {
-        let scope = Scope { tenant: tenant.id.clone(), environment: Environment::Production };
-        let key = RouteKey::new(FaceKind::Integration, integration);
-        let route = self.app.stores.routes.get(&scope, &key).await?.context("a route")?;
+        self.recipient_of(tenant, &RouteKey::new(FaceKind::Integration, integration)).await
+    }
+
+    /// The same of any route.
+    pub(crate) async fn recipient_of(&self, tenant: &Tenant, key: &RouteKey) -> Result<Recipient> {
+        let scope = tenant.scope();
+        let route = self.app.stores.routes.get(&scope, key).await?.context("a route")?;
         // What is published before that comes by replay as well.
         self.app.ports.wait_until(route.state.live_from()).await;
         Ok(Recipient::new(&scope, &route.uid))

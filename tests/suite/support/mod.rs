@@ -1,6 +1,7 @@
 //! What the end-to-end and chaos tests are made of: a running system, tenants, a client, receivers.
 
 pub(crate) mod api;
+pub(crate) mod as2;
 pub(crate) mod bucket;
 pub(crate) mod by_hand;
 pub(crate) mod clock;
@@ -8,9 +9,11 @@ pub(crate) mod delays;
 pub(crate) mod inbox;
 pub(crate) mod mortal;
 pub(crate) mod mutual_tls;
+pub(crate) mod odd_sftp;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod shop;
+pub(crate) mod sshd;
 pub(crate) mod target;
 pub(crate) mod token_endpoint;
 pub(crate) mod world;

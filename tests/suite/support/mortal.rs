@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_config::SdkConfig;
+use aws_smithy_http_client::Builder;
 use aws_smithy_runtime_api::client::http::{
-    HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+    HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use tokio::sync::watch;
@@ -79,12 +80,21 @@ impl Life {
     /// The same configuration, for a process that lives that long.
     pub(crate) fn over(&self, config: SdkConfig) -> SdkConfig {
         let Some(inner) = config.http_client() else { return config };
+        config.into_builder().http_client(self.mortal(inner)).build()
+    }
+
+    /// The same client of a bucket, for a process that lives that long.
+    pub(crate) fn over_bucket(&self, client: &aws_sdk_s3::Client) -> aws_sdk_s3::Client {
+        let mortal = self.mortal(Builder::new().build_http());
+        aws_sdk_s3::Client::from_conf(client.config().to_builder().http_client(mortal).build())
+    }
+
+    fn mortal(&self, inner: SharedHttpClient) -> SharedHttpClient {
         let life = self.clone();
-        let client = http_client_fn(move |settings, parts| {
+        http_client_fn(move |settings, parts| {
             let inner = inner.http_connector(settings, parts);
             SharedHttpConnector::new(Mortal { inner, life: life.clone() })
-        });
-        config.into_builder().http_client(client).build()
+        })
     }
 
     fn counts(&self, request: &HttpRequest) -> bool {

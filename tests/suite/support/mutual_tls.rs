@@ -35,10 +35,19 @@ impl Authority {
     }
 
     fn issue(&self, name: &str) -> Result<(rcgen::Certificate, KeyPair)> {
+        let key = KeyPair::generate()?;
+        Ok((self.issue_for(name, &key)?, key))
+    }
+
+    fn issue_for(&self, name: &str, key: &KeyPair) -> Result<rcgen::Certificate> {
         let mut params = CertificateParams::new(["127.0.0.1".to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate()?;
-        Ok((params.signed_by(&key, &self.issuer)?, key))
+        Ok(params.signed_by(key, &self.issuer)?)
+    }
+
+    /// A certificate for a key, both as PEM.
+    pub(crate) fn certify(&self, name: &str, private_key_pem: &str) -> Result<String> {
+        Ok(self.issue_for(name, &KeyPair::from_pem(private_key_pem)?)?.pem())
     }
 
     /// A client certificate as a user writes it.
@@ -51,6 +60,8 @@ impl Authority {
 /// A target that takes everything from clients with a certificate of the authority, and nothing from others.
 pub(crate) struct MutualTlsTarget {
     pub(crate) url: String,
+    /// Its own, as PEM.
+    pub(crate) certificate: String,
     requests: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
@@ -78,7 +89,7 @@ impl MutualTlsTarget {
                 connections.spawn(serve(acceptor.clone(), stream, Arc::clone(&taking)));
             }
         });
-        Ok(Self { url, requests, task })
+        Ok(Self { url, certificate: certificate.pem(), requests, task })
     }
 
     /// The heads of all requests so far.
@@ -101,7 +112,9 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, requests: Arc<Mutex<Vec
         anyhow::ensure!(stream.read_buf(&mut text).await? > 0, "the client hung up");
         let text = String::from_utf8_lossy(&text);
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let fields = head.lines().filter_map(|line| line.split_once(": "));
+        let length =
+            fields.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value).next();
         if body.len() >= length.context("no length")?.parse()? {
             break head.to_owned();
         }

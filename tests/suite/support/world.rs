@@ -132,7 +132,7 @@ impl World {
         id: &'static str,
         pointer: &'static str,
     ) -> Result<Option<String>> {
-        let scope = Scope { tenant: tenant.id.clone(), environment: Environment::Production };
+        let scope = tenant.scope();
         let app = self.system.app.clone();
         let opened = self.runtime.spawn(async move {
             let partner = app.stores.partners.get(&scope, id).await?.context("no such partner")?;
@@ -193,6 +193,11 @@ async fn start_with(
 }
 
 impl Tenant {
+    /// Its production.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope { tenant: self.id.clone(), environment: Environment::Production }
+    }
+
     /// Registers a webhook integration for everything.
     pub(crate) async fn webhook(&self, id: &str, url: &str) -> Result<Value> {
         self.webhook_with(id, json!({ "callback_url": url }), json!({})).await

@@ -51,7 +51,7 @@ impl From<Workflow> for Automation {
                     parameter("shipment_number", "the value of `shipment_number` or `shipmentNumber` in the payload"),
                 ],
             ),
-            Workflow::RegenerateMdn => ("Sends the receipt of an AS2 message again.", vec![TRANSACTION]),
+            Workflow::RegenerateMdn => ("Sends the asynchronous MDN of a document that came again.", vec![TRANSACTION]),
             Workflow::ReplayTransactions => (
                 "Sends transactions again: all that the parameters ask for together.",
                 vec![

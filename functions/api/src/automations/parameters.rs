@@ -1,6 +1,5 @@
 //! The parameters of each workflow.
 
-use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -31,6 +30,13 @@ pub(crate) struct ReprocessShipment {
     shipment_number: Option<String>,
 }
 
+/// A document that came.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RegenerateMdn {
+    transaction_id: String,
+}
+
 /// Which transactions, and whether they are only counted.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -55,8 +61,11 @@ pub(crate) fn job(workflow: Workflow, parameters: Value) -> Result<Job, Problem>
             document(Document::Shipment, transaction_id, shipment_number, "shipment_number")
         }
         Workflow::RegenerateMdn => {
-            let message = "No AS2 transport is configured, so there is no MDN to send again.";
-            Err(Problem::new(StatusCode::CONFLICT, "transport_not_configured", message))
+            let RegenerateMdn { transaction_id: transaction } = read(parameters)?;
+            match transaction.parse::<TransactionId>() {
+                Ok(_) => Ok(Job::Receipt { transaction }),
+                Err(error) => Err(Problem::field("/parameters/transaction_id", format!("is {error}"))),
+            }
         }
         Workflow::ReplayTransactions => {
             let ReplayTransactions { status, partner_id, document_type, from, to, dry_run } = read(parameters)?;

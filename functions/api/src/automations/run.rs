@@ -47,7 +47,6 @@ impl StartedRun {
     responses(
         (status = 202, description = "The run, queued", body = StartedRun),
         (status = 400, description = "`unknown_workflow`, `validation_failed`", body = ErrorBody),
-        (status = 409, description = "`transport_not_configured`", body = ErrorBody),
     ),
     security(("oauth2" = ["automations:run"]), ("bearer" = []), ("api_key" = [])),
 )]

@@ -15,8 +15,9 @@ use super::idempotency::{self, Once};
 use super::problem::Problem;
 use crate::state::Api;
 
-/// Operations that are data and not administration: the event log and the consumer's position are their record.
-const NOT_AUDITED: [&str; 3] = ["events.publish", "consumers.ack", "inbound.receive"];
+/// Operations that are data and not administration: the event log, the transaction and the consumer's position are
+/// their record.
+const NOT_AUDITED: [&str; 4] = ["events.publish", "consumers.ack", "inbound.receive", "documents.create"];
 
 /// One guarded operation.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 //! Only an answer that did something (2xx) is remembered. Any other changed nothing: the key is free again, and a
 //! mistake can be put right under the same key. A request that died on its way holds its key for
 //! [`HELD`](sluice::store::idempotency::HELD), no longer. Publishing goes further: a repetition of a request that died,
-//! or failed halfway, finds its events by the key ([`Keyed`]).
+//! or failed halfway, finds its events by the key ([`Keyed`]), and so does handing in a document.
 //!
 //! The body is never held for this: its digest is taken as the endpoint reads it, and again as a repetition arrives.
 
@@ -21,7 +21,7 @@ use hyper::body::{Frame, SizeHint};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sluice::app::App;
-use sluice::domain::chunk::{self, Effort};
+use sluice::domain::chunk;
 use sluice::domain::scope::Scope;
 use sluice::domain::sealed::Sealed;
 use sluice::ports::Ports;
@@ -180,7 +180,7 @@ impl Once {
 
     fn seal(&self, answer: &Answer) -> Result<Sealed, String> {
         let text = serde_json::to_vec(answer).map_err(|error| error.to_string())?;
-        let packed = chunk::compress(&text, Effort::Log).map_err(|error| error.to_string())?;
+        let packed = chunk::compress(&text).map_err(|error| error.to_string())?;
         self.keys.seal(&self.scope, packed, &self.ports).map_err(|error| error.to_string())
     }
 

@@ -59,6 +59,11 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
+/// Whether this is what was found. A file is as large as it is: what may be handed in, is given back.
+fn is_page(response: &Response) -> bool {
+    response.status().is_success() && !response.headers().contains_key(header::CONTENT_DISPOSITION)
+}
+
 async fn answer(State(ports): State<Ports>, mut request: Request, next: Next) -> Result<Response, Infallible> {
     let given = request.extensions_mut().remove::<RequestId>();
     let request_id = given.map_or_else(|| ports.unique("req"), |RequestId(id)| id);
@@ -68,7 +73,7 @@ async fn answer(State(ports): State<Ports>, mut request: Request, next: Next) ->
     request.extensions_mut().insert(RequestId(request_id.clone()));
     let mut response = next.run(request).instrument(span.clone()).await;
     span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
-    if response.status().is_success() && response.body().size_hint().lower() > MAX_ANSWER_BYTES {
+    if is_page(&response) && response.body().size_hint().lower() > MAX_ANSWER_BYTES {
         response = page_too_large().into_response();
     }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {

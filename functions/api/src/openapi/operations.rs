@@ -24,6 +24,8 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("/subscription/v1/subscription/{id}", "^[0-9a-f-]{36}$"),
     ("/v1/partners/{id}/callbacks/{notification_type}", "^([1-3]|WorkflowStateChange|Notes|Document)$"),
     ("/v1/partners/{id}", "^[A-Za-z0-9_-]{1,64}$"),
+    ("/v1/identities/{id}", "^[A-Za-z0-9_-]{1,64}$"),
+    ("/as2/{tenant}", "^[a-z0-9-]{1,40}$"),
     ("/sandbox/v1/partners/{id}", "^[A-Za-z0-9_-]{1,64}$"),
     ("/v1/integrations/{id}/rejected_events/{event_id}", "^[A-Za-z0-9_:-]{1,100}$"),
     ("/v1/connection-profiles/{id}", "^prf_[0-9a-f]{32}$"),

@@ -6,6 +6,9 @@ use utoipa::openapi::schema::{AdditionalProperties, ArrayItems, Object, Schema, 
 /// Marks objects without declared properties as open. Generators would make empty classes of them.
 pub(super) fn open(schema: &mut RefOr<Schema>) {
     let RefOr::T(schema) = schema else { return };
+    if let Some(annotated) = annotated(schema) {
+        *schema = Schema::Object(annotated);
+    }
     match schema {
         Schema::Object(object) => {
             object.properties.values_mut().for_each(open);
@@ -31,6 +34,16 @@ pub(super) fn open(schema: &mut RefOr<Schema>) {
         Schema::AnyOf(any) => any.items.iter_mut().for_each(open),
         _ => {}
     }
+}
+
+/// A schema whose field has words or a default of its own. The macros call these an object, which no text is.
+fn annotated(schema: &Schema) -> Option<Object> {
+    let Schema::AllOf(all) = schema else { return None };
+    let [RefOr::T(Schema::Object(of)), RefOr::T(Schema::Object(note))] = &all.items[..] else { return None };
+    let is_text = of.schema_type == SchemaType::Type(Type::String);
+    let mut annotated = of.clone();
+    (annotated.description, annotated.default) = (note.description.clone(), note.default.clone());
+    (is_text && has_any_fields(note)).then_some(annotated)
 }
 
 /// Whether the object accepts properties of any type.

@@ -5,6 +5,7 @@ pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod promote;
+pub(crate) mod test;
 pub(crate) mod update;
 
 use std::collections::BTreeMap;

@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use sluice::domain::transaction::TransactionId;
+use sluice::domain::transaction::{RouteKind, TransactionId};
+use sluice::engine::documents::Filing;
 use sluice::store::transactions::Transactions;
 
 use super::{AttemptView, Transaction};
+use crate::documents::DocumentView;
 use crate::http::auth::{Needs, TransactionsRead};
 use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
@@ -16,6 +18,9 @@ use crate::http::query::PathParams;
 pub(crate) struct TransactionDetail {
     #[serde(flatten)]
     transaction: Transaction,
+    /// Of a document: what is known of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<DocumentView>,
     /// The first one first.
     attempts: Vec<AttemptView>,
 }
@@ -33,10 +38,15 @@ pub(crate) struct TransactionDetail {
 pub(crate) async fn get(
     Needs { caller, .. }: Needs<TransactionsRead>,
     State(transactions): State<Transactions>,
+    State(filing): State<Filing>,
     PathParams(id): PathParams<String>,
 ) -> Result<Json<TransactionDetail>, Problem> {
     let id: TransactionId = id.parse().map_err(|_| Problem::not_found())?;
     let found = transactions.find(&caller.scope, &id).await?.ok_or_else(Problem::not_found)?;
+    let document = match found.last.route.kind {
+        RouteKind::Documents => filing.find(&caller.scope, &id).await?.map(DocumentView::from),
+        _ => None,
+    };
     let attempts = found.attempts.into_iter().map(AttemptView::from).collect();
-    Ok(Json(TransactionDetail { transaction: found.last.into(), attempts }))
+    Ok(Json(TransactionDetail { transaction: found.last.into(), document, attempts }))
 }

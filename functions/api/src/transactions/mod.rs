@@ -1,7 +1,9 @@
 //! Transactions: deliveries as an operator sees them.
 
+pub(crate) mod document;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod mdn;
 pub(crate) mod retry;
 
 use serde::Serialize;
@@ -35,7 +37,7 @@ pub(crate) struct Transaction {
     #[schema(min_length = 1, max_length = 256)]
     document_type: Option<String>,
     /// How many attempts there were.
-    #[schema(minimum = 1, maximum = 1_000_000)]
+    #[schema(minimum = 0, maximum = 1_000_000)]
     attempt_count: u32,
     /// The HTTP status code of the last attempt, if there was a response.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +48,7 @@ pub(crate) struct Transaction {
     error: Option<String>,
     /// When the event was logged, or the record was read.
     created_at: Millis,
-    /// When the last attempt ended.
+    /// When the last attempt ended; before the first one, when it was handed in.
     updated_at: Millis,
 }
 
@@ -122,7 +124,8 @@ impl From<Outcome> for AttemptView {
 /// The state that one attempt alone leaves a delivery in.
 pub(crate) fn status_of(attempt: &Attempt) -> TransactionStatus {
     match attempt.verdict {
-        Verdict::Delivered => TransactionStatus::Delivered,
+        Verdict::Delivered | Verdict::Settled => TransactionStatus::Delivered,
+        Verdict::Pending { .. } => TransactionStatus::Delivering,
         Verdict::Rejected => TransactionStatus::Rejected,
         Verdict::Gone | Verdict::Failed { .. } => TransactionStatus::Failed,
     }

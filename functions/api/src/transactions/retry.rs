@@ -42,6 +42,7 @@ pub(crate) fn problem(error: ResendError) -> Problem {
         ResendError::EventGone => conflict("event_gone"),
         ResendError::Ordered => conflict("route_ordered"),
         ResendError::Record => conflict("transaction_of_record"),
+        ResendError::Inbound => conflict("transaction_inbound"),
         ResendError::Engine(error) => error.into(),
     }
 }

@@ -40,6 +40,10 @@ fn made(params: &CertificateParams, key: &KeyPair) -> rcgen::Certificate {
     params.self_signed(key).expect("a certificate")
 }
 
+pub(crate) fn rsa(params: &CertificateParams) -> rcgen::Certificate {
+    made(params, &key_of(&rcgen::PKCS_RSA_SHA256))
+}
+
 pub(crate) fn ec(params: &CertificateParams) -> rcgen::Certificate {
     made(params, &key_of(&rcgen::PKCS_ECDSA_P256_SHA256))
 }

@@ -11,6 +11,7 @@ pub mod subscription;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
+use crate::partner::MAX_PARTNERS;
 use crate::scope::TenantId;
 use callback::{Callback, MAX_CALLBACKS};
 use integration::{Integration, MAX_INTEGRATIONS};
@@ -29,6 +30,8 @@ pub enum Face {
     Myd3,
     /// `/v1/partners/{id}/callbacks`
     Callback(Callback),
+    /// `/v1/partners/{id}/documents`
+    Documents,
 }
 
 /// A surface's name.
@@ -43,6 +46,8 @@ pub enum FaceKind {
     Myd3,
     /// `/v1/partners/{id}/callbacks`
     Callback,
+    /// `/v1/partners/{id}/documents`
+    Documents,
 }
 
 impl FaceKind {
@@ -54,6 +59,7 @@ impl FaceKind {
             Self::Subscription => "subscription",
             Self::Myd3 => "myd3",
             Self::Callback => "callback",
+            Self::Documents => "documents",
         }
     }
 
@@ -65,6 +71,8 @@ impl FaceKind {
             Self::Subscription => MAX_SUBSCRIPTIONS,
             Self::Myd3 => MAX_MYD3_SUBSCRIPTIONS,
             Self::Callback => MAX_CALLBACKS,
+            // One for each partner.
+            Self::Documents => MAX_PARTNERS,
         }
     }
 }
@@ -87,6 +95,7 @@ impl Face {
             Self::Subscription(_) => FaceKind::Subscription,
             Self::Myd3 => FaceKind::Myd3,
             Self::Callback(_) => FaceKind::Callback,
+            Self::Documents => FaceKind::Documents,
         }
     }
 
@@ -96,7 +105,7 @@ impl Face {
             Self::Integration(_) => event.write_envelope(letterhead.tenant, body),
             Self::Subscription(subscription) => subscription.format.write(letterhead, event, body),
             Self::Myd3 => myd3::write(letterhead, event, body),
-            Self::Callback(_) => body.extend_from_slice(event.payload.get().as_bytes()),
+            Self::Callback(_) | Self::Documents => body.extend_from_slice(event.payload.get().as_bytes()),
         }
     }
 }
@@ -137,9 +146,10 @@ mod tests {
 
     #[test]
     fn kinds_have_names_of_their_own_and_limits() {
-        let kinds = [FaceKind::Integration, FaceKind::Subscription, FaceKind::Myd3, FaceKind::Callback];
+        let routes = [FaceKind::Integration, FaceKind::Subscription, FaceKind::Myd3];
+        let kinds = [routes[0], routes[1], routes[2], FaceKind::Callback, FaceKind::Documents];
         let names = kinds.map(FaceKind::as_str);
-        assert_eq!(names, ["integration", "subscription", "myd3", "callback"]);
-        assert_eq!(kinds.map(FaceKind::limit), [25, 200, 200, 3_000]);
+        assert_eq!(names, ["integration", "subscription", "myd3", "callback", "documents"]);
+        assert_eq!(kinds.map(FaceKind::limit), [25, 200, 200, 3_000, 1_000]);
     }
 }

@@ -7,10 +7,12 @@ mod rules;
 mod schema;
 mod transformers;
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::*;
-use crate::deep;
+use crate::{cost, deep};
 
 /// The document of the contract.
 fn example() -> serde_json::Value {
@@ -58,10 +60,17 @@ fn with_fields(fields: &serde_json::Value) -> serde_json::Value {
 
 /// What these fields make of a record: its JSON, or the fault.
 fn made(fields: &serde_json::Value, record: &str) -> Result<String, RecordFault> {
+    made_at_cost(fields, record).0
+}
+
+/// Also the processor time that it took.
+fn made_at_cost(fields: &serde_json::Value, record: &str) -> (Result<String, RecordFault>, Duration) {
     let (document, record) = (with_fields(fields), value(record));
     deep::run(move || {
-        let mapping = Mapping::compile(&document).unwrap_or_else(|faults| panic!("{document}: {faults:?}"));
-        mapping.normalize(&record).map(|value| value.to_json())
+        cost::of(|| {
+            let mapping = Mapping::compile(&document).unwrap_or_else(|faults| panic!("{document}: {faults:?}"));
+            mapping.normalize(&record).map(|value| value.to_json())
+        })
     })
 }
 

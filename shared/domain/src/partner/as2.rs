@@ -19,7 +19,7 @@ pub struct As2<S> {
     /// Where messages are posted to: `https`, and a public address.
     #[schema(example = "https://as2.example.com/receive")]
     pub url: String,
-    /// The partner's AS2 name: 1 to 128 printable ASCII characters without `"` and `\`.
+    /// The partner's AS2 name: 1 to 128 printable ASCII characters, without spaces around it.
     #[schema(example = "EXAMPLE-AS2", min_length = 1, max_length = 128)]
     pub as2_id: String,
     /// The identity that messages are sent as.
@@ -57,6 +57,12 @@ pub struct As2<S> {
     #[serde(default = "yes")]
     #[schema(default = true)]
     pub require_encrypted: bool,
+    /// Whether its messages may be protected by SHA-1 and Triple DES.
+    #[serde(default)]
+    pub accept_legacy: bool,
+    /// Whether its server is shown the identity's certificate when it asks for one (mutual TLS).
+    #[serde(default)]
+    pub client_certificate: bool,
     /// The subject of messages: 1 to 255 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 255)]
@@ -95,8 +101,10 @@ pub enum Digest {
     Sha384,
     /// SHA-512.
     Sha512,
-    /// SHA-1, for partners that know nothing newer.
+    /// SHA-1: refused, because nothing signs with it any more.
     Sha1,
+    /// Messages are not signed.
+    None,
 }
 
 /// The cipher of a message.
@@ -121,6 +129,9 @@ pub enum Encryption {
     /// Triple DES, for partners that know nothing newer.
     #[serde(rename = "3des")]
     TripleDes,
+    /// Messages are not encrypted.
+    #[serde(rename = "none")]
+    None,
 }
 
 /// The receipt of a message: a message disposition notification.
@@ -145,9 +156,9 @@ fn half_an_hour() -> u32 {
 }
 
 /// Whether `id` is an AS2 name that needs no escapes in its header.
-fn is_as2_id(id: &str) -> bool {
-    let plain = |b: u8| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\';
-    (1..=128).contains(&id.len()) && id.bytes().all(plain) && id.trim() == id
+pub(crate) fn is_as2_id(id: &str) -> bool {
+    let printable = |b: u8| (b' '..=b'~').contains(&b);
+    (1..=128).contains(&id.len()) && id.bytes().all(printable) && id.trim() == id
 }
 
 impl<S> As2<S> {
@@ -174,6 +185,8 @@ impl<S> As2<S> {
             mdn_timeout_minutes: self.mdn_timeout_minutes,
             require_signed: self.require_signed,
             require_encrypted: self.require_encrypted,
+            accept_legacy: self.accept_legacy,
+            client_certificate: self.client_certificate,
             subject: self.subject,
             basic_auth,
         })
@@ -184,10 +197,12 @@ impl As2<String> {
     /// What is wrong with it, its URL aside.
     pub(super) fn problems(&self) -> Problems {
         let mut problems = Problems::default();
-        let name = "must be 1 to 128 printable ASCII characters, without \", \\ and spaces around it";
+        let name = "must be 1 to 128 printable ASCII characters, without spaces around it";
         problems.unless(is_as2_id(&self.as2_id), "/as2_id", name);
         let identity = self.identity.as_deref().is_none_or(is_partner_id);
         problems.unless(identity, "/identity", "must be 1 to 64 of [A-Za-z0-9_-]");
+        let broken = "SHA-1 is broken, and nothing is signed with it: use sha256, sha384, sha512 or none";
+        problems.unless(self.sign != Digest::Sha1, "/sign", broken);
         problems.range("/mdn_timeout_minutes", self.mdn_timeout_minutes, 1..=MAX_MDN_TIMEOUT);
         if let Some(subject) = &self.subject {
             problems.text("/subject", subject, 255);

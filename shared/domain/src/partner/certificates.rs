@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Problems;
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, CertificateError, KeyType};
 use crate::time::Millis;
 
 /// The most certificates of a partner.
@@ -21,6 +21,14 @@ pub enum CertificateUsage {
     Encryption,
     /// The partner's server shows it.
     Tls,
+}
+
+impl CertificateUsage {
+    /// AS2 signs and encrypts with RSA alone.
+    fn check(self, certificate: &Certificate) -> Result<(), CertificateError> {
+        let fits = self == Self::Tls || certificate.key_type == KeyType::Rsa;
+        if fits { Ok(()) } else { Err(CertificateError::NotRsa) }
+    }
 }
 
 /// A certificate as a user writes it.
@@ -69,6 +77,7 @@ pub fn read_certificates(
         let certificate = Certificate::read(pem).and_then(|one| {
             if !is_kept(&one) {
                 one.check(now)?;
+                usage.check(&one)?;
             }
             Ok(PartnerCertificate { usage: *usage, certificate: one })
         });
@@ -90,7 +99,7 @@ pub fn read_certificates(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::certificate::tests::{NOW, ec, params};
+    use crate::certificate::tests::{NOW, ec, params, rsa};
 
     fn given(usage: CertificateUsage, years: std::ops::Range<i32>) -> GivenCertificate {
         let mut params = params("partner");
@@ -118,10 +127,20 @@ mod tests {
 
     #[test]
     fn one_is_there_once_for_each_usage() {
-        let one = given(CertificateUsage::Tls, 2025..2030);
+        let one = GivenCertificate { usage: CertificateUsage::Tls, pem: rsa(&params("partner")).pem() };
         let other = GivenCertificate { usage: CertificateUsage::Signing, ..one.clone() };
         assert_eq!(pointers(&[one.clone(), other.clone()], &[]), Vec::<String>::new());
         assert_eq!(pointers(&[one.clone(), other, one], &[]), ["/certificates/2/pem"]);
+    }
+
+    #[test]
+    fn what_signs_and_encrypts_has_an_rsa_key() {
+        let of = |usage, pem: String| pointers(&[GivenCertificate { usage, pem }], &[]);
+        for usage in [CertificateUsage::Signing, CertificateUsage::Encryption] {
+            assert_eq!(of(usage, ec(&params("partner")).pem()), ["/certificates/0/pem"]);
+            assert_eq!(of(usage, rsa(&params("partner")).pem()), Vec::<String>::new());
+        }
+        assert_eq!(of(CertificateUsage::Tls, ec(&params("partner")).pem()), Vec::<String>::new());
     }
 
     #[test]

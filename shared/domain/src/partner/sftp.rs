@@ -1,6 +1,12 @@
 //! SFTP: the server that a partner's files are put on, and fetched from.
 
+mod file_name;
+mod pickup;
+
 use serde::{Deserialize, Serialize};
+
+pub use file_name::FileNameFacts;
+pub use pickup::{Decision, ListedFile, Look, STILL, is_plain_name};
 
 use super::rules::{Problems, is_text};
 use crate::sealed::MASK;
@@ -124,13 +130,26 @@ fn anything() -> String {
 
 impl<S> Sftp<S> {
     /// Its secrets, each with its JSON Pointer in the profile.
-    pub(super) fn secrets(&self) -> impl Iterator<Item = (&'static str, &S)> {
+    pub fn secrets(&self) -> impl Iterator<Item = (&'static str, &S)> {
         let password = self.password.iter().map(|secret| (PASSWORD, secret));
         password.chain(self.private_key.iter().map(|secret| (PRIVATE_KEY, secret)))
     }
 
+    /// The secret at a JSON Pointer in these parameters.
+    #[must_use]
+    pub fn secret(&self, pointer: &str) -> Option<&S> {
+        match pointer {
+            "/password" => self.password.as_ref(),
+            "/private_key" => self.private_key.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The same with its secrets in another form.
-    pub(super) fn convert<T, E>(self, form: &mut impl FnMut(&'static str, S) -> Result<T, E>) -> Result<Sftp<T>, E> {
+    ///
+    /// # Errors
+    /// The first of `form`.
+    pub fn convert<T, E>(self, form: &mut impl FnMut(&'static str, S) -> Result<T, E>) -> Result<Sftp<T>, E> {
         Ok(Sftp {
             host: self.host,
             port: self.port,
@@ -146,7 +165,8 @@ impl<S> Sftp<S> {
 
 impl Sftp<String> {
     /// What is wrong with it; whether the host may be reached, is not known here.
-    pub(super) fn problems(&self) -> Problems {
+    #[must_use]
+    pub fn problems(&self) -> Problems {
         let mut problems = Problems::default();
         problems.unless(is_host(&self.host), "/host", "must be a host name or an IP address");
         problems.unless(self.port > 0, "/port", "must be 1 to 65535");
@@ -198,7 +218,11 @@ impl Inbound {
         problems.unless(pattern, "/pattern", "must be 1 to 128 bytes of a file name, with * and ? as wildcards");
         problems.range("/every_minutes", self.every_minutes, 1..=1_440);
         match (self.after, &self.move_to) {
-            (AfterPickup::Move, Some(directory)) => problems.text("/move_to", directory, MAX_DIRECTORY_BYTES),
+            (AfterPickup::Move, Some(directory)) => {
+                problems.text("/move_to", directory, MAX_DIRECTORY_BYTES);
+                let elsewhere = directory.trim_end_matches('/') != self.directory.trim_end_matches('/');
+                problems.unless(elsewhere, "/move_to", "must be another directory than the one that is looked at");
+            }
             (AfterPickup::Move, None) => problems.add("/move_to", "is needed to move files"),
             (AfterPickup::Delete, Some(_)) => problems.add("/move_to", "is only for files that are moved"),
             (AfterPickup::Delete, None) => {}
@@ -235,6 +259,9 @@ fn check_private_key(text: &str) -> Result<(), &'static str> {
     }
     if text.len() > MAX_PRIVATE_KEY_BYTES {
         return Err("at most 16 KiB");
+    }
+    if text.contains(|c: char| c.is_control() && !c.is_ascii_whitespace()) {
+        return Err("must be text without control characters");
     }
     let label = text.trim_start().strip_prefix("-----BEGIN ").and_then(|rest| rest.split_once("-----"));
     let Some((label, body)) = label.filter(|(label, _)| label.ends_with("PRIVATE KEY")) else {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{CertificateUsage, Partner};
 use crate::time::Millis;
@@ -18,6 +18,45 @@ pub struct PartnerStatus {
     /// What became of its deliveries.
     #[serde(flatten)]
     pub deliveries: Deliveries,
+    /// What comes from it.
+    #[serde(flatten)]
+    pub arrivals: Arrivals,
+}
+
+/// What comes from a partner, and what does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = PartnerArrivals)]
+pub struct Arrivals {
+    /// The last look at its SFTP server.
+    pub last_look: Option<LastLook>,
+    /// The last AS2 message in its name that was refused.
+    pub last_refusal: Option<LastRefusal>,
+}
+
+/// The last look at a partner's SFTP server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LastLook {
+    /// When.
+    pub at: Millis,
+    /// How many files became documents.
+    #[schema(minimum = 0, maximum = 2_000)]
+    pub fetched: usize,
+    /// What failed: the server as a whole, or files of it.
+    #[schema(max_items = 5)]
+    pub errors: Vec<String>,
+}
+
+/// A message that was refused: nothing else is kept of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LastRefusal {
+    /// When.
+    pub at: Millis,
+    /// Its `Message-ID`.
+    #[schema(max_length = 100)]
+    pub message_id: String,
+    /// Why.
+    #[schema(max_length = 2_000)]
+    pub reason: String,
 }
 
 /// What became of a partner's deliveries.
@@ -50,9 +89,9 @@ pub struct ExpiringCertificate {
 }
 
 impl PartnerStatus {
-    /// Of a partner whose deliveries went so.
+    /// Of a partner whose deliveries and arrivals went so.
     #[must_use]
-    pub fn of(partner: &Partner, deliveries: Deliveries, now: Millis) -> Self {
+    pub fn of(partner: &Partner, deliveries: Deliveries, arrivals: Arrivals, now: Millis) -> Self {
         let certificates = partner.profile.certificates.iter();
         let expiring = certificates.filter(|one| one.certificate.not_after <= now.plus(EXPIRES_SOON));
         let shown = expiring.map(|one| ExpiringCertificate {
@@ -61,7 +100,7 @@ impl PartnerStatus {
             fingerprint: one.certificate.fingerprint.clone(),
             not_after: one.certificate.not_after,
         });
-        Self { certificates_expiring: shown.collect(), deliveries }
+        Self { certificates_expiring: shown.collect(), deliveries, arrivals }
     }
 }
 
@@ -81,7 +120,8 @@ mod tests {
         profile.certificates = vec![PartnerCertificate { usage: CertificateUsage::Tls, certificate }];
         let (id, uid, created_at) = ("a".to_owned(), "b".to_owned(), Millis(0));
         let partner = Partner { id, uid, profile, created_at, updated_at: created_at, revision: 1 };
-        let found = |now| PartnerStatus::of(&partner, Deliveries::default(), now).certificates_expiring;
+        let found =
+            |now| PartnerStatus::of(&partner, Deliveries::default(), Arrivals::default(), now).certificates_expiring;
         assert_eq!(found(Millis(end.minus(EXPIRES_SOON).0 - 1)), []);
         let reported = found(end.minus(EXPIRES_SOON));
         assert_eq!((reported.len(), &reported[0].fingerprint, reported[0].not_after), (1, &fingerprint, end));

@@ -94,7 +94,8 @@ fn only_a_success_at_once_is_plain() {
     let one = outcome("evt_1");
     assert!(one.is_plain());
     assert!(!Outcome { attempt: 2, ..one.clone() }.is_plain());
-    assert!(!Outcome { status: TransactionStatus::Failed, ..one }.is_plain());
+    assert!(!Outcome { status: TransactionStatus::Failed, ..one.clone() }.is_plain());
+    assert!(!Outcome { route: RouteRef::of_documents("p-1"), ..one }.is_plain());
 }
 
 mod fuzz {

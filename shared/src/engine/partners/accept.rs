@@ -1,19 +1,18 @@
 //! Reads the profile that a user wrote: every check, then its secrets are sealed.
 
 use super::PartnerRegistry;
-use crate::domain::partner::{Profile, Sftp, StoredProfile, WrittenProfile, read_certificates};
+use crate::domain::partner::{Profile, StoredProfile, WrittenProfile, read_certificates};
 use crate::domain::scope::Scope;
 use crate::domain::sealed::MASK;
 use crate::outbound::moved::{self, Origins, origin};
 use crate::outbound::written::Faults;
-use crate::outbound::{Refusal, Secret};
+use crate::outbound::{Refusal, Secret, check_sftp_key, sftp_origin};
 
 /// Where the secret at a pointer of a profile is sent.
 fn origins<S, C>(profile: &Profile<S, C>, pointer: &str) -> Origins {
     let as2 = profile.as2.iter().filter(|_| pointer.starts_with("/as2/")).map(|as2| origin(&as2.url));
-    let sftp = profile.sftp.iter().filter(|_| pointer.starts_with("/sftp/"));
-    let server = |sftp: &Sftp<S>| format!("sftp://{}:{}", sftp.host.to_ascii_lowercase(), sftp.port);
-    as2.chain(sftp.map(server)).collect()
+    let sftp = profile.sftp.iter().filter(|_| pointer.starts_with("/sftp/")).map(sftp_origin);
+    as2.chain(sftp).collect()
 }
 
 impl PartnerRegistry {
@@ -30,6 +29,9 @@ impl PartnerRegistry {
             if text == MASK && kept.is_none_or(|kept| kept.secret(pointer).is_none()) {
                 faults.add(pointer, "is a mask, and no value is stored that it could keep");
             }
+        }
+        if let Some(sftp) = &written.sftp {
+            check_sftp_key("/sftp/private_key", sftp, &mut faults);
         }
         let now = self.vault.ports().now();
         let kept_certificates = kept.map(|kept| kept.certificates.as_slice()).unwrap_or_default();

@@ -8,12 +8,15 @@ use serde_json::Value;
 
 use super::EngineError;
 use super::lifecycle::Lifecycle;
+use super::pickup;
 use crate::domain::partner::{Partner, StoredProfile, WrittenProfile, merge};
 use crate::domain::scope::Scope;
 use crate::outbound::written::parse;
 use crate::outbound::{PrepareError, Reach, Refusal, Vault};
 use crate::store::StoreError;
+use crate::store::documents::Documents;
 use crate::store::partners::{CreateError, Partners};
+use crate::store::pickups::Pickups;
 use crate::store::transactions::Transactions;
 
 pub use promote::production;
@@ -22,6 +25,8 @@ pub use promote::production;
 #[derive(Clone)]
 pub struct PartnerRegistry {
     pub(crate) partners: Partners,
+    pub(crate) pickups: Pickups,
+    pub(crate) documents: Documents,
     pub(crate) vault: Vault,
     pub(crate) reach: Reach,
     pub(crate) transactions: Transactions,
@@ -77,7 +82,9 @@ impl PartnerRegistry {
     ) -> Result<Partner, PartnerError> {
         let profile = self.accept(scope, written, None).await?;
         let partner = self.made(id.unwrap_or_else(|| self.vault.ports().unique("partner")), profile);
+        self.arm(scope, &partner).await?;
         self.partners.create(scope, &partner).await?;
+        self.settle(scope, &partner).await;
         Ok(partner)
     }
 
@@ -91,7 +98,9 @@ impl PartnerRegistry {
         merge(&mut written, patch);
         partner.profile = self.accept(scope, parse(written)?, Some(&partner.profile)).await?;
         partner.updated_at = self.vault.ports().now();
+        self.arm(scope, &partner).await?;
         self.partners.update(scope, &mut partner).await?;
+        self.settle(scope, &partner).await;
         Ok(partner)
     }
 
@@ -106,7 +115,9 @@ impl PartnerRegistry {
             return Err(PartnerError::InUse(uses));
         }
         self.delete_callbacks(scope, id).await?;
-        if self.partners.delete(scope, id).await? { Ok(()) } else { Err(PartnerError::NotFound) }
+        let deleted = self.partners.delete(scope, id).await?;
+        self.settle(scope, &partner).await;
+        if deleted { Ok(()) } else { Err(PartnerError::NotFound) }
     }
 
     /// The partner of that id.
@@ -115,6 +126,19 @@ impl PartnerRegistry {
     /// [`PartnerError::NotFound`], and the database's.
     pub async fn find(&self, scope: &Scope, id: &str) -> Result<Partner, PartnerError> {
         self.partners.get(scope, id).await?.ok_or(PartnerError::NotFound)
+    }
+
+    /// Has a partner's server looked at when it is due, before its record is written.
+    async fn arm(&self, scope: &Scope, partner: &Partner) -> Result<(), StoreError> {
+        pickup::arm(&self.pickups, scope, partner, self.vault.ports().now()).await
+    }
+
+    /// The same after its record was written or deleted. That is done, whatever becomes of this: the next look settles it.
+    async fn settle(&self, scope: &Scope, partner: &Partner) {
+        let (stores, now) = ((&self.partners, &self.pickups), self.vault.ports().now());
+        if let Err(error) = pickup::settle(stores, (scope, &partner.id, &partner.uid), now).await {
+            tracing::warn!(%scope, partner = partner.id, %error, "the next look settles when there is another");
+        }
     }
 
     /// A new record.

@@ -29,11 +29,17 @@ impl PartnerRegistry {
             self.vault.seal(&target, &text)
         });
         let mut partner = self.made(id, sealed.map_err(Refusal::from)?);
+        if overwrite && let Some(there) = self.partners.get(&target, &partner.id).await? {
+            // It stays who it is.
+            partner.uid = there.uid;
+        }
+        self.arm(&target, &partner).await?;
         if !overwrite {
             self.partners.create(&target, &partner).await?;
         } else if self.partners.put(&target, &mut partner).await? == Placed::LimitReached {
             return Err(PartnerError::LimitReached);
         }
+        self.settle(&target, &partner).await;
         Ok(partner)
     }
 

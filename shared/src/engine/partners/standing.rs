@@ -2,7 +2,7 @@
 
 use super::{PartnerError, PartnerRegistry};
 use crate::domain::face::FaceKind;
-use crate::domain::partner::{Deliveries, Partner, PartnerStatus};
+use crate::domain::partner::{Arrivals, Deliveries, Partner, PartnerStatus};
 use crate::domain::route::{Route, RouteStatus};
 use crate::domain::scope::Scope;
 use crate::domain::transaction::{Outcome, TransactionFilter, TransactionStatus};
@@ -31,7 +31,12 @@ impl PartnerRegistry {
             backlog: failures.iter().filter(waiting).count(),
             suspended: routes.iter().filter(|route| route.status() == RouteStatus::Suspended).map(name).collect(),
         };
-        Ok(PartnerStatus::of(partner, deliveries, self.vault.ports().now()))
+        let looks = self.pickups.due(scope, &partner.uid).await?;
+        let arrivals = Arrivals {
+            last_look: looks.and_then(|due| due.last),
+            last_refusal: self.documents.last_refusal(scope, &partner.uid).await?,
+        };
+        Ok(PartnerStatus::of(partner, deliveries, arrivals, self.vault.ports().now()))
     }
 
     async fn deliveries(
@@ -54,17 +59,20 @@ impl PartnerRegistry {
 
     /// What needs a partner: its routes, and deliveries that have not arrived.
     pub(super) async fn uses(&self, scope: &Scope, partner: &Partner) -> Result<Vec<String>, StoreError> {
-        let mut uses: Vec<String> = self.routes_of(scope, &partner.id).await?.iter().map(name).collect();
-        let waiting = [TransactionStatus::Failed, TransactionStatus::Queued];
+        // The route of its documents makes itself.
+        let routes = self.routes_of(scope, &partner.id).await?;
+        let others = routes.iter().filter(|route| route.face.kind() != FaceKind::Documents);
+        let mut uses: Vec<String> = others.map(name).collect();
+        let waiting = [TransactionStatus::Failed, TransactionStatus::Queued, TransactionStatus::Delivering];
         let waiting = self.deliveries(scope, partner, &waiting, 1).await?;
         uses.extend(waiting.iter().map(|outcome| outcome.id().to_string()));
         Ok(uses)
     }
 
-    /// Deletes a partner's callbacks: no one else's are sent there.
+    /// Deletes a partner's callbacks and the route of its documents: nothing else is sent there.
     pub(super) async fn delete_callbacks(&self, scope: &Scope, partner: &str) -> Result<(), PartnerError> {
         for route in self.routes_of(scope, partner).await? {
-            if route.face.kind() == FaceKind::Callback {
+            if matches!(route.face.kind(), FaceKind::Callback | FaceKind::Documents) {
                 self.lifecycle.delete(scope, &route.key()).await?;
             }
         }

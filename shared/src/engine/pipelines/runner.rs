@@ -25,6 +25,7 @@ use crate::domain::value::Value;
 use crate::engine::EngineError;
 use crate::engine::each::each;
 use crate::engine::messages::SyncMessage;
+use crate::engine::pickup::Pickup;
 use crate::queue;
 use crate::store::StoreError;
 
@@ -44,16 +45,18 @@ pub struct Runner {
     pub(crate) scheduler: Scheduler,
     pub(crate) ledger: Ledger,
     pub(crate) connectors: Connectors,
+    pub(crate) pickup: Pickup,
 }
 
 impl Runner {
     /// Works on the messages of one worker call; gives the places of those that failed.
     pub async fn run(&self, messages: &[String], deadline: Deadline) -> Vec<usize> {
-        each(messages, "sync", |text| self.message(text, deadline.within(BUDGET))).await
+        each(messages, "sync", |text| self.message(text, deadline)).await
     }
 
     async fn message(&self, text: &str, deadline: Deadline) -> Result<(), EngineError> {
         match queue::read(text)? {
+            SyncMessage::Pickup { scope, uid, at } => self.pickup.fire(&scope, &uid, at, deadline).await.map(drop),
             SyncMessage::Due { scope, schedule, at } => self.scheduler.fire(&scope, &schedule, at).await,
             SyncMessage::Run { scope, run: id, sent_at } => {
                 let now = self.ledger.ports.now();
@@ -66,7 +69,7 @@ impl Runner {
                     Some(run) if !run.status.is_over() => match run.leased_until.filter(|until| *until > now) {
                         // Another worker has it, or had it and died.
                         Some(until) => self.pipelines.wake(&scope, &id, until.since(now)).await,
-                        None => self.carry_out(&scope, run, deadline).await,
+                        None => self.carry_out(&scope, run, deadline.within(BUDGET)).await,
                     },
                     _ => Ok(()),
                 }

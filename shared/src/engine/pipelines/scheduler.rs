@@ -18,15 +18,12 @@ use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::engine::EngineError;
 use crate::engine::messages::SyncMessage;
+use crate::engine::tick::{AHEAD, NEVER};
 use crate::queue::{Outgoing, Queue};
 use crate::store::StoreError;
 
-/// The tick comes every minute, and asks for what is due before the next.
-const AHEAD: Duration = Duration::from_secs(60);
 /// A run of which nothing was heard for so long has lost its message.
 const LOST: Duration = Duration::from_secs(3_600);
-/// When a schedule that is disabled is due.
-const NEVER: Millis = Millis(4_102_444_800_000);
 
 /// Fires schedules.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::EngineError;
-use super::messages::{Packed, Recipient, Task};
+use super::messages::{Events, Recipient, Task};
 use crate::deadline::Deadline;
 use crate::domain::event::Event;
 use crate::domain::route::{Route, Way};
@@ -44,14 +44,16 @@ pub(crate) trait RouteWay: Send + Sync {
     fn forgotten(&self, route: &str);
 }
 
-/// The events of some chunks that one route asks for.
+/// What one route asks for of some chunks.
 pub(crate) struct Matched {
     /// The route's uid.
     pub(crate) route: String,
-    /// The events, in the order of the log.
+    /// The size of the payloads.
+    pub(crate) bytes: usize,
+    /// Chunks of which it gets all: each fits one message, and need not be decoded.
+    pub(crate) chunks: Vec<Events>,
+    /// All other events, in the order of the log.
     pub(crate) events: Vec<Arc<Event>>,
-    /// The same events as they came, where they are all of one chunk: they need not be encoded again.
-    pub(crate) encoded: Option<Packed>,
 }
 
 /// A delivery message that is due, and its route as it stands.

@@ -84,7 +84,7 @@ impl WebhookClient {
         Ok(Self { client, once, own, ..self.clone() })
     }
 
-    fn builder(reach: Reach, options: ClientOptions) -> ClientBuilder {
+    pub(in crate::outbound) fn builder(reach: Reach, options: ClientOptions) -> ClientBuilder {
         Client::builder()
             .dns_resolver(Arc::new(SafeResolver::new(reach.policy)))
             .redirect(reqwest::redirect::Policy::none())

@@ -3,7 +3,7 @@
 use crate::outbound::failure::{CONNECTION_FAILED, TIMEOUT, of_address, of_connection};
 
 /// Why a request that was made had no response, as a constant phrase.
-pub(super) fn of_request(error: &reqwest::Error) -> &'static str {
+pub(in crate::outbound) fn of_request(error: &reqwest::Error) -> &'static str {
     if let Some(phrase) = of_address(error) {
         return phrase;
     }

@@ -38,6 +38,7 @@ use client_certificate::StoredCertificate;
 use parameters::{Parameters, StoredHeader, Written};
 use secrets::SigningKeys;
 
+pub(super) use failure::of_request;
 pub(crate) use oauth2::{AccessToken, AccessTokens, TokenFailure, access_tokens};
 pub(crate) use response::{TOO_LARGE, clean, read_whole};
 

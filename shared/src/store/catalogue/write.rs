@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnConsumedCapacity, TransactWriteItem, Update};
 
-use super::{Catalogue, Record};
+use super::{Catalogue, Record, Snapshot};
 use crate::domain::scope::Scope;
 use crate::ports::Ports;
 use crate::store::db::put_if;
@@ -49,21 +49,40 @@ impl<R: Record> Catalogue<R> {
     /// # Errors
     /// [`CreateError`].
     pub async fn create(&self, scope: &Scope, record: &R, limit: usize) -> Result<(), CreateError> {
+        self.create_beside(scope, record, limit, None).await
+    }
+
+    /// The same, for a record that agrees with those that were seen.
+    ///
+    /// # Errors
+    /// [`CreateError`]; [`StoreError::Conflict`] if any of the scope was written since.
+    pub async fn create_beside(
+        &self,
+        scope: &Scope,
+        record: &R,
+        limit: usize,
+        seen: Option<&Snapshot<R>>,
+    ) -> Result<(), CreateError> {
         let put = Put::builder().table_name(self.table()).set_item(Some(self.item(scope, record)?));
         let put = put.condition_expression("attribute_not_exists(pk)").build().map_err(malformed)?;
         let count = self
-            .raise(scope)
+            .raise(scope, (seen, &["(attribute_not_exists(#count) OR #count < :limit)"]))
             .update_expression("ADD version :one, #count :one")
             .expression_attribute_names("#count", count_attribute(record.kind()))
-            .condition_expression("attribute_not_exists(#count) OR #count < :limit")
             .expression_attribute_values(":limit", AttributeValue::N(limit.to_string()))
             .build()
             .map_err(malformed)?;
         match self.transact(scope, TransactWriteItem::builder().put(put).build(), count).await {
             Err(StoreError::Conflict) if self.exists(scope, record).await? => Err(CreateError::Exists),
+            Err(StoreError::Conflict) if self.has_moved(scope, seen).await? => Err(StoreError::Conflict.into()),
             Err(StoreError::Conflict) => Err(CreateError::LimitReached),
             other => Ok(other?),
         }
+    }
+
+    async fn has_moved(&self, scope: &Scope, seen: Option<&Snapshot<R>>) -> Result<bool, StoreError> {
+        let Some(seen) = seen else { return Ok(false) };
+        Ok(self.snapshot(scope).await?.version != seen.version)
     }
 
     /// Whether there is a record of that id, readable or not.
@@ -77,21 +96,39 @@ impl<R: Record> Catalogue<R> {
     /// # Errors
     /// [`StoreError::Conflict`] if it was written in between.
     pub async fn update(&self, scope: &Scope, record: &mut R) -> Result<(), StoreError> {
+        self.update_beside(scope, record, None).await
+    }
+
+    /// The same, for a record that agrees with those that were seen.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if any of the scope was written since.
+    pub async fn update_beside(
+        &self,
+        scope: &Scope,
+        record: &mut R,
+        seen: Option<&Snapshot<R>>,
+    ) -> Result<(), StoreError> {
         let read = *record.revision_mut();
         *record.revision_mut() = read + 1;
-        let written = self.write_over(scope, record, read).await;
+        let written = self.write_over(scope, record, (read, seen)).await;
         if written.is_err() {
             *record.revision_mut() = read;
         }
         written
     }
 
-    async fn write_over(&self, scope: &Scope, record: &R, read: u64) -> Result<(), StoreError> {
+    async fn write_over(
+        &self,
+        scope: &Scope,
+        record: &R,
+        (read, seen): (u64, Option<&Snapshot<R>>),
+    ) -> Result<(), StoreError> {
         let put = Put::builder().table_name(self.table()).set_item(Some(self.item(scope, record)?));
         let (condition, values) = unchanged(record, read);
         let put = put.condition_expression(condition).set_expression_attribute_values(Some(values));
         let put = put.build().map_err(malformed)?;
-        let raise = self.raise(scope).update_expression("ADD version :one").build().map_err(malformed)?;
+        let raise = self.raise(scope, (seen, &[])).update_expression("ADD version :one").build().map_err(malformed)?;
         self.transact(scope, TransactWriteItem::builder().put(put).build(), raise).await
     }
 
@@ -109,7 +146,7 @@ impl<R: Record> Catalogue<R> {
             .build()
             .map_err(malformed)?;
         let raise = self
-            .raise(scope)
+            .raise(scope, (None, &[]))
             .update_expression("ADD version :one, #count :less")
             .expression_attribute_names("#count", count_attribute(record.kind()))
             .expression_attribute_values(":less", AttributeValue::N("-1".to_owned()))
@@ -246,11 +283,22 @@ impl<R: Record> Catalogue<R> {
         Ok(item)
     }
 
-    fn raise(&self, scope: &Scope) -> UpdateBuilder {
-        Update::builder()
+    /// Raises the version, if it is the one that was seen and these conditions hold.
+    fn raise(&self, scope: &Scope, (seen, conditions): (Option<&Snapshot<R>>, &[&str])) -> UpdateBuilder {
+        let mut conditions = conditions.to_vec();
+        let mut raise = Update::builder()
             .table_name(self.table())
             .set_key(Some(Self::version_key(scope).attributes()))
-            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
+        match seen.map(|seen| seen.version) {
+            Some(0) => conditions.push("attribute_not_exists(version)"),
+            Some(version) => {
+                conditions.push("version = :seen");
+                raise = raise.expression_attribute_values(":seen", AttributeValue::N(version.to_string()));
+            }
+            None => {}
+        }
+        raise.set_condition_expression(Some(conditions.join(" AND ")).filter(|all| !all.is_empty()))
     }
 
     async fn transact(&self, scope: &Scope, write: TransactWriteItem, raise: Update) -> Result<(), StoreError> {

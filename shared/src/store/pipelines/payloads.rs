@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::KEPT;
-use crate::domain::chunk::{self, Effort};
+use crate::domain::chunk;
 use crate::domain::partition::ScopeFamily;
 use crate::domain::scope::Scope;
 use crate::domain::sealed::Sealed;
@@ -56,7 +56,7 @@ impl Payloads {
     /// # Errors
     /// [`StoreError`].
     pub async fn keep(&self, scope: &Scope, subject: &str, payload: &[u8]) -> Result<(), StoreError> {
-        let compressed = chunk::compress(payload, Effort::Log).map_err(|error| malformed(&error))?;
+        let compressed = chunk::compress(payload).map_err(|error| malformed(&error))?;
         let sealed = self.keys.seal(scope, compressed, &self.db.ports).map_err(unopenable)?;
         let expires_at = self.db.ports.now().plus(KEPT).as_secs();
         let pieces: Vec<String> = sealed.text().as_bytes().chunks(PIECE).map(text).collect();

@@ -27,6 +27,12 @@ impl Compiled {
         let concerns = |partner: &String| facts.event().partner_id.as_ref() == Some(partner);
         self.route.partner_id.as_ref().is_none_or(concerns) && self.filter.matches(facts)
     }
+
+    /// Whether the route asks for every event of this name, or for none; `None` where a name does not say that.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<bool> {
+        self.filter.by_name(name).filter(|asked| !asked || self.route.partner_id.is_none())
+    }
 }
 
 const DESTINATION: &str = "destination";

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::{BODY, KEYS, MOVED, OLDEST, SPAN, Transactions, body_key, entry_key, header_key};
-use crate::domain::chunk::{self, Effort};
+use crate::domain::chunk;
 use crate::domain::partition::{AnyPartition as _, ScopeFamily};
 use crate::domain::scope::Scope;
 use crate::domain::transaction::{Fact, Outcome, TransactionId, TransactionStatus, header_keys};
@@ -38,7 +38,7 @@ impl Transactions {
     async fn write_group(&self, scope: &Scope, group: &[Outcome]) -> Result<(), StoreError> {
         let [newest, ..] = group else { return Ok(()) };
         let raw = serde_json::to_vec(group).map_err(|e| StoreError::Malformed(e.to_string()))?;
-        let body = chunk::compress(&raw, Effort::Log).map_err(|e| StoreError::Malformed(e.to_string()))?;
+        let body = chunk::compress(&raw).map_err(|e| StoreError::Malformed(e.to_string()))?;
         if (body.len() > chunk::MAX_CHUNK_BYTES || raw.len() > MAX_RAW) && group.len() > 1 {
             let (one, two) = group.split_at(group.len() / 2);
             Box::pin(self.write_group(scope, one)).await?;
@@ -99,6 +99,14 @@ impl Transactions {
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Notes a transaction that waits for its first attempt, unless it had one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn begin(&self, scope: &Scope, waiting: &Outcome) -> Result<(), StoreError> {
+        self.write_entry(scope, waiting).await
     }
 
     /// Marks a transaction as one that is to be sent again. If it has no entry yet, it gets one, and `header` is where

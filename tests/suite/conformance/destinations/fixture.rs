@@ -48,6 +48,8 @@ pub(crate) trait Fixture: Sized {
     const KIND: &'static str;
     /// The parameter that says where the endpoint is.
     const ADDRESS: &'static str;
+    /// Those that say which server it is.
+    const ORIGIN: &'static [&'static str] = &[Self::ADDRESS];
     /// A parameter that may be left out, and that [`Fixture::parameters`] has.
     const OPTIONAL: &'static str;
     /// Whether a failure says how long to wait.
@@ -64,6 +66,11 @@ pub(crate) trait Fixture: Sized {
 
     /// What [`Fixture::ADDRESS`] is for another host and port, such as `10.0.0.1:443`.
     fn address(host: &str) -> String;
+
+    /// Has parameters lead to another host and port, which speaks no TLS.
+    fn move_to(parameters: &mut Value, host: &str) {
+        parameters[Self::ADDRESS] = Self::address(host).replace("https:", "http:").into();
+    }
 
     /// Everything that arrived so far. Checks that it came with its credentials and its signature.
     async fn arrived(&self) -> Result<Vec<Arrival>>;

@@ -3,6 +3,7 @@
 pub(crate) mod fixture;
 mod s3;
 mod sending;
+mod sftp;
 pub(crate) mod tcp_lines;
 mod webhook;
 mod written;
@@ -43,5 +44,6 @@ macro_rules! on_every_kind {
 on_every_kind! {
     a_webhook: super::webhook::Endpoint;
     an_s3_bucket: super::s3::Bucket;
+    an_sftp_server: super::sftp::Server;
     tcp_lines_of_the_tests: super::tcp_lines::Endpoint;
 }

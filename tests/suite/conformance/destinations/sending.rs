@@ -53,7 +53,7 @@ pub(super) async fn nobody_listens<F: Fixture>() -> Result<()> {
     // The port is bound and nobody listens on it, so that no other test gets it.
     let socket = tokio::net::TcpSocket::new_v4()?;
     socket.bind(([127, 0, 0, 1], 0).into())?;
-    parameters[F::ADDRESS] = F::address(&socket.local_addr()?.to_string()).replace("https:", "http:").into();
+    F::move_to(&mut parameters, &socket.local_addr()?.to_string());
     let (destination, _) = local()?.accept(&super::fixture::scope()?, F::KIND, parameters, None).await?;
     let attempt = send(prepare(&local()?, &destination)?.as_ref()).await;
     ensure!(attempt.verdict == Verdict::Failed { retry_after: None }, "{attempt:?}");

@@ -92,9 +92,9 @@ pub(super) async fn a_mask_stays_where_it_is<F: Fixture>() -> Result<()> {
     // One that fails is a server of its own.
     let (endpoint, other) = (F::start(Manner::Accept).await?, F::start(Manner::Fail).await?);
     let (kept, destinations, scope) = (register(&endpoint).await?, local()?, scope()?);
-    let address = other.parameters()[F::ADDRESS].clone();
-    let mut changes = Map::from_iter([(F::ADDRESS.to_owned(), address)]);
-    let Err(Refusal::Faults(faults)) = destinations.patch(&scope, changes.clone(), &kept).await else {
+    let moved = other.parameters();
+    let changes: Map<_, _> = F::ORIGIN.iter().map(|name| ((*name).to_owned(), moved[*name].clone())).collect();
+    let Err(Refusal::Faults(faults)) = destinations.patch(&scope, changes, &kept).await else {
         bail!("the secrets went to another server");
     };
     let mut found: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
@@ -103,8 +103,7 @@ pub(super) async fn a_mask_stays_where_it_is<F: Fixture>() -> Result<()> {
     secrets.sort_unstable();
     ensure!(found == secrets && faults.iter().all(|fault| fault.code == Some("secret_required")), "{faults:?}");
     // Given anew, they may go there.
-    changes.extend(other.parameters().as_object().context("an object")?.clone());
-    destinations.patch(&scope, changes, &kept).await?;
+    destinations.accept(&scope, F::KIND, moved, Some(&kept)).await?;
     Ok(())
 }
 

@@ -8,7 +8,6 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use sluice::domain::pipeline::run::{Job, Run, Trigger};
-use sluice::domain::scope::{Environment, Scope};
 
 use super::{finished, load, make, mapping, pipeline, profile};
 use crate::support::shop::order;
@@ -209,7 +208,7 @@ async fn what_came_in_survives_a_target_that_is_gone() -> Result<()> {
     let (from, to) = (Shop::open(0).await?, Shop::open(0).await?);
     let instance = pipeline(api, &from, &to, json!({})).await?;
     drop(to);
-    let scope = Scope { tenant: tenant.id.clone(), environment: Environment::Production };
+    let scope = tenant.scope();
     let engine = &world.system.app.engine.pipelines;
     let job = (Trigger::Inbound, Job::Inbound { triggered_at: None });
     let mut run = Run::new(engine.new_id(), &instance, "order", job, world.system.app.ports.now());

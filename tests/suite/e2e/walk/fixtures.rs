@@ -71,6 +71,10 @@ impl Fixtures {
             }
             "/v1/partners/{id}" => partner(&owner.api, PARTNER).await?,
             "/sandbox/v1/partners/{id}" => partner(&owner.api.sandbox(), SANDBOX_PARTNER).await?,
+            "/v1/identities/{id}" => {
+                let wanted = json!({"name": "walk", "as2_id": "WALK", "key": {"generate": "rsa-3072"}});
+                text(&owner.api.post("/v1/identities", &wanted).await?.json(201)?["id"])?
+            }
             "/v1/tenants/{id}" => owner.id.to_string(),
             "/v1/webhooks/subscriptions/{id}" => {
                 let wanted = json!({"name": "walk", "url": self.target.url(), "events": ["walk.none"]});
@@ -165,6 +169,8 @@ pub(super) fn body(operation: &str) -> Value {
         "integrations.recover" => json!({"from": "2026-01-01T00:00:00.000Z"}),
         "integrations.update" => json!({"filter_conditions": {}}),
         "partners.update" => json!({"name": "changed"}),
+        "identities.update" => json!({"name": "changed"}),
+        "identities.rotate" => json!({"key": {"generate": "rsa-3072"}}),
         "event_types.put" => json!({"description": "walk"}),
         // A token as it should be, of nobody.
         "consumers.ack" => json!({"ack": "Y3NtXzEvMDAwMDAwMDAwMDAwMDAwMDAwMDAuMDAwMA"}),

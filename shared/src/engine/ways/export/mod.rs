@@ -90,8 +90,7 @@ impl RouteWay for Export {
 
     /// Notes that more waits for a route's next file, and has the file closed before its time once it is full.
     async fn matched(&self, scope: &Scope, matches: Vec<Matched>) -> Result<(), EngineError> {
-        for Matched { route, events, .. } in matches {
-            let bytes: usize = events.iter().map(|event| event.payload.get().len()).sum();
+        for Matched { route, bytes, .. } in matches {
             let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
             let total = self.cursors.add_waiting(scope, &route, bytes).await?;
             let full = self.full();

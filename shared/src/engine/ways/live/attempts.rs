@@ -3,12 +3,15 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::stream::{self, StreamExt as _};
+use tokio::time::timeout;
 
 use super::Live;
 use super::batch::{Batch, Tried};
 use super::rate::Spacing;
 use super::sequencer::Sequencer;
 use super::watch::{Readiness, RouteWatch};
+use crate::deadline::Deadline;
+use crate::domain::attempt::Attempt;
 use crate::domain::event::Event;
 use crate::domain::health::Tally;
 use crate::engine::concurrency::Slot;
@@ -19,7 +22,7 @@ const PARALLEL_REQUESTS: usize = 32;
 const MAX_FAILURES: u32 = 20;
 
 impl Live {
-    /// Attempts each event, `in_order` those of a stretch.
+    /// Attempts each event, `in_order` those of a stretch; gives them in their order.
     pub(super) async fn attempt_all(
         &self,
         batch: &Batch<'_>,
@@ -42,22 +45,34 @@ impl Live {
                 if let Some(spacing) = spacing {
                     self.ports.wait_until(spacing.at(place)).await;
                 }
+                let start = self.starts.next().await;
                 // What begins now must end, and be settled, before the worker's call does.
                 let late = !batch.deadline.allows(self.timeout) || slot.is_ended();
                 let gives_up = late || lock(tally).failed >= MAX_FAILURES;
                 if gives_up || watch.check().await != Readiness::Ready {
-                    return Tried { event, attempt: None };
+                    return (place, Tried { event, attempt: None });
                 }
                 let (scope, replay) = (&batch.to.scope, batch.delivery.replay);
-                let sending = self.courier.send(&*batch.target, scope, batch.route, &event, replay);
+                let sending = start.send(self.courier.send(&*batch.target, scope, batch.route, &event, replay));
+                let sending = in_time(sending, batch.deadline);
                 let attempt = if let Some(turn) = turn { turn.take(sending).await } else { sending.await };
                 slot.progressed();
                 lock(tally).add(attempt.verdict);
-                Tried { event, attempt: Some(attempt) }
+                (place, Tried { event, attempt: Some(attempt) })
             }
         });
-        attempts.buffered(PARALLEL_REQUESTS).collect().await
+        // As they end: a slow response does not hold up those after it.
+        let mut tried: Vec<(usize, Tried)> = attempts.buffer_unordered(PARALLEL_REQUESTS).collect().await;
+        tried.sort_unstable_by_key(|(place, _)| *place);
+        tried.into_iter().map(|(_, one)| one).collect()
     }
+}
+
+/// An attempt that ends before its call does: a large file may take longer than there is time.
+async fn in_time(sending: impl Future<Output = Attempt>, deadline: Deadline) -> Attempt {
+    let most = deadline.to_settle();
+    let late = |_| Attempt::failed("it took longer than the worker has time", most);
+    timeout(most, sending).await.unwrap_or_else(late)
 }
 
 fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {

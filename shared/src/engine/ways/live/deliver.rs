@@ -9,6 +9,7 @@ use super::rate::Waiting;
 use super::settle::Settlement;
 use super::watch::{Readiness, RouteWatch};
 use super::{Live, Work};
+use crate::domain::attempt::Verdict;
 use crate::domain::chunk;
 use crate::domain::event::Event;
 use crate::domain::health::{Condition, Tally};
@@ -91,8 +92,17 @@ impl Live {
 
     pub(super) async fn events(&self, message: &DeliverMessage) -> Result<Vec<Event>, EngineError> {
         match &message.task {
-            Task::Wake | Task::CheckPromise { .. } | Task::CheckWaiting { .. } => Ok(Vec::new()),
+            Task::Wake | Task::CheckPromise { .. } | Task::CheckWaiting { .. } | Task::SendReceipt { .. } => {
+                Ok(Vec::new())
+            }
             Task::Deliver { events: Events::Inline(Packed(body)), .. } => Ok(chunk::decode(body)?),
+            Task::Deliver { events: Events::Chunk { id }, .. } => {
+                let events = self.log.chunk(&message.to.scope, *id).await?;
+                if events.is_none() {
+                    tracing::warn!(route = message.to.route, chunk = %id, "a chunk waited longer than the log keeps it");
+                }
+                Ok(events.unwrap_or_default())
+            }
             Task::Deliver { events: Events::Logged { id }, .. } => {
                 Ok(self.finder.find(&message.to.scope, id).await?.into_iter().collect())
             }
@@ -118,7 +128,9 @@ impl Live {
         let mut tally = Tally::default();
         let mut outcomes = Vec::with_capacity(ended.tried.len());
         for Tried { event, attempt } in &ended.tried {
-            let Some(attempt) = attempt else { continue };
+            let Some(attempt) = attempt.as_ref().filter(|attempt| attempt.verdict != Verdict::Settled) else {
+                continue;
+            };
             tally.add(attempt.verdict);
             outcomes.push(outcome(route, profile, event, (attempt, delivery.attempt()), now));
             let facts = (event, attempt.is_delivered(), delivery.attempt() == 1);
@@ -129,6 +141,7 @@ impl Live {
         if ended.readiness == Readiness::Gone {
             return Ok(outcomes);
         }
+        self.look_later(batch, &ended.tried).await?;
         // Failures are counted once, however often this is tried.
         let judge = || self.health.judge(&to.scope, &route.uid, tally);
         let condition = *ended.condition.get_or_try_init(judge).await?;

@@ -16,7 +16,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Matched, RouteWay, Work};
-use crate::domain::retry::RetryProfiles;
+use crate::domain::attempt::Verdict;
+use crate::domain::retry::{Next, RetryProfiles, after_attempt};
 use crate::domain::route::Route;
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
@@ -24,15 +25,18 @@ use crate::domain::transaction::Outcome;
 use crate::engine::EngineError;
 use crate::engine::concurrency::ConcurrencySlots;
 use crate::engine::courier::Courier;
+use crate::engine::documents::ReceiptSender;
 use crate::engine::edges::Views;
 use crate::engine::finder::EventFinder;
 use crate::engine::health::Health;
-use crate::engine::messages::{DeliverMessage, Delivery, Due, MAX_PACK_EVENTS, Recipient, Task};
+use crate::engine::messages::{DeliverMessage, Delivery, Due, Recipient, Task};
 use crate::engine::promises::Promises;
 use crate::engine::shares::Shares;
+use crate::engine::starts::Starts;
 use crate::engine::undelivered::Undelivered;
 use crate::ports::Ports;
 use crate::queue::{Queue, Queues};
+use crate::store::log::EventLog;
 use crate::store::rate_limiter::RateLimiter;
 use crate::store::routes::Routes;
 use crate::store::scheduled::Scheduled;
@@ -42,6 +46,7 @@ pub use replay::Replay;
 /// The live way.
 pub(crate) struct Live {
     pub(crate) courier: Courier,
+    pub(crate) log: EventLog,
     pub(crate) finder: EventFinder,
     pub(crate) routes: Routes,
     pub(crate) health: Health,
@@ -49,9 +54,11 @@ pub(crate) struct Live {
     pub(crate) profiles: RetryProfiles,
     pub(crate) rate: RateLimiter,
     pub(crate) slots: ConcurrencySlots,
+    pub(crate) starts: Starts,
     pub(crate) shares: Shares,
     pub(crate) scheduled: Scheduled,
     pub(crate) promises: Promises,
+    pub(crate) receipts: ReceiptSender,
     pub(crate) queues: Queues,
     pub(crate) replay: Replay,
     /// The longest that an attempt takes.
@@ -68,12 +75,12 @@ impl RouteWay for Live {
 
     async fn matched(&self, scope: &Scope, matches: Vec<Matched>) -> Result<(), EngineError> {
         let mut messages = Vec::new();
-        for Matched { route, events, encoded } in matches {
+        for Matched { route, chunks, events, .. } in matches {
             let (to, fresh) = (Recipient::new(scope, &route), Delivery::fresh());
-            match encoded.filter(|_| events.len() <= MAX_PACK_EVENTS) {
-                Some(encoded) => messages.push(DeliverMessage::encoded(&to, &fresh, encoded)?),
-                None => messages.extend(DeliverMessage::deliveries(&to, &fresh, events, Due::now())?),
+            for chunk in chunks {
+                messages.push(DeliverMessage::whole(&to, &fresh, chunk)?);
             }
+            messages.extend(DeliverMessage::deliveries(&to, &fresh, events, Due::now())?);
         }
         Ok(self.queues.send(Queue::Deliver, messages).await?)
     }
@@ -87,6 +94,9 @@ impl RouteWay for Live {
             Task::Wake => self.send_scheduled(&work.to).await.map(|()| Vec::new()),
             Task::CheckPromise { transaction } => {
                 self.promises.check(&work.to.scope, &work.compiled.route, transaction).await.map(|()| Vec::new())
+            }
+            Task::SendReceipt { document, attempt } => {
+                self.send_receipt(&work.to, document, *attempt).await.map(|()| Vec::new())
             }
             Task::CheckWaiting { from } => {
                 if let Some((next, delay)) = self.promises.look(&work.to, &work.compiled, *from).await? {
@@ -107,4 +117,21 @@ impl RouteWay for Live {
     }
 
     fn forgotten(&self, _: &str) {}
+}
+
+impl Live {
+    /// Sends our receipt for a document that came; one that is not taken is tried again as deliveries are.
+    async fn send_receipt(&self, to: &Recipient, document: &str, attempt: u32) -> Result<(), EngineError> {
+        if self.receipts.send(&to.scope, document).await? {
+            return Ok(());
+        }
+        let failed = Verdict::Failed { retry_after: None };
+        let Next::RetryIn(delay) = after_attempt(failed, attempt, &self.profiles.webhook, self.ports.fraction()) else {
+            tracing::warn!(scope = %to.scope, document, "an MDN is given up");
+            return Ok(());
+        };
+        let task = Task::SendReceipt { document: document.to_owned(), attempt: attempt + 1 };
+        let message = DeliverMessage { to: to.clone(), not_before: None, task };
+        self.send_after(to, vec![message.outgoing(Duration::ZERO)?], delay).await
+    }
 }

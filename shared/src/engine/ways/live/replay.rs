@@ -245,6 +245,6 @@ fn stretch_of(message: &str) -> Option<u64> {
     let message: DeliverMessage = queue::read(message).ok()?;
     match message.task {
         Task::Deliver { delivery, .. } => delivery.stretch(),
-        Task::Wake | Task::CheckPromise { .. } | Task::CheckWaiting { .. } => None,
+        Task::Wake | Task::CheckPromise { .. } | Task::CheckWaiting { .. } | Task::SendReceipt { .. } => None,
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Live;
 use super::batch::{Batch, Tried};
 use crate::domain::activity::{Activity, Failure};
+use crate::domain::attempt::Verdict;
 use crate::domain::event::Event;
 use crate::domain::retry::{Next, RetryProfile, after_attempt};
 use crate::domain::time::Millis;
@@ -48,7 +49,8 @@ impl Settlement {
             let failure = failure(batch.target.label(), attempt, event, (number, attempts));
             let event = event.clone();
             match after_attempt(attempt.verdict, number, profile, jitter) {
-                Next::Done => {}
+                // See `Live::look_later`.
+                Next::Done | Next::LookIn(_) => {}
                 Next::StopRoute => {
                     settlement.gone = true;
                     settlement.held.entry(number).or_default().push(event);
@@ -137,6 +139,18 @@ impl Live {
 }
 
 impl Live {
+    /// Comes back to events whose target says later what becomes of them, whatever state the route is in.
+    pub(super) async fn look_later(&self, batch: &Batch<'_>, tried: &[Tried]) -> Result<(), EngineError> {
+        let number = batch.delivery.attempt();
+        for Tried { event, attempt } in tried {
+            let Some(Verdict::Pending { wait }) = attempt.as_ref().map(|attempt| attempt.verdict) else { continue };
+            let same = batch.delivery.retry(number);
+            let messages = DeliverMessage::deliveries(batch.to, &same, vec![event.clone()], Due::now())?;
+            self.send_after(batch.to, messages, wait).await?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn note_failure(
         &self,
         to: &Recipient,

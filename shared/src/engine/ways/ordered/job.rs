@@ -105,7 +105,8 @@ impl Run {
             ran.tally.add(attempt.verdict);
             ran.outcomes.push(outcome(route, profile, &event, (&attempt, number), now));
             match after_attempt(attempt.verdict, number, profile, ordered.ports.fraction()) {
-                Next::Done => {}
+                // What waits for a target's later word is no matter of order: no target of an ordered route does.
+                Next::Done | Next::LookIn(_) => {}
                 Next::StopRoute => {
                     ran.gone = true;
                     ran.end = End::Held { at, attempt: number, not_before: Millis::ZERO };
