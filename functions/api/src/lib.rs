@@ -66,7 +66,6 @@ pub struct Endpoint {
     /// Whether it serves a tenant's data, and so exists for the sandbox too.
     pub scoped: bool,
     memory_mib: u32,
-    timeout_seconds: u32,
     reserved_concurrency: Option<u32>,
     permissions: &'static PermissionSet,
     mount: fn() -> OpenApiRouter<Api>,
@@ -85,7 +84,8 @@ impl Endpoint {
     /// Its Lambda function.
     #[must_use]
     pub const fn function(&self) -> FunctionSpec {
-        let Self { name, memory_mib, timeout_seconds, reserved_concurrency, permissions, .. } = *self;
+        let Self { name, memory_mib, reserved_concurrency, permissions, .. } = *self;
+        let timeout_seconds = FunctionSpec::TIMEOUT_SECONDS;
         FunctionSpec { name, memory_mib, timeout_seconds, reserved_concurrency, permissions }
     }
 
@@ -126,14 +126,13 @@ fn methods(item: &PathItem) -> impl Iterator<Item = &'static str> {
 }
 
 macro_rules! endpoints {
-    ($($name:literal $environments:ident $permissions:ident $(memory $memory:literal)? $(timeout $timeout:literal)?
+    ($($name:literal $environments:ident $permissions:ident $(memory $memory:literal)?
         $(reserved $reserved:literal)? => $($handler:path),+;)+) => {
         /// Every endpoint, in the order of the contract.
         pub const ENDPOINTS: &[Endpoint] = &[$(Endpoint {
             name: $name,
             scoped: endpoints!(@scoped $environments),
             memory_mib: endpoints!(@or $($memory,)? FunctionSpec::MEMORY_MIB),
-            timeout_seconds: endpoints!(@or $($timeout,)? FunctionSpec::TIMEOUT_SECONDS),
             reserved_concurrency: endpoints!(@maybe $($reserved)?),
             permissions: &permissions::$permissions,
             mount: || OpenApiRouter::new()$(.routes(routes!($handler)))+,
@@ -147,8 +146,8 @@ macro_rules! endpoints {
     (@or $own:literal, $default:expr) => { $own };
 }
 
-// Name, environments (`scoped`: the sandbox too), permission set; memory in MiB and timeout in seconds, unless they are
-// the defaults; calls at once that are kept for it, and the most it gets; handlers. A timeout of 29 s is just below the 30 s that API Gateway waits.
+// Name, environments (`scoped`: the sandbox too), permission set; memory in MiB, unless it is the default; calls at once
+// that are kept for it, and the most it gets; handlers.
 endpoints! {
     "auth.token" global AUTHENTICATE => auth::token::token;
     "api_clients.create" global CREATE_CREDENTIALS => api_clients::create::create;
@@ -163,16 +162,15 @@ endpoints! {
     "tenants.create" global POST_CONFIG => tenants::create::create;
     "tenants.list" global LIST_CONFIG => tenants::list::list;
     "tenants.update" global PATCH_CONFIG => tenants::update::update;
-    // Deletes any number of the tenant's records.
-    "tenants.delete" global DELETE_TENANT timeout 29 => tenants::delete::delete;
+    "tenants.delete" global DELETE_TENANT => tenants::delete::delete;
     // Compresses and stores up to 1,000 events a call. Nothing else may take its concurrency.
-    "events.publish" scoped PUBLISH memory 1024 timeout 29 reserved 100 => events::publish::publish;
+    "events.publish" scoped PUBLISH memory 1024 reserved 100 => events::publish::publish;
     // Waits for events, up to 20 s: a cap, so that those who wait do not take all concurrency.
-    "events.list" scoped LIST_EVENTS timeout 29 reserved 50 => events::list::list;
+    "events.list" scoped LIST_EVENTS reserved 50 => events::list::list;
     "events.get" scoped GET_EVENT => events::get::get;
     "consumers.list" scoped LIST_CONFIG => consumers::list::list;
     // Waits like `events.list`.
-    "consumers.events" scoped READ_CONSUMER timeout 29 reserved 50 => consumers::events::events;
+    "consumers.events" scoped READ_CONSUMER reserved 50 => consumers::events::events;
     "consumers.ack" scoped ACK_CONSUMER => consumers::ack::ack;
     "consumers.delete" scoped DELETE_RECORD => consumers::delete::delete;
     "event_types.list" scoped LIST_CONFIG => event_types::list::list;
@@ -183,8 +181,7 @@ endpoints! {
     "integrations.create" scoped CREATE_ROUTE => integrations::create::create;
     "integrations.get" scoped GET_SEALED => integrations::get::get;
     "integrations.update" scoped PUT_SEALED => integrations::update::update;
-    // Deletes any number of the route's records.
-    "integrations.delete" scoped DELETE_ROUTE timeout 29 => integrations::delete::delete;
+    "integrations.delete" scoped DELETE_ROUTE => integrations::delete::delete;
     "integrations.start" scoped START_ROUTE => integrations::start::start;
     "integrations.stop" scoped STOP_ROUTE => integrations::stop::stop;
     "integrations.recover" scoped RECOVER_ROUTE => integrations::recover::recover;
@@ -192,23 +189,20 @@ endpoints! {
     "rejected_events.list" scoped LIST_ACTIVITY_OF_ROUTE => rejected_events::list::list;
     "rejected_events.get" scoped GET_SEALED_ACTIVITY => rejected_events::get::get;
     "rejected_events.delete" scoped DELETE_REJECTED => rejected_events::delete::delete;
-    // Waits for the answer of the target.
-    "rejected_events.retry" scoped RETRY_REJECTED timeout 29 => rejected_events::retry::retry;
+    "rejected_events.retry" scoped RETRY_REJECTED => rejected_events::retry::retry;
     "subscriptions.list" scoped LIST_SEALED => subscriptions::list::list;
     "subscriptions.create" scoped CREATE_ROUTE => subscriptions::create::create;
     "subscriptions.get" scoped GET_SEALED => subscriptions::get::get;
     "subscriptions.update" scoped SWITCH_ROUTE => subscriptions::update::update;
-    // Deletes any number of the route's records.
-    "subscriptions.delete" scoped DELETE_ROUTE timeout 29 => subscriptions::delete::delete;
+    "subscriptions.delete" scoped DELETE_ROUTE => subscriptions::delete::delete;
     "subscriptions.deliveries" scoped GET_SEALED_ACTIVITY => subscriptions::deliveries::deliveries;
     "subscriptions.recover" scoped START_RUN => subscriptions::recover::recover;
     "subscriptions.rotate_secret" scoped POST_RECORD => subscriptions::rotate_secret::rotate_secret;
-    // Waits for the answer of the target.
-    "subscriptions.test" scoped STOP_ROUTE timeout 29 => subscriptions::test::test;
+    "subscriptions.test" scoped STOP_ROUTE => subscriptions::test::test;
     "myd3.list" scoped LIST_SEALED => myd3::list::list;
     "myd3.create" scoped CREATE_ROUTE => myd3::create::create;
     "myd3.get" scoped GET_SEALED => myd3::get::get;
-    "myd3.delete" scoped DELETE_ROUTE timeout 29 => myd3::delete::delete;
+    "myd3.delete" scoped DELETE_ROUTE => myd3::delete::delete;
     "transactions.list" scoped GET_ACTIVITY => transactions::list::list;
     "transactions.get" scoped GET_ACTIVITY => transactions::get::get;
     "transactions.retry" scoped RESEND => transactions::retry::retry;
@@ -222,33 +216,30 @@ endpoints! {
     "partners.create" scoped POST_RECORD => partners::create::create;
     "partners.get" scoped GET_PARTNER => partners::get::get;
     "partners.update" scoped PUT_SEALED => partners::update::update;
-    "partners.delete" scoped DELETE_PARTNER timeout 29 => partners::delete::delete;
-    // Waits for the partner's server.
-    "partners.test" scoped PREVIEW_MAPPING timeout 29 => partners::test::test;
+    "partners.delete" scoped DELETE_PARTNER => partners::delete::delete;
+    "partners.test" scoped PREVIEW_MAPPING => partners::test::test;
     // It leads out of the sandbox: its path names it, and there is no other.
     "partners.promote" global POST_RECORD => partners::promote::promote;
     // Seals up to 4 MiB, and publishes. The first one to a partner makes its route.
-    "documents.create" scoped SEND_DOCUMENT memory 1024 timeout 29 => documents::create::create;
+    "documents.create" scoped SEND_DOCUMENT memory 1024 => documents::create::create;
     "identities.list" scoped LIST_CONFIG => identities::list::list;
     // Makes an RSA key, or opens a PKCS#12 file, whose password may be hashed a million times.
-    "identities.create" scoped POST_PIPELINE memory 1769 timeout 29 => identities::create::create;
+    "identities.create" scoped POST_PIPELINE memory 1769 => identities::create::create;
     "identities.get" scoped GET_CONFIG => identities::get::get;
     "identities.update" scoped PUT_SCHEDULE => identities::update::update;
     "identities.delete" scoped DELETE_PROFILE => identities::delete::delete;
-    "identities.rotate" scoped POST_PIPELINE memory 1769 timeout 29 => identities::rotate::rotate;
+    "identities.rotate" scoped POST_PIPELINE memory 1769 => identities::rotate::rotate;
     "callbacks.list" scoped LIST_SEALED => callbacks::list::list;
     "callbacks.put" scoped CREATE_ROUTE => callbacks::put::put;
-    "callbacks.delete" scoped DELETE_ROUTE timeout 29 => callbacks::delete::delete;
-    // Waits for the answer of the target.
-    "callbacks.echo" scoped STOP_ROUTE timeout 29 => callbacks::echo::echo;
+    "callbacks.delete" scoped DELETE_ROUTE => callbacks::delete::delete;
+    "callbacks.echo" scoped STOP_ROUTE => callbacks::echo::echo;
     "connection_profiles.list" scoped LIST_SEALED => connection_profiles::list::list;
     "connection_profiles.create" scoped POST_RECORD => connection_profiles::create::create;
-    // Waits for the answer of the system.
-    "connection_profiles.test" scoped TEST_PROFILE timeout 29 => connection_profiles::test::test;
+    "connection_profiles.test" scoped TEST_PROFILE => connection_profiles::test::test;
     "connection_profiles.get" scoped GET_SEALED => connection_profiles::get::get;
     "connection_profiles.update" scoped PUT_SEALED => connection_profiles::update::update;
     "connection_profiles.delete" scoped DELETE_PROFILE => connection_profiles::delete::delete;
-    "connection_profiles.test_saved" scoped TEST_PROFILE timeout 29 => connection_profiles::test_saved::test_saved;
+    "connection_profiles.test_saved" scoped TEST_PROFILE => connection_profiles::test_saved::test_saved;
     "mapping_configurations.list" scoped LIST_CONFIG => mapping_configurations::list::list;
     "mapping_configurations.create" scoped POST_RECORD => mapping_configurations::create::create;
     "mapping_configurations.schema" scoped GET_CONFIG => mapping_configurations::schema::schema;
@@ -279,12 +270,12 @@ endpoints! {
     "dlq.replay" scoped REPLAY_LETTER => dlq::replay::replay;
     "dlq.discard" scoped DISCARD_LETTER => dlq::discard::discard;
     "dlq.replay_all" scoped REPLAY_LETTERS => dlq::replay_all::replay_all;
-    "inbound.receive" scoped RECEIVE memory 512 => inbound::receive::receive;
-    "inbound.shopify" scoped RECEIVE memory 512 => inbound::shopify::shopify;
-    "inbound.woocommerce" scoped RECEIVE memory 512 => inbound::woocommerce::woocommerce;
+    "inbound.receive" scoped RECEIVE => inbound::receive::receive;
+    "inbound.shopify" scoped RECEIVE => inbound::shopify::shopify;
+    "inbound.woocommerce" scoped RECEIVE => inbound::woocommerce::woocommerce;
     // Opens and stores up to 4 MiB before it answers. No guard stands before these: see their signatures.
-    "as2.receive" scoped RECEIVE_DOCUMENT memory 1024 timeout 29 => as2::receive::receive;
-    "as2.mdn" scoped RECEIVE_DOCUMENT memory 1024 timeout 29 => as2::mdn::mdn;
+    "as2.receive" scoped RECEIVE_DOCUMENT memory 1024 => as2::receive::receive;
+    "as2.mdn" scoped RECEIVE_DOCUMENT memory 1024 => as2::mdn::mdn;
     "audit_log.list" scoped LIST_ACTIVITY => audit_log::list::list;
     "meta.health" global NONE => meta::health::health;
     "meta.jwks" global READ_PUBLIC_KEYS => meta::jwks::jwks;

@@ -39,6 +39,7 @@ use sluice::store::undelivered::UndeliveredEvents;
 use crate::events::poll::Polls;
 use crate::http::auth::{Authenticator, Tokens};
 use crate::http::limits::Limiter;
+use crate::inbound::Shops;
 
 /// The state of the router. Each layer clones it for each request, so that is all that a clone may cost.
 #[derive(Clone)]
@@ -50,6 +51,7 @@ struct Parts {
     tokens: Tokens,
     limiter: Limiter,
     polls: Polls,
+    shops: Shops,
 }
 
 impl Api {
@@ -65,7 +67,9 @@ impl Api {
             app.ports.clone(),
         ));
         let polls = Polls::new(app.engine.poller.clone(), Arc::clone(&authenticator));
-        Self(Arc::new(Parts { app, authenticator, tokens, limiter, polls }))
+        let (pipelines, registry) = (app.engine.pipelines.clone(), app.engine.registry.clone());
+        let shops = Shops::new(pipelines, registry, Arc::clone(&authenticator));
+        Self(Arc::new(Parts { app, authenticator, tokens, limiter, polls, shops }))
     }
 
     /// The whole app, for the layers around the endpoints.
@@ -90,6 +94,7 @@ parts! {
     Tokens: tokens,
     Limiter: limiter,
     Polls: polls,
+    Shops: shops,
     Ports: app.ports,
     Destinations: app.destinations,
     EventLog: app.stores.log,

@@ -28,7 +28,7 @@ impl Fault {
 pub enum Modifier {
     /// The signature is not the partner's.
     AuthenticationFailed,
-    /// It cannot be decrypted.
+    /// It cannot be decrypted, or nothing in it can be read.
     DecryptionFailed,
     /// It cannot be decompressed.
     DecompressionFailed,

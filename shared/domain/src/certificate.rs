@@ -131,16 +131,13 @@ pub enum CertificateError {
     /// A key of a kind that AS2 has no use for.
     #[error("has a key of another kind than RSA, which AS2 needs to sign and to encrypt")]
     NotRsa,
-    /// It begins later.
-    #[error("is not valid before {0}")]
-    NotYetValid(Millis),
     /// It is over.
     #[error("expired at {0}")]
     Expired(Millis),
 }
 
 impl Certificate {
-    /// Reads a certificate from PEM or from base64 of DER. Whether it is valid now, [`Certificate::check`] says.
+    /// Reads a certificate from PEM or from base64 of DER. Whether it is over, [`Certificate::check`] says.
     ///
     /// # Errors
     /// [`CertificateError`].
@@ -153,14 +150,11 @@ impl Certificate {
         Ok(Self { pem: pem_of(&der), subject, issuer, serial, fingerprint, not_before, not_after, key_type, key_bits })
     }
 
-    /// Checks that it is valid now.
+    /// Checks that it is not over. One that begins later passes: the next one is there before it is needed.
     ///
     /// # Errors
-    /// [`CertificateError::NotYetValid`], [`CertificateError::Expired`].
+    /// [`CertificateError::Expired`].
     pub fn check(&self, now: Millis) -> Result<(), CertificateError> {
-        if now < self.not_before {
-            return Err(CertificateError::NotYetValid(self.not_before));
-        }
         if now > self.not_after { Err(CertificateError::Expired(self.not_after)) } else { Ok(()) }
     }
 }

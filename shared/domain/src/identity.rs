@@ -112,7 +112,7 @@ impl Identity {
 #[must_use]
 pub fn problems(name: &str, as2_id: &str) -> Problems {
     let mut problems = Problems::default();
-    problems.text("/name", name, 200);
+    problems.label("/name", name, 200);
     let rule = "must be 1 to 128 printable ASCII characters, without spaces around it";
     problems.unless(is_as2_id(as2_id), "/as2_id", rule);
     problems
@@ -183,5 +183,6 @@ mod tests {
         assert_eq!(pointers("", "a\nb"), ["/name", "/as2_id"]);
         assert_eq!(pointers("n", "a \"quoted\" name\\"), Vec::<String>::new());
         assert_eq!(pointers("n", " a"), ["/as2_id"]);
+        assert_eq!(pointers("U\u{200b}s", "a"), ["/name"]);
     }
 }

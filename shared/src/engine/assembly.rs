@@ -206,7 +206,7 @@ impl Engine {
             },
             trial: PartnerTrial { sender },
             filing: Filing { documents: stores.documents.clone() },
-            inbox: DocumentInbox { parts: documents.clone(), receipts: receipts.clone() },
+            inbox: DocumentInbox::new(documents.clone(), receipts.clone()),
             receipts,
             intake: DocumentIntake {
                 parts: documents,

@@ -34,6 +34,7 @@ pub mod publish;
 mod readers;
 mod repetition;
 pub mod resend;
+pub mod room;
 pub mod send_now;
 pub mod shares;
 mod starts;

@@ -7,16 +7,15 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use super::EngineError;
 use super::commit::Committer;
 use super::messages::MAX_PACK_EVENTS;
-pub use super::readers::Reader;
-use super::readers::Readers;
+use super::room::Entrance;
 use super::submission::Waiting;
 pub use super::submission::{Acceptance, NewEvent, Receipt};
-use crate::domain::scope::{Scope, TenantId};
+use crate::domain::scope::Scope;
 use crate::ports::Ports;
 use crate::queue::Queues;
 use crate::store::Stores;
@@ -34,16 +33,14 @@ const MAX_COMMIT_BYTES: usize = 1024 * 1024;
 
 /// Large bodies read at once.
 const READERS: usize = 24;
-/// A body up to this size waits for no other.
-const SMALL_BODY: usize = 64 * 1024;
-/// The most bytes of requests in memory at once; later requests wait. A Lambda function never reaches it.
-const MAX_BYTES_IN_MEMORY: u32 = 48 * 1024 * 1024;
+/// The most bytes of requests that are worked on at once; later requests wait. A Lambda function never reaches it. Each
+/// stands in memory about three times: as text, as events, as a chunk.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Takes events in.
 #[derive(Clone)]
 pub struct Publisher {
-    readers: Readers,
-    room: Arc<Semaphore>,
+    entrance: Entrance,
     committer: Arc<Committer>,
     lines: Arc<Mutex<HashMap<Scope, Line>>>,
     writers: Arc<Semaphore>,
@@ -78,24 +75,17 @@ impl Publisher {
     pub fn new(stores: &Stores, queues: Queues, ports: Ports, grace: Duration) -> Self {
         let (log, claims, requests) = (stores.log.clone(), stores.claims.clone(), stores.requests.clone());
         Self {
-            readers: Readers::new(READERS),
-            room: Arc::new(Semaphore::new(MAX_BYTES_IN_MEMORY as usize)),
+            entrance: Entrance::new(READERS, MAX_BYTES),
             committer: Arc::new(Committer { log, claims, requests, queues, ports, grace }),
             lines: Arc::default(),
             writers: Arc::new(Semaphore::new(WRITERS)),
         }
     }
 
-    /// Waits until a large body of a tenant may be read; `None` for a small one, which may be read at once.
-    pub async fn begin_reading(&self, tenant: &TenantId, bytes: usize) -> Option<Reader> {
-        if bytes <= SMALL_BODY { None } else { Some(self.readers.take(tenant).await) }
-    }
-
-    /// Waits for room for a request of `bytes`; dropping the permit frees it.
-    pub async fn admit(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        // A parsed request stands in memory about three times: as text, as events, as a chunk.
-        let bytes = u32::try_from(bytes.saturating_mul(3)).unwrap_or(u32::MAX).clamp(1, MAX_BYTES_IN_MEMORY);
-        Arc::clone(&self.room).acquire_many_owned(bytes).await.ok()
+    /// Where events come in.
+    #[must_use]
+    pub fn entrance(&self) -> &Entrance {
+        &self.entrance
     }
 
     /// Makes the events durable and sends them on their way; returns once both is done.

@@ -1,4 +1,5 @@
-//! Large bodies that are read at once, shared by the tenants: uploads that stall must not hold up another tenant's.
+//! Readers of large bodies, and of the log, shared by the tenants: uploads that stall and polls that wait must not hold
+//! up another tenant's.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,10 +8,11 @@ use tokio::sync::Notify;
 
 use crate::domain::scope::TenantId;
 
-/// The readers of this process.
-#[derive(Clone)]
+/// The readers of this process: of large bodies, or of the log.
+#[derive(Clone, Debug)]
 pub(super) struct Readers(Arc<Shared>);
 
+#[derive(Debug)]
 struct Shared {
     most: usize,
     /// How many each tenant has.
@@ -41,7 +43,7 @@ impl Readers {
     }
 
     /// A tenant may take one more while it has fewer than are free: whatever the others do, some are left for it.
-    fn try_take(&self, tenant: &TenantId) -> Option<Reader> {
+    pub(super) fn try_take(&self, tenant: &TenantId) -> Option<Reader> {
         let mut taken = self.taken();
         let free = self.0.most.saturating_sub(taken.values().sum());
         let own = taken.get(tenant).copied().unwrap_or_default();

@@ -25,6 +25,8 @@ mod vault;
 mod webhook;
 pub mod written;
 
+use std::time::Duration;
+
 pub use address::{MAX_URL_LENGTH, ParsePolicyError, TargetError, TargetPolicy, check_target, check_url, is_public};
 pub use as2::{Answer, As2Client, Posting, TlsTerms};
 pub(crate) use failure::{TIMEOUT, is_forbidden, of_status};
@@ -47,3 +49,12 @@ pub use webhook::{
     ClientCertificate, ClientOptions, HeaderError, HeaderTemplate, OAuth2Client, SignatureHeaders, SigningKey,
     SigningKeyError, VerifyError, Webhook, WebhookClient, sign, verify,
 };
+
+/// Of a slow line.
+const BYTES_PER_SECOND: u64 = 128 * 1024;
+
+/// How long bytes may travel over a slow line, besides the time to answer.
+#[must_use]
+pub fn travel_time(bytes: usize) -> Duration {
+    Duration::from_secs(bytes as u64 / BYTES_PER_SECOND)
+}

@@ -14,12 +14,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::as2::{Answer, As2Client, Posting};
 use super::kind::{Accepted, Kind, KindSettings, Parcel, PrepareError, Refusal, Target};
 use super::moved::Origins;
 use super::sftp::SftpServer;
+use super::travel_time;
 use super::webhook::clean;
 use super::written::parse;
 use crate::domain::attempt::{Attempt, Verdict};
@@ -63,10 +65,10 @@ pub struct Placing {
 
 /// What is to be done for a document.
 pub enum Errand {
-    /// Post this.
-    Post(Box<Posting>),
+    /// Post this; it has that room in memory.
+    Post(Box<Posting>, Option<OwnedSemaphorePermit>),
     /// Place this.
-    Place(Box<Placing>),
+    Place(Box<Placing>, Option<OwnedSemaphorePermit>),
     /// Nothing: this is known already.
     Known(Fate),
 }
@@ -164,8 +166,8 @@ impl Target for Partner {
     async fn send(&self, parcel: Parcel<'_>) -> Attempt {
         let started = Instant::now();
         match self.desk.next(&self.scope, &self.partner, parcel.id).await {
-            Errand::Post(posting) => self.post(parcel.id, *posting, started).await,
-            Errand::Place(placing) => self.place(parcel.id, &placing).await,
+            Errand::Post(posting, _held) => self.post(parcel.id, *posting, started).await,
+            Errand::Place(placing, _held) => self.place(parcel.id, &placing).await,
             Errand::Known(Fate { verdict, reason }) => {
                 Attempt { verdict, reason, ..Attempt::failed("", started.elapsed()) }
             }
@@ -175,7 +177,9 @@ impl Target for Partner {
 
 impl Partner {
     async fn post(&self, document: &str, posting: Posting, started: Instant) -> Attempt {
-        match self.client.post(posting, Instant::now() + self.timeout).await {
+        // The time to answer begins when the message is there.
+        let deadline = Instant::now() + travel_time(posting.body.len()) + self.timeout;
+        match self.client.post(posting, deadline).await {
             Err(reason) => Attempt::failed(reason, started.elapsed()),
             Ok(answer) => {
                 let (status, excerpt) = (Some(answer.status.as_u16()), clean(&answer.body));

@@ -18,12 +18,17 @@ const HALF: &[u8] = b"POST /v1/events HTTP/1.1\r\nhost: x\r\n";
 const BODY_WITHOUT_END: &[u8] = b"PUT /x/y HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n";
 
 async fn half_open(url: &str, count: usize) -> Result<Vec<TcpStream>> {
+    open(url, count, &[HALF, BODY_WITHOUT_END, b""]).await
+}
+
+/// Opens connections, and sends one of these texts over each.
+async fn open(url: &str, count: usize, texts: &[&[u8]]) -> Result<Vec<TcpStream>> {
     let address = url.trim_start_matches("http://");
     let mut open = Vec::with_capacity(count);
     for n in 0..count {
         let mut stream = TcpStream::connect(address).await?;
         // The server may have cut it already: then another took its place.
-        let _ = stream.write_all([HALF, BODY_WITHOUT_END, b""][n % 3]).await;
+        let _ = stream.write_all(texts[n % texts.len()]).await;
         open.push(stream);
     }
     Ok(open)
@@ -54,6 +59,24 @@ async fn half_open_requests_leave_the_api_and_the_bucket_to_others() -> Result<(
     others_are_served(&serve).await?;
     let _of_api = half_open(&serve.credentials.base_url, 1_000).await?;
     let _of_s3 = half_open(&serve.credentials.s3.endpoint_url, 1_000).await?;
+    for _ in 0..3 {
+        others_are_served(&serve).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn polls_that_wait_leave_the_api_to_others() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let serve = Serve::start_limited(folder.path(), &[], 1_024).await?;
+    others_are_served(&serve).await?;
+    // They wait for what nobody has logged yet.
+    let poll = format!(
+        "GET /v1/events?order=asc&wait=20&from=9999-01-01T00:00:00.000Z HTTP/1.1\r\nhost: x\r\n\
+         authorization: ApiKey {}\r\n\r\n",
+        serve.credentials.api_key
+    );
+    let _polls = open(&serve.credentials.base_url, 400, &[poll.as_bytes()]).await?;
     for _ in 0..3 {
         others_are_served(&serve).await?;
     }

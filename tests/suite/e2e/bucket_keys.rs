@@ -8,9 +8,12 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use sluice_local::provision::S3Access;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use crate::support::World;
 use crate::support::world::start;
+use crate::support::{SOON, World, shared};
 
 fn code<T, E: ProvideErrorMetadata>(result: Result<T, E>) -> String {
     result.err().and_then(|error| error.code().map(str::to_owned)).unwrap_or_default()
@@ -72,5 +75,38 @@ async fn a_key_with_dots_or_through_a_link_is_refused() -> Result<()> {
     ensure!(shown.status() == 200 && policy.contains("sandbox"), "{:?}", shown.headers());
     ensure!(shown.headers()["x-content-type-options"] == "nosniff");
     world.stop().await;
+    Ok(())
+}
+
+/// The answer to a form of that type of which nothing but its head is sent.
+async fn begin_form(s3: &S3Access, content_type: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(s3.endpoint_url.trim_start_matches("http://")).await?;
+    let head = format!(
+        "POST /{} HTTP/1.1\r\nhost: x\r\ncontent-type: {content_type}\r\ncontent-length: 1000000000\r\n\r\n",
+        s3.bucket
+    );
+    stream.write_all(head.as_bytes()).await?;
+    let (mut answer, mut buffer) = (String::new(), [0; 1_024]);
+    while !answer.contains("</Error>") {
+        let bytes = timeout(SOON, stream.read(&mut buffer)).await??;
+        ensure!(bytes > 0, "it hung up after {answer:?}");
+        answer.push_str(std::str::from_utf8(&buffer[..bytes])?);
+    }
+    Ok(answer)
+}
+
+#[tokio::test]
+async fn a_form_is_refused_before_any_of_it_is_read() -> Result<()> {
+    let s3 = &shared().await.system.credentials.s3;
+    for content_type in [
+        "multipart/form-data; boundary=x",
+        "Multipart/Form-Data;boundary=x",
+        "multipart/form-data+x; boundary=x",
+        "multipart/form-data",
+    ] {
+        let answer = begin_form(s3, content_type).await.with_context(|| content_type.to_owned())?;
+        ensure!(answer.starts_with("HTTP/1.1 501 ") && answer.contains("<Code>NotImplemented<"), "{answer}");
+        ensure!(answer.contains("x-content-type-options: nosniff"), "{answer}");
+    }
     Ok(())
 }

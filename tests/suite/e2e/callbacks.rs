@@ -80,6 +80,34 @@ async fn a_partner_is_told_what_is_published_for_it() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_others_are_told_of_a_partner_is_not_sent_to_it() -> Result<()> {
+    let world = World::start(&[("SLUICE_RETRY_STREAM", "10m")]).await?;
+    let tenant = world.tenant().await?;
+    partner(&tenant, "p-1").await?;
+    let erp = Inbox::answering(|post, _| {
+        let fails = post.json().is_ok_and(|body| body["name"] == "order.refused");
+        status(if fails { StatusCode::BAD_GATEWAY } else { StatusCode::OK })
+    });
+    let erp = erp.await?;
+    tenant.webhook("erp", &erp.url()).await?;
+    publish(&tenant, "order.created", "p-1", json!({})).await?;
+    publish(&tenant, "order.refused", "p-1", json!({})).await?;
+    for state in ["delivered", "failed"] {
+        let path = format!("/v1/transactions?partner_id=p-1&status={state}");
+        eventually(state, SOON, async || {
+            let page = tenant.api.get(&path).await?.json(200)?;
+            Ok(page["transactions"].as_array().is_some_and(|all| all.len() == 1).then_some(()))
+        })
+        .await?;
+    }
+    let live = &tenant.api.get("/v1/partners/p-1").await?.json(200)?["live"];
+    ensure!(live["last_success_at"].is_null() && live["failing_since"].is_null() && live["backlog"] == 0, "{live}");
+    tenant.api.delete("/v1/partners/p-1").await?.empty(204)?;
+    world.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_partner_shows_how_it_is_doing_and_stays_while_it_is_needed() -> Result<()> {
     let world = World::start(&[("SLUICE_RETRY_STREAM", "10m"), ("SLUICE_SUSPEND_AFTER_FAILURES", "2")]).await?;
     let tenant = world.tenant().await?;

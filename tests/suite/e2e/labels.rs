@@ -24,6 +24,8 @@ async fn what_hides_in_a_name_is_pointed_at() -> Result<()> {
         "name": "n", "transport": "webhook", "contacts": [{"name": "n", "email": "a@example.com", "role": "r"}],
         "identifiers": {"duns": "1"},
     });
+    let identity = json!({"id": "main", "name": "n", "as2_id": "US", "key": {"generate": "rsa-3072"}});
+    api.post("/v1/identities", &identity).await?.json(201)?;
     let subscription = json!({"name": "n", "url": "http://127.0.0.1:9/", "events": ["a.b"]});
     let named = |body: &Value, pointer: &str, hidden: &str| {
         let mut body = body.clone();
@@ -41,6 +43,7 @@ async fn what_hides_in_a_name_is_pointed_at() -> Result<()> {
             ("/v1/partners", &partner, "/contacts/0/role"),
             ("/v1/partners", &partner, "/contacts/0/email"),
             ("/v1/partners", &partner, "/identifiers/duns"),
+            ("/v1/identities", &identity, "/name"),
             ("/v1/webhooks/subscriptions", &subscription, "/name"),
             ("/v1/connection-profiles", &profile("http://127.0.0.1:9"), "/name"),
             ("/v1/mapping-configurations", &mapping(), "/name"),
@@ -50,6 +53,8 @@ async fn what_hides_in_a_name_is_pointed_at() -> Result<()> {
             let reply = api.post(path, &named(body, pointer, hidden)).await?;
             ensure!(reply.pointers()? == [pointer], "{path} {pointer} {hidden:?}: {}", reply.text());
         }
+        let renamed = json!({"name": format!("U{hidden}s")});
+        ensure!(api.patch("/v1/identities/main", &renamed).await?.pointers()? == ["/name"], "{hidden:?}");
         let tenant = json!({"id": "hidden-name", "name": format!("A{hidden}")});
         ensure!(operator.post("/v1/tenants", &tenant).await?.pointers()? == ["/name"], "{hidden:?}");
         let described = json!({"description": format!("An order{hidden}")});

@@ -177,6 +177,7 @@ async fn bad_fields_are_pointed_at() -> Result<()> {
         ("/identifiers/duns", json!(1), "/identifiers/duns"),
         ("/sla/deliver_within_seconds", json!(0), "/sla/deliver_within_seconds"),
         ("/certificates", json!([{"usage": "other", "pem": ""}]), "/certificates/0/usage"),
+        ("/certificates", json!([{"usage": "tls", "pem": "", "more": 1}]), "/certificates/0/more"),
     ] {
         let mut body = full("example");
         let (parent, name) = pointer.rsplit_once('/').context("a pointer")?;

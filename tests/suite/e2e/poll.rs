@@ -204,6 +204,42 @@ async fn begin(tenant: &Tenant, api: &Api) -> Result<tokio::task::JoinHandle<Res
 }
 
 #[tokio::test]
+async fn of_many_polls_of_one_tenant_some_wait_and_others_find_room() -> Result<()> {
+    const WAIT: usize = 32;
+    const POLLS: usize = 70;
+    let world = World::start(&[]).await?;
+    let (tenant, other) = (world.tenant().await?, world.tenant().await?);
+    let query = format!("wait=20&after={}", poll(&tenant.api, "").await?.1);
+    let polls: Vec<_> = (0..POLLS)
+        .map(|_| {
+            let (api, query) = (tenant.api.clone(), query.clone());
+            tokio::spawn(async move { poll(&api, &query).await })
+        })
+        .collect();
+    eventually("the rest is answered at once", PROMPT, async || {
+        Ok((polls.iter().filter(|poll| poll.is_finished()).count() == POLLS - WAIT).then_some(()))
+    })
+    .await?;
+    let waiting = begin(&other, &other.api).await?;
+    ensure!(!waiting.is_finished(), "another tenant's does not wait");
+    for (tenant, name) in [(&tenant, "a.b"), (&other, "c.d")] {
+        tenant.publish(name, 0..1).await?;
+    }
+    let page = waiting.await??.json(200)?;
+    ensure!(page["events"][0]["name"] == "c.d", "{page}");
+    let mut told = 0;
+    for poll in polls {
+        told += poll.await??.0.len();
+    }
+    ensure!(told == WAIT, "{told} waited");
+    // They have left their places.
+    let begun = Instant::now();
+    ensure!(poll(&tenant.api, "wait=2&name=c.d").await?.0.is_empty() && begun.elapsed() >= Duration::from_secs(2));
+    world.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn credentials_that_are_revoked_meanwhile_get_nothing() -> Result<()> {
     let tenant = shared().await.tenant().await?;
     let key = tenant.api.post("/v1/api-keys", &json!({"name": "k", "scopes": ["events:read"]})).await?.json(201)?;

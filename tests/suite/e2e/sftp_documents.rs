@@ -190,3 +190,26 @@ async fn a_file_becomes_a_document_an_event_and_a_transaction() -> Result<()> {
     world.stop().await;
     Ok(())
 }
+
+/// The partner that is replaced stays who it is, and its server is looked at from then on.
+#[tokio::test]
+async fn a_promoted_partners_server_is_looked_at() -> Result<()> {
+    let clock = Ahead::default();
+    let world = World::on_clock(&[RETRIES], clock.clone()).await?;
+    let (tenant, sshd) = (world.tenant().await?, Sshd::start().await?);
+    let (api, sandbox) = (&tenant.api, tenant.api.sandbox());
+    let plain = json!({"id": "p-1", "name": "Partner", "transport": "webhook"});
+    api.post("/v1/partners", &plain).await?.json(201)?;
+    let looks = json!({"directory": "out", "every_minutes": 1, "after": "delete"});
+    sandbox.post("/v1/partners", &partner(&sshd, &looks)?).await?.json(201)?;
+    // The sandbox's own would take the file.
+    let promoted = sandbox.post("/v1/partners/p-1/promote", &json!({"overwrite": true})).await?.json(200)?;
+    ensure!(promoted["transport"] == "sftp", "{promoted}");
+    sandbox.delete("/v1/partners/p-1?force=true").await?.empty(204)?;
+    sshd.put("out/invoice.edi", INVOICE)?;
+    fetched((&world, &clock), api, &sshd).await?;
+    let came = inbound(api).await?;
+    ensure!(came.len() == 1 && came[0]["document_type"] == "810", "{came:?}");
+    world.stop().await;
+    Ok(())
+}

@@ -38,6 +38,7 @@ pub(crate) async fn mdn(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let message = Message::read(&tenants, (uri.path(), &tenant), &headers, body, MAX_BYTES).await?;
+    let message =
+        Message::read((&tenants, receipts.entrance()), (uri.path(), &tenant), &headers, body, MAX_BYTES).await?;
     take_receipt(&receipts, message).await
 }

@@ -9,9 +9,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sluice::domain::scope::{Environment, Scope, TenantId};
 use sluice::domain::tenant::TenantStatus;
 use sluice::engine::documents::{As2Headers, DocumentInbox, Receipts, Reply, Taken};
+use sluice::engine::room::{Entrance, Held};
 use sluice::store::tenants::Tenants;
 
-use crate::http::body::read;
+use crate::http::body::read_at;
 use crate::http::problem::Problem;
 
 /// A message as it came.
@@ -19,12 +20,14 @@ struct Message {
     scope: Scope,
     headers: As2Headers,
     body: Vec<u8>,
+    /// The room that it has in memory.
+    _held: Option<Held>,
 }
 
 impl Message {
     /// Reads a message for a tenant. A tenant that is not there is looked up before the body is read.
     async fn read(
-        tenants: &Tenants,
+        (tenants, entrance): (&Tenants, &Entrance),
         (path, tenant): (&str, &str),
         headers: &HeaderMap,
         body: Body,
@@ -36,15 +39,15 @@ impl Message {
             return Err(Problem::not_found());
         }
         let scope = Scope { tenant, environment: Environment::of_path(path) };
-        let body = read(headers, body, limit).await?.to_vec();
+        let (body, held) = read_at((entrance, &scope.tenant), headers, body, limit).await?;
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-        Ok(Self { scope, headers, body })
+        Ok(Self { scope, headers, body: body.into(), _held: held })
     }
 }
 
 async fn take_receipt(receipts: &Receipts, message: Message) -> Result<Response, Problem> {
-    let Message { scope, headers, body } = message;
+    let Message { scope, headers, body, _held } = message;
     match receipts.take(&scope, headers, body).await? {
         Taken::Recorded => Ok(StatusCode::OK.into_response()),
         Taken::NotAReceipt(detail) => Err(Problem::bad_request("not_an_mdn", detail)),
@@ -56,10 +59,14 @@ async fn take_receipt(receipts: &Receipts, message: Message) -> Result<Response,
 }
 
 async fn take_message(inbox: &DocumentInbox, message: Message) -> Result<Response, Problem> {
-    let Message { scope, headers, body } = message;
+    let Message { scope, headers, body, _held } = message;
     match inbox.receive(&scope, headers, body).await? {
         Reply::Receipt(headers, body) => Ok((header_map(&headers), body).into_response()),
         Reply::Nothing => Ok(StatusCode::OK.into_response()),
+        Reply::Refused(modifier) => {
+            let message = format!("The message is not accepted, and asks for no MDN that would say so: {modifier}.");
+            Err(Problem::new(StatusCode::FORBIDDEN, "message_refused", message))
+        }
         Reply::NotAs2(detail) => Err(Problem::bad_request("not_as2", detail)),
     }
 }

@@ -30,6 +30,7 @@ use crate::http::query::PathParams;
     responses(
         (status = 200, description = "The MDN, if one was asked for in the response", body = Binary, content_type = "multipart/signed"),
         (status = 400, description = "`not_as2`: headers that AS2 needs are missing", body = ErrorBody),
+        (status = 403, description = "`message_refused`: it is not accepted, and asks for no MDN", body = ErrorBody),
         (status = 404, description = "There is no such tenant", body = ErrorBody),
         (status = 413, description = "`payload_too_large`", body = ErrorBody),
     ),
@@ -43,7 +44,8 @@ pub(crate) async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let message = Message::read(&tenants, (uri.path(), &tenant), &headers, body, inbox.max_bytes()).await?;
+    let message =
+        Message::read((&tenants, inbox.entrance()), (uri.path(), &tenant), &headers, body, inbox.max_bytes()).await?;
     // Some partners know one address alone.
     if is_receipt(&message.headers, &message.body) {
         return take_receipt(&receipts, message).await;

@@ -54,7 +54,8 @@ pub(crate) struct ConsumerPage {
 /// The events after the consumer's acknowledged position, oldest first: each at least once, in the order of the log,
 /// some seconds after it was published. The first request creates the consumer; there can be 25. With `wait` the
 /// response comes as soon as there is an event, and is empty if there is none in that time; an empty page that comes
-/// sooner has searched a part of the log, and the next one continues once it is acknowledged.
+/// sooner has searched a part of the log, or too many polls wait already: the next one continues once it is
+/// acknowledged.
 #[utoipa::path(
     get, path = "/v1/consumers/{consumer}/events", operation_id = "consumers.events", tag = "consumers",
     params(("consumer" = String, Path, description = "The consumer's name, of the caller's choice"), ReadParams),

@@ -10,7 +10,7 @@ use sluice::engine::documents::{DocumentIntake, Handed};
 
 use super::Binary;
 use crate::http::auth::{Needs, PartnersWrite};
-use crate::http::body::read;
+use crate::http::body::read_at;
 use crate::http::idempotency::Keyed;
 use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::{Params, PathParams};
@@ -68,7 +68,8 @@ pub(crate) async fn create(
     let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
     let content_type = text(header::CONTENT_TYPE).unwrap_or("application/octet-stream").to_owned();
     let base_url = intake.base_url(text(header::HOST));
-    let bytes = read(&headers, body, intake.max_bytes()).await?;
+    let entrance = (intake.entrance(), &caller.scope.tenant);
+    let (bytes, _held) = read_at(entrance, &headers, body, intake.max_bytes()).await?;
     if bytes.is_empty() {
         return Err(Problem::bad_request("empty_document", "The body is empty: send the document as the body."));
     }

@@ -94,8 +94,8 @@ pub(crate) struct EventPage {
 ///
 /// Newest first, by the time they were logged; or with `order=asc` oldest first, to poll the log. A poll never skips an
 /// event. With `wait` it is answered as soon as there is an event, and with an empty page if there is none in that
-/// time; an empty page that comes sooner has searched a part of the log, and the next one continues. Its pages hold up
-/// to 4 MiB.
+/// time; an empty page that comes sooner has searched a part of the log, or too many polls wait already: the next one
+/// continues. Its pages hold up to 4 MiB.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "events.list", tag = "events",
     params(ListParams),

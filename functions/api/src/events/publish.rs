@@ -4,10 +4,10 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sluice::domain::event::{MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, is_event_id, name_fault};
+use sluice::domain::event::{MAX_BATCH_EVENTS, MAX_EVENT_BYTES, is_event_id, name_fault};
 use sluice::domain::json::{MAX_PAYLOAD_DEPTH, Scanner};
 use sluice::domain::schema::Fault;
 use sluice::domain::time::Millis;
@@ -140,12 +140,8 @@ pub(crate) async fn publish(
     body: Body,
 ) -> Result<(StatusCode, Json<PublishAnswer>), Problem> {
     expect_json(&headers)?;
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
-    let reading = publisher.begin_reading(&caller.scope.tenant, declared.unwrap_or(MAX_BATCH_BYTES)).await;
-    let bytes = body::read(&headers, body, limiter.publish_bytes()).await?;
-    // Room is taken for what has arrived: a client that announces much and sends nothing takes none.
-    let _room = publisher.admit(bytes.len()).await;
-    drop(reading);
+    let entrance = (publisher.entrance(), &caller.scope.tenant);
+    let (bytes, _held) = body::read_at(entrance, &headers, body, limiter.publish_bytes()).await?;
     let (events, places) = parse(&bytes)?;
     drop(bytes);
     let schemas = types.schemas(&caller.scope).await?;

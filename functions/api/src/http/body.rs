@@ -9,6 +9,9 @@ use http::{HeaderMap, StatusCode, header};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use sluice::domain::json::{JsonFault, Scanner};
+use sluice::domain::scope::TenantId;
+use sluice::engine::room::{Entrance, Held};
+use sluice::outbound::travel_time;
 
 use super::problem::Problem;
 
@@ -17,6 +20,8 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// How long a body may take to arrive: a client that drips must not hold memory for ever.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// The bytes that arrive in this time over a slow line. What is larger has longer, as the line takes.
+const BYTES_IN_TIME: usize = 4 * 1024 * 1024;
 
 /// A body parsed from JSON, of at most `LIMIT` bytes.
 #[derive(Clone, Debug)]
@@ -88,16 +93,33 @@ pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) 
     Option::deserialize(deserializer).map(Some)
 }
 
+/// Reads a body of at most `limit` bytes for a tenant, once there is room for it, which is held by what comes with it.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_at(
+    (entrance, tenant): (&Entrance, &TenantId),
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+) -> Result<(Bytes, Option<Held>), Problem> {
+    let _reading = entrance.begin_reading(tenant, declared(headers).unwrap_or(limit)).await;
+    let bytes = read(headers, body, limit).await?;
+    let held = entrance.admit(bytes.len()).await;
+    Ok((bytes, held))
+}
+
 /// Reads a body of at most `limit` bytes.
 ///
 /// # Errors
 /// 413 where it is larger, 400 where the client hung up.
 pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    let declared = declared(headers);
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
-    let Ok(bytes) = tokio::time::timeout(READ_TIMEOUT, to_bytes(body, limit)).await else {
+    let beyond = declared.unwrap_or(limit).saturating_sub(BYTES_IN_TIME);
+    let Ok(bytes) = tokio::time::timeout(READ_TIMEOUT + travel_time(beyond), to_bytes(body, limit)).await else {
         let message = "The request body did not arrive in time.";
         return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message));
     };
@@ -109,6 +131,11 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes
             Problem::bad_request("incomplete_body", "The body ended before it was complete.")
         }
     })
+}
+
+/// The length that is said.
+fn declared(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok())
 }
 
 /// 413 with the limit.

@@ -33,7 +33,7 @@ pub(crate) struct What {
     request_body(content = serde_json::Value, example = json!({"id": 1, "total_price": "10.00"})),
     responses(
         (status = 202, description = "Accepted", body = AcceptedRun),
-        (status = 400, description = "`malformed_json`, `unknown_entity_type`", body = ErrorBody),
+        (status = 400, description = "`malformed_json`, `duplicate_key`, `unknown_entity_type`", body = ErrorBody),
         (status = 404, description = "There is no such instance", body = ErrorBody),
         (status = 409, description = "`instance_inactive`", body = ErrorBody),
         (status = 413, description = "`payload_too_large`", body = ErrorBody),

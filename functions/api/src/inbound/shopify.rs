@@ -5,9 +5,10 @@ use axum::body::Body;
 use axum::extract::{OriginalUri, State};
 use http::{HeaderMap, StatusCode};
 use sluice::domain::scope::Environment;
-use sluice::engine::pipelines::{Inbound, Pipelines, Registry};
+use sluice::engine::pipelines::Inbound;
 
-use super::{MAX_BYTES, accepted, called, entity_type, text, verify};
+use super::{MAX_BYTES, Shops, entity_type, text};
+use crate::http::auth::Source;
 use crate::http::body::read;
 use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
@@ -30,25 +31,26 @@ use crate::sync_events::AcceptedRun;
     responses(
         (status = 200, description = "It was seen before", body = AcceptedRun),
         (status = 202, description = "Accepted", body = AcceptedRun),
-        (status = 400, description = "`malformed_json`, `unknown_entity_type`", body = ErrorBody),
+        (status = 400, description = "`malformed_json`, `duplicate_key`, `unknown_entity_type`", body = ErrorBody),
         (status = 401, description = "`invalid_signature`", body = ErrorBody),
         (status = 404, description = "There is no such instance", body = ErrorBody),
         (status = 409, description = "`instance_inactive`", body = ErrorBody),
         (status = 413, description = "`payload_too_large`", body = ErrorBody),
+        (status = 429, description = "`rate_limited`: too many bad signatures came from this address", body = ErrorBody),
     ),
 )]
 pub(crate) async fn shopify(
-    State(pipelines): State<Pipelines>,
-    State(registry): State<Registry>,
+    State(shops): State<Shops>,
+    source: Source,
     OriginalUri(uri): OriginalUri,
     PathParams(id): PathParams<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<AcceptedRun>), Problem> {
-    let (scope, instance) = called(&pipelines, Environment::of_path(uri.path()), &id).await?;
+    let (scope, instance) = shops.called(Environment::of_path(uri.path()), &id).await?;
     let body = read(&headers, body, MAX_BYTES).await?;
     let signature = text(&headers, "x-shopify-hmac-sha256").unwrap_or_default();
-    verify(&registry, &scope, &instance.body, (signature, &body)).await?;
+    shops.verify(source, &scope, &instance.body, (signature, &body)).await?;
     let topic = text(&headers, "x-shopify-topic").map(entity_type);
     let inbound = Inbound {
         body: &body,
@@ -56,5 +58,5 @@ pub(crate) async fn shopify(
         id: text(&headers, "x-shopify-webhook-id"),
         triggered_at: text(&headers, "x-shopify-triggered-at").and_then(|time| time.parse().ok()),
     };
-    accepted(&pipelines, &scope, &instance, &inbound).await
+    shops.accepted(&scope, &instance, &inbound).await
 }

@@ -6,9 +6,10 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 use sha2::{Digest as _, Sha256};
 use sluice::domain::scope::Environment;
-use sluice::engine::pipelines::{Inbound, Pipelines, Registry};
+use sluice::engine::pipelines::Inbound;
 
-use super::{MAX_BYTES, accepted, called, entity_type, text, verify};
+use super::{MAX_BYTES, Shops, entity_type, text};
+use crate::http::auth::Source;
 use crate::http::body::read;
 use crate::http::problem::{ErrorBody, Problem};
 use crate::http::query::PathParams;
@@ -33,34 +34,35 @@ const PING: &[u8] = b"webhook_id=";
     responses(
         (status = 200, description = "The ping, or seen before"),
         (status = 202, description = "Accepted", body = AcceptedRun),
-        (status = 400, description = "`malformed_json`, `unknown_entity_type`", body = ErrorBody),
+        (status = 400, description = "`malformed_json`, `duplicate_key`, `unknown_entity_type`", body = ErrorBody),
         (status = 401, description = "`invalid_signature`", body = ErrorBody),
         (status = 404, description = "There is no such instance", body = ErrorBody),
         (status = 409, description = "`instance_inactive`", body = ErrorBody),
         (status = 413, description = "`payload_too_large`", body = ErrorBody),
+        (status = 429, description = "`rate_limited`: too many bad signatures came from this address", body = ErrorBody),
     ),
 )]
 pub(crate) async fn woocommerce(
-    State(pipelines): State<Pipelines>,
-    State(registry): State<Registry>,
+    State(shops): State<Shops>,
+    source: Source,
     OriginalUri(uri): OriginalUri,
     PathParams(id): PathParams<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (scope, instance) = called(&pipelines, Environment::of_path(uri.path()), &id).await?;
+    let (scope, instance) = shops.called(Environment::of_path(uri.path()), &id).await?;
     let body = read(&headers, body, MAX_BYTES).await?;
     let signature = text(&headers, "x-wc-webhook-signature");
     if signature.is_none() && is_ping(&body) {
         return Ok(StatusCode::OK.into_response());
     }
-    verify(&registry, &scope, &instance.body, (signature.unwrap_or_default(), &body)).await?;
+    shops.verify(source, &scope, &instance.body, (signature.unwrap_or_default(), &body)).await?;
     let topic = text(&headers, "x-wc-webhook-topic").map(entity_type);
     // Its ids are the same for all deliveries of a webhook in one second.
     let id = text(&headers, "x-wc-webhook-delivery-id");
     let id = id.map(|id| format!("{id}#{}", hex::encode(Sha256::digest(&body))));
     let inbound = Inbound { body: &body, entity_type: topic.as_deref(), id: id.as_deref(), triggered_at: None };
-    Ok(accepted(&pipelines, &scope, &instance, &inbound).await?.into_response())
+    Ok(shops.accepted(&scope, &instance, &inbound).await?.into_response())
 }
 
 fn is_ping(body: &[u8]) -> bool {

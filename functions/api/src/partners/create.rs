@@ -57,7 +57,7 @@ pub(crate) struct CreatePartner {
 
 /// Register a trading partner
 ///
-/// At most 1,000 in each environment. Certificates must be valid now; RSA keys have at least 2,048 bits.
+/// At most 1,000 in each environment. Certificates must not have expired; RSA keys have at least 2,048 bits.
 #[utoipa::path(
     post, path = "/v1/partners", operation_id = "partners.create", tag = "partners",
     request_body = CreatePartner,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Method, Request, header};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::dto::{CopyObjectInput, CopySource, DeleteObjectsInput, UploadPartCopyInput};
@@ -20,6 +20,9 @@ use crate::listen::{self, Limits, RequestBody, Shares};
 
 /// The longest key in bytes. S3's is 1,024; here the key stands in the name of a file of its own, with a third more.
 const MAX_KEY_BYTES: usize = 110;
+
+/// The type of a form, with which a browser uploads.
+const FORM: &[u8] = b"multipart/form-data";
 
 /// What a browser may do with an answer: nothing.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
@@ -154,6 +157,13 @@ fn service(root: &Path, keys: &S3Keys) -> Result<S3Service, StartError> {
     Ok(builder.build())
 }
 
+/// Whether a request uploads a form. Its key and its signature are fields of the body, which is read into memory before
+/// [`Access`] is asked.
+fn is_form<B>(request: &Request<B>) -> bool {
+    let begins = |value: &HeaderValue| value.as_bytes().get(..FORM.len()).is_some_and(|b| b.eq_ignore_ascii_case(FORM));
+    request.method() == Method::POST && request.headers().get_all(header::CONTENT_TYPE).iter().any(begins)
+}
+
 /// Answers a request. A browser that is led to an object must not run what is in it.
 fn answer(
     service: &S3Service,
@@ -161,7 +171,12 @@ fn answer(
 ) -> impl Future<Output = Result<HttpResponse, HttpError>> + Send + use<> {
     let service = service.clone();
     async move {
-        let mut answer = service.call(request.map(Body::http_body)).await?;
+        let mut answer = if is_form(&request) {
+            let refusal = s3_error!(NotImplemented, "The embedded S3 takes no forms");
+            refusal.to_http_response().map_err(|error| HttpError::new(Box::new(error)))?
+        } else {
+            service.call(request.map(Body::http_body)).await?
+        };
         let headers = answer.headers_mut();
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));

@@ -1,7 +1,7 @@
 //! `EnvelopedData` and `AuthEnvelopedData`.
 
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::cipher::{DecryptionContext, PaddedBlockDecryptingKey, PaddedBlockEncryptingKey, UnboundCipherKey};
+use aws_lc_rs::cipher::{DecryptingKey, DecryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey};
 use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::rand;
 use zeroize::Zeroizing;
@@ -100,8 +100,8 @@ fn gcm_key(cipher: Cipher, key: &[u8]) -> Result<LessSafeKey, CmsError> {
 pub(crate) struct Opened {
     pub(crate) cipher: Cipher,
     pub(crate) content: Vec<u8>,
-    /// False: the content's key could not be decrypted, and this is noise that happened to have good padding. Whatever
-    /// is found wrong in it must be reported as an envelope that cannot be decrypted.
+    /// False: the content's key could not be decrypted, and this is noise. Whatever it looks like, it must be reported
+    /// as an envelope that cannot be decrypted.
     pub(crate) genuine: bool,
 }
 
@@ -119,9 +119,10 @@ pub(crate) fn open(bytes: Vec<u8>, ours: &[&Identity], allowed: &[Cipher]) -> Re
                     DecryptionContext::Iv128(FixedLength::from(iv))
                 }
             };
-            let decrypting = UnboundCipherKey::new(block, &key).and_then(PaddedBlockDecryptingKey::cbc_pkcs7);
+            let decrypting = UnboundCipherKey::new(block, &key).and_then(DecryptingKey::cbc);
             let decrypting = decrypting.map_err(|_| CmsError::Undecryptable)?;
-            decrypting.decrypt(&mut content, context).map_err(|_| CmsError::Undecryptable)?.len()
+            let padded = decrypting.decrypt(&mut content, context).map_err(|_| CmsError::Undecryptable)?;
+            unpadded(padded, block.block_len())
         }
         None => {
             let nonce = Nonce::assume_unique_for_key(fixed(&parameters)?);
@@ -134,6 +135,15 @@ pub(crate) fn open(bytes: Vec<u8>, ours: &[&Identity], allowed: &[Cipher]) -> Re
     };
     content.truncate(size);
     Ok(Opened { cipher, content, genuine })
+}
+
+/// How long a content is without its padding. A wrong one stays, and what the content turns out to be decides, as it
+/// does after a good one: who puts blocks behind somebody else's message must not learn how these end.
+fn unpadded(padded: &[u8], block: usize) -> usize {
+    let count = padded.last().copied().map_or(0, usize::from);
+    let size = padded.len().saturating_sub(count);
+    let is_good = (1..=block).contains(&count) && padded[size..].iter().all(|byte| usize::from(*byte) == count);
+    if is_good { size } else { padded.len() }
 }
 
 struct Envelope {

@@ -24,7 +24,7 @@ pub(crate) enum CmsError {
     Forbidden(String),
     #[error("is not encrypted for any of our certificates")]
     NotForUs,
-    #[error("cannot be decrypted")]
+    #[error("cannot be decrypted, or has nothing in it that can be read")]
     Undecryptable,
     #[error("is not signed by any of the partner's certificates")]
     Stranger,
@@ -36,6 +36,13 @@ pub(crate) enum CmsError {
     Inflated,
     #[error("could not be protected")]
     Crypto,
+}
+
+impl CmsError {
+    /// Whether it tells of a signature that could be read.
+    pub(crate) fn is_of_signature(&self) -> bool {
+        matches!(self, Self::Stranger | Self::Altered | Self::UnknownDigest | Self::Forbidden(_))
+    }
 }
 
 impl From<Malformed> for CmsError {

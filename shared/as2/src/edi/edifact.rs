@@ -119,15 +119,20 @@ impl Reading {
             }
             "UCF" => {
                 self.acknowledged_group = Some(number.clone());
-                (
-                    Acknowledged::Group { interchange: self.acknowledged.clone(), control_number: number },
-                    elements.text(4),
-                )
+                let interchange = self.acknowledged.clone();
+                (Acknowledged::Group { interchange, kind: None, control_number: number }, elements.text(4))
             }
             _ => {
                 let (interchange, group) = (self.acknowledged.clone(), self.acknowledged_group.clone());
                 let document_type = elements.component(2, 0);
-                (Acknowledged::Message { interchange, group, document_type, control_number: number }, elements.text(3))
+                let what = Acknowledged::Message {
+                    interchange,
+                    group_kind: None,
+                    group,
+                    document_type,
+                    control_number: number,
+                };
+                (what, elements.text(3))
             }
         };
         interchange.acknowledge(what, status(&code), &code);

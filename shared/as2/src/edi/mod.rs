@@ -95,6 +95,8 @@ pub enum Acknowledged {
     Group {
         /// Its interchange's number, where the acknowledgment names it.
         interchange: Option<String>,
+        /// Its kind, where the acknowledgment names it: in X12 each kind may have numbers of its own.
+        kind: Option<String>,
         /// Its number.
         control_number: String,
     },
@@ -102,6 +104,8 @@ pub enum Acknowledged {
     Message {
         /// Its interchange's number, where the acknowledgment names it.
         interchange: Option<String>,
+        /// Its group's kind, where the acknowledgment names it.
+        group_kind: Option<String>,
         /// Its group's number, where the acknowledgment names it.
         group: Option<String>,
         /// Its type.

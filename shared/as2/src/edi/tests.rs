@@ -46,6 +46,7 @@ fn x12_acknowledgments_are_read() {
         let interchange = one(&format!("{ISA}TA1*000000904*261127*1011*R*006~{body}"));
         let message = |number: &str| Acknowledged::Message {
             interchange: None,
+            group_kind: Some("PO".to_owned()),
             group: Some("77".to_owned()),
             document_type: "850".to_owned(),
             control_number: number.to_owned(),
@@ -56,7 +57,7 @@ fn x12_acknowledgments_are_read() {
             line(message("0001"), Status::Accepted, "A"),
             line(message("0002"), Status::Rejected, "R"),
             line(
-                Acknowledged::Group { interchange: None, control_number: "77".to_owned() },
+                Acknowledged::Group { interchange: None, kind: Some("PO".to_owned()), control_number: "77".to_owned() },
                 Status::PartiallyAccepted,
                 "P",
             ),
@@ -110,6 +111,7 @@ fn contrl_is_read() {
     assert_eq!(statuses, expected);
     let second = Acknowledged::Message {
         interchange: Some("REF1".to_owned()),
+        group_kind: None,
         group: None,
         document_type: "ORDERS".to_owned(),
         control_number: "M2".to_owned(),

@@ -47,8 +47,8 @@ struct Reading {
     /// Segments so far, and how many there were before the open message.
     segments: usize,
     before_message: usize,
-    /// What the last `AK1` and `AK2` speak of.
-    acknowledged_group: String,
+    /// What the last `AK1` and `AK2` speak of: a group by its kind and its number.
+    acknowledged_group: (String, String),
     acknowledged_message: Option<(String, String)>,
     version: String,
 }
@@ -111,17 +111,19 @@ impl Reading {
                 let what = Acknowledged::Interchange { control_number: text(1) };
                 interchange.acknowledge(what, status(&text(4)), &text(4));
             }
-            "AK1" => self.acknowledged_group = text(2),
+            "AK1" => self.acknowledged_group = (text(1), text(2)),
             "AK2" => self.acknowledged_message = Some((text(1), text(2))),
             "AK5" | "IK5" => {
                 let Some((document_type, control_number)) = self.acknowledged_message.take() else { return };
-                let group = Some(self.acknowledged_group.clone());
-                let what = Acknowledged::Message { interchange: None, group, document_type, control_number };
+                let (kind, number) = self.acknowledged_group.clone();
+                let (group_kind, group) = (Some(kind), Some(number));
+                let what =
+                    Acknowledged::Message { interchange: None, group_kind, group, document_type, control_number };
                 interchange.acknowledge(what, status(&text(1)), &text(1));
             }
             "AK9" => {
-                let control_number = std::mem::take(&mut self.acknowledged_group);
-                let what = Acknowledged::Group { interchange: None, control_number };
+                let (kind, control_number) = std::mem::take(&mut self.acknowledged_group);
+                let what = Acknowledged::Group { interchange: None, kind: Some(kind), control_number };
                 interchange.acknowledge(what, status(&text(1)), &text(1));
             }
             _ => {}

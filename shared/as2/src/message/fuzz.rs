@@ -148,10 +148,10 @@ fn hostile_messages_cost_little() {
     let cases = [
         (CMS, bomb(101 << 20), Modifier::DecompressionFailed),
         (CMS, in_bomb, Modifier::DecompressionFailed),
-        (CMS, onion, Modifier::UnsupportedFormat),
+        (CMS, onion, Modifier::DecryptionFailed),
         ("multipart/signed; boundary=b", parts, Modifier::UnexpectedProcessingError),
         ("multipart/signed; boundary=b", nested, Modifier::UnexpectedProcessingError),
-        (CMS, encrypted(many_headers), Modifier::UnexpectedProcessingError),
+        (CMS, encrypted(many_headers), Modifier::DecryptionFailed),
         (CMS, deep, Modifier::UnexpectedProcessingError),
     ];
     for (kind, body, expected) in cases {
@@ -160,6 +160,17 @@ fn hostile_messages_cost_little() {
         assert_eq!(fault.modifier, expected, "{kind} of {size} bytes: {fault}");
     }
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+}
+
+#[test]
+fn nothing_is_inflated_that_should_have_been_encrypted() {
+    let mut broken = compressed::build(&mime("text/plain", b"x")).expect("a structure");
+    let last = broken.len() - 1;
+    broken[last] ^= 1;
+    let refused = |policy: &Policy| opened(&headers(CMS), broken.clone(), policy).expect_err("a fault").modifier;
+    assert_eq!(refused(&lax()), Modifier::DecompressionFailed);
+    assert_eq!(refused(&Policy { require_signed: true, ..lax() }), Modifier::DecompressionFailed);
+    assert_eq!(refused(&Policy { require_encrypted: true, ..lax() }), Modifier::InsufficientMessageSecurity);
 }
 
 /// A string in pieces of single bytes, as BER allows: three bytes for each.

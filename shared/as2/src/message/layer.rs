@@ -12,9 +12,9 @@ use crate::mic::Mic;
 use crate::mime::MimeError;
 use crate::mime::entity::Entity;
 
-/// What was signed, and whether the signature is right.
+/// What was signed, and whether the signature is right. If it is wrong, that counts, be the entity readable or not.
 pub(crate) struct SignedPart {
-    pub(crate) entity: Entity,
+    pub(crate) entity: Result<Entity, MimeError>,
     pub(crate) verdict: Result<(Digest, Mic), CmsError>,
 }
 
@@ -37,13 +37,17 @@ pub(crate) fn signed_part(
         let mut verdict = verified(&signed, content, pinned, allowed);
         let signed = verdict.as_mut().ok().and_then(|verified| verified.other_form.take());
         let content = signed.unwrap_or_else(|| take(structure, place));
-        let entity = Entity::read(content, limits.header_bytes)?;
+        let entity = Entity::read(content, limits.header_bytes);
         return Ok(SignedPart { entity, verdict: verdict.map(|verified| (verified.digest, verified.mic)) });
     }
     let parts = entity.parts(limits.parts)?;
     let [content, signature] = parts.as_slice() else { return Err(MimeError::Boundary.into()) };
     let (content, signature) = (content.clone(), signature.clone());
     let signature = Entity::read(entity.body()[signature].to_vec(), limits.header_bytes)?;
+    // Nobody signs these. Noise is refused in them, or else its line breaks would tell what it was decrypted from.
+    if !signature.headers.are_text() {
+        return Err(MimeError::Headers.into());
+    }
     if !signature.media_type.is_signature() && !signature.media_type.is_cms() {
         return Err(CmsError::Unsupported(format!("a signature of the type {}", signature.media_type.essence)).into());
     }
@@ -52,8 +56,8 @@ pub(crate) fn signed_part(
         Signed::read(&signature).and_then(|signed| verified(&signed, &entity.body()[content.clone()], pinned, allowed));
     let signed = verdict.as_mut().ok().and_then(|verified| verified.other_form.take());
     let entity = match signed {
-        Some(content) => Entity::read(content, limits.header_bytes)?,
-        None => entity.into_part(content, limits.header_bytes)?,
+        Some(content) => Entity::read(content, limits.header_bytes),
+        None => entity.into_part(content, limits.header_bytes),
     };
     Ok(SignedPart { entity, verdict: verdict.map(|verified| (verified.digest, verified.mic)) })
 }

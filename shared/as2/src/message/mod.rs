@@ -1,10 +1,13 @@
 //! AS2 messages: made for a partner, and opened from one.
 
 mod envelope;
+mod file_name;
 #[cfg(test)]
 mod fuzz;
 mod layer;
 mod open;
+#[cfg(test)]
+mod oracles;
 mod outgoing;
 #[cfg(test)]
 pub(crate) mod tests;

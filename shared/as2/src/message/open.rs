@@ -1,6 +1,7 @@
 //! Opens a message from a partner.
 
 use super::envelope::ReceiptRequest;
+use super::file_name::plain_file_name;
 use super::layer::{cms_of, signed_part};
 use crate::algorithms::{Cipher, Digest};
 use crate::asn1::oids;
@@ -12,9 +13,6 @@ use crate::mic::Mic;
 use crate::mime::entity::Entity;
 use crate::mime::headers::Headers;
 use crate::mime::media_type::MediaType;
-
-/// The most letters of a file's name.
-const MAX_FILE_NAME: usize = 255;
 
 /// What a partner's messages must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,17 +90,28 @@ pub struct Protections {
 /// # Errors
 /// [`Fault`], with what the receipt should say.
 pub fn open(headers: &Headers, body: Vec<u8>, recipient: &Recipient<'_>) -> Result<Received, Fault> {
-    let mut opening = Opening { recipient, protections: Protections::default(), mic: None, genuine: true };
+    let mut opening =
+        Opening { recipient, protections: Protections::default(), mic: None, genuine: true, may_be_noise: false };
     let opened = opening.layers(Entity::of_http(headers.clone(), body), headers);
     // Everything that is found wrong in noise has one name: see `Identity::content_key`.
-    if opening.genuine { opened } else { Err(CmsError::Undecryptable.into()) }
+    let is_noise = !opening.genuine || (opening.may_be_noise && opened.is_err());
+    if is_noise { Err(CmsError::Undecryptable.into()) } else { opened }
 }
 
 struct Opening<'a> {
     recipient: &'a Recipient<'a>,
     protections: Protections,
     mic: Option<Mic>,
+    /// Whether the content's key could be decrypted.
     genuine: bool,
+    /// Whether the content was decrypted in CBC mode, which makes noise of what was changed, and nothing shows yet that
+    /// it is more. Who sends variants of somebody else's message must not learn how far each was understood, nor which
+    /// had good padding: byte by byte, the content would follow. So all that is wrong has one name, and noise is no
+    /// header.
+    ///
+    /// What remains is that some variants are accepted: those that differ where no signature reaches. Of a message that
+    /// need not be signed, that is all but its headers. And the time it takes. GCM has neither.
+    may_be_noise: bool,
 }
 
 impl Opening<'_> {
@@ -127,19 +136,19 @@ impl Opening<'_> {
     }
 
     fn layer(&mut self, entity: Entity) -> Result<Entity, Fault> {
-        let Recipient { ours, policy, limits, .. } = self.recipient;
+        let Recipient { policy, limits, .. } = self.recipient;
         if !entity.media_type.is_cms() {
             return self.signed(entity);
         }
         let structure = cms_of(entity)?;
         let content = match content_of(&structure)?.0 {
-            oids::ENVELOPED_DATA | oids::AUTH_ENVELOPED_DATA => {
-                let opened = enveloped::open(structure, ours, &policy.ciphers)?;
-                self.genuine &= opened.genuine;
-                self.protections.encrypted = Some(opened.cipher);
-                opened.content
-            }
+            oids::ENVELOPED_DATA | oids::AUTH_ENVELOPED_DATA => return self.decrypted(structure),
             oids::COMPRESSED_DATA if self.protections.compressed => return Err(CmsError::Incompressible.into()),
+            // Encryption stands around compression (RFC 5402), so nothing is inflated to look for it. It may stand in
+            // what is signed, so that is verified first.
+            oids::COMPRESSED_DATA if policy.require_encrypted && self.protections.encrypted.is_none() => {
+                return Err(insufficient("encrypted"));
+            }
             oids::COMPRESSED_DATA => {
                 self.protections.compressed = true;
                 compressed::open(&structure, limits.inflated_bytes)?
@@ -153,27 +162,46 @@ impl Opening<'_> {
         Ok(Entity::read(content, limits.header_bytes)?)
     }
 
+    fn decrypted(&mut self, structure: Vec<u8>) -> Result<Entity, Fault> {
+        let Recipient { ours, policy, limits, .. } = self.recipient;
+        let opened = enveloped::open(structure, ours, &policy.ciphers)?;
+        self.genuine &= opened.genuine;
+        self.may_be_noise |= opened.cipher.block().is_some();
+        self.protections.encrypted = Some(opened.cipher);
+        let entity = Entity::read(opened.content, limits.header_bytes)?;
+        // Or an empty line with which noise begins, or a line break in it, would make a difference.
+        let is_legible = entity.headers.are_text() && entity.headers.get("Content-Type").is_some();
+        if self.may_be_noise && !is_legible { Err(CmsError::Undecryptable.into()) } else { Ok(entity) }
+    }
+
     fn signed(&mut self, entity: Entity) -> Result<Entity, Fault> {
         let Recipient { partner, policy, limits, .. } = self.recipient;
+        let is_detached = !entity.media_type.is_cms();
         let part = signed_part(entity, partner, &policy.digests, limits)?;
+        // A signature beside its content is read whatever the content is, so what is wrong with it tells only that the
+        // content is another. Of one around its content, BER in pieces would tell where the pieces end.
+        self.may_be_noise &= part.verdict.as_ref().is_err_and(|error| !is_detached || !error.is_of_signature());
         let (digest, mic) = part.verdict?;
         self.protections.signed = Some(digest);
         self.mic.get_or_insert(mic);
-        Ok(part.entity)
+        Ok(part.entity?)
     }
 
-    fn check(&self) -> Result<(), Fault> {
-        let policy = self.recipient.policy;
-        let refuse =
-            |what: &str| Err(Fault::new(Modifier::InsufficientMessageSecurity, format!("The message is not {what}.")));
-        if policy.require_encrypted && self.protections.encrypted.is_none() {
-            return refuse("encrypted");
-        }
-        if policy.require_signed && self.protections.signed.is_none() {
-            return refuse("signed");
-        }
-        Ok(())
+    fn check(&mut self) -> Result<(), Fault> {
+        let Policy { require_encrypted, require_signed, .. } = *self.recipient.policy;
+        let missing = match self.protections {
+            Protections { encrypted: None, .. } if require_encrypted => "encrypted",
+            Protections { signed: None, .. } if require_signed => "signed",
+            _ => return Ok(()),
+        };
+        // Only headers were read until here, and compressed data with a checksum: noise in these is refused.
+        self.may_be_noise = false;
+        Err(insufficient(missing))
     }
+}
+
+fn insufficient(missing: &str) -> Fault {
+    Fault::new(Modifier::InsufficientMessageSecurity, format!("The message is not {missing}."))
 }
 
 fn document(entity: Entity) -> Result<Document, Fault> {
@@ -186,12 +214,4 @@ fn document(entity: Entity) -> Result<Document, Fault> {
         file_name: file_name.and_then(|name| plain_file_name(&name)),
         bytes: entity.into_decoded()?,
     })
-}
-
-/// The last part of a path, without control characters.
-fn plain_file_name(name: &str) -> Option<String> {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let plain: String = last.chars().filter(|letter| !letter.is_control()).take(MAX_FILE_NAME).collect();
-    let plain = plain.trim();
-    (!plain.is_empty() && plain != "." && plain != "..").then(|| plain.to_owned())
 }

@@ -30,6 +30,12 @@ impl Headers {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Whether their values are text: a block of noise is not. What was no UTF-8 is replaced when headers are read.
+    pub(crate) fn are_text(&self) -> bool {
+        let is_text = |letter: char| letter == '\t' || !(letter.is_control() || letter == char::REPLACEMENT_CHARACTER);
+        self.iter().all(|(_, value)| value.chars().all(is_text))
+    }
+
     /// As MIME writes them, with the empty line at their end.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes: Vec<u8> =

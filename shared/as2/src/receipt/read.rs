@@ -73,7 +73,7 @@ pub fn read(
             Ok((digest, _)) => SignatureState::Good(digest),
             Err(error) => SignatureState::Wrong(format!("The receipt {error}.")),
         };
-        entity = part.entity;
+        entity = part.entity?;
     }
     let mut report = Report::default();
     report.collect(&entity, limits, MAX_DEPTH)?;

@@ -1,5 +1,6 @@
 //! The certificates of a partner: each is read, and said what it is for.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::Problems;
@@ -31,15 +32,46 @@ impl CertificateUsage {
     }
 }
 
-/// A certificate as a user writes it.
+/// A certificate as a user writes it. What else is shown of one may be sent back, and is not read: it follows from
+/// `pem`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "SentCertificate")]
 pub struct GivenCertificate {
     /// What it is for.
     pub usage: CertificateUsage,
     /// A single certificate as PEM or as base64 of DER, at most 64 KiB.
     #[schema(max_length = 65_536)]
     pub pem: String,
+}
+
+/// The fields that may stand in a certificate that is sent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SentCertificate {
+    usage: CertificateUsage,
+    pem: String,
+    #[serde(default, rename = "subject")]
+    _subject: IgnoredAny,
+    #[serde(default, rename = "issuer")]
+    _issuer: IgnoredAny,
+    #[serde(default, rename = "serial")]
+    _serial: IgnoredAny,
+    #[serde(default, rename = "fingerprint")]
+    _fingerprint: IgnoredAny,
+    #[serde(default, rename = "not_before")]
+    _not_before: IgnoredAny,
+    #[serde(default, rename = "not_after")]
+    _not_after: IgnoredAny,
+    #[serde(default, rename = "key_type")]
+    _key_type: IgnoredAny,
+    #[serde(default, rename = "key_bits")]
+    _key_bits: IgnoredAny,
+}
+
+impl From<SentCertificate> for GivenCertificate {
+    fn from(SentCertificate { usage, pem, .. }: SentCertificate) -> Self {
+        Self { usage, pem }
+    }
 }
 
 /// A certificate, what it is for, and what it says.
@@ -123,6 +155,24 @@ mod tests {
         let certificate = Certificate::read(&old.pem).expect("a certificate");
         let kept = [PartnerCertificate { usage: CertificateUsage::Encryption, certificate }];
         assert_eq!(pointers(&[good, old], &kept), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_next_one_is_stored_before_it_begins() {
+        let (next, old) = (given(CertificateUsage::Tls, 2027..2030), given(CertificateUsage::Tls, 2024..2026));
+        assert_eq!(pointers(&[next, old], &[]), ["/certificates/1/pem"]);
+    }
+
+    #[test]
+    fn what_is_shown_can_be_sent_back() {
+        let given = given(CertificateUsage::Tls, 2025..2030);
+        let read = read_certificates(std::slice::from_ref(&given), &[], NOW).expect("valid");
+        let mut shown = serde_json::to_value(&read[0]).expect("JSON");
+        let sent: GivenCertificate = serde_json::from_value(shown.clone()).expect("what was shown");
+        assert_eq!(sent, read[0].given());
+        shown["more"] = serde_json::json!(1);
+        let refused = serde_json::from_value::<GivenCertificate>(shown).expect_err("an unknown field");
+        assert!(refused.to_string().contains("unknown field `more`"), "{refused}");
     }
 
     #[test]

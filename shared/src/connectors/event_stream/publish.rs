@@ -127,7 +127,7 @@ impl Publication {
     async fn publish(&self, group: Placed, written: &mut [Written]) -> Result<(), Vec<usize>> {
         let bytes = group.iter().map(|(_, event)| event.payload.get().len()).sum();
         let (places, events): (Vec<usize>, Vec<NewEvent>) = group.into_iter().unzip();
-        let _room = self.publisher.admit(bytes).await;
+        let _room = self.publisher.entrance().admit(bytes).await;
         match self.publisher.publish(&self.scope, events).await {
             Ok(receipts) => {
                 for (place, (_, acceptance)) in places.into_iter().zip(receipts) {

@@ -9,10 +9,17 @@ use crate::engine::documents::{DocumentParts, Outbox, ReceiptSender};
 use crate::engine::finder::EventFinder;
 use crate::engine::health::Health;
 use crate::engine::publish::Publisher;
+use crate::engine::room::{Entrance, Room};
 use crate::engine::transitions::Transitions;
 use crate::engine::undelivered::Undelivered;
 use crate::outbound::{As2Client, PartnerKind, SftpClient};
 use crate::store::Stores;
+
+/// The bytes of documents that are worked on at once, each way: at least two of the largest. Each stands in memory up to
+/// five times.
+const DOCUMENT_BYTES: usize = 64 * 1024 * 1024;
+/// Large documents and messages read at once: nobody has said who sends a message.
+const DOCUMENT_READERS: usize = 12;
 
 pub(super) struct Shared {
     pub(super) courier: Courier,
@@ -31,6 +38,7 @@ impl Shared {
         let Tools { queues, destinations, settings, ports, .. } = tools;
         let (routes, journal) = (stores.routes.clone(), stores.journal.clone());
         let publisher = Publisher::new(stores, queues.clone(), ports.clone(), settings.log_grace);
+        let document_bytes = DOCUMENT_BYTES.max(2 * settings.document_max_bytes);
         let documents = DocumentParts {
             documents: stores.documents.clone(),
             partners: stores.partners.clone(),
@@ -40,12 +48,14 @@ impl Shared {
             claims: stores.claims.clone(),
             transactions: stores.transactions.clone(),
             max_bytes: settings.document_max_bytes,
+            entrance: Entrance::new(DOCUMENT_READERS, document_bytes),
             ports: ports.clone(),
         };
         let outbox = Outbox {
             parts: documents.clone(),
             reach: settings.reach,
             sftp: SftpClient::new(settings.reach, settings.request_timeout),
+            room: Room::new(document_bytes),
         };
         let client = As2Client::new(settings.reach);
         let partner = PartnerKind::new(destinations.settings(), client.clone(), Arc::new(outbox));

@@ -23,8 +23,8 @@ impl DocumentParts {
         let all = interchanges.iter().flat_map(|one| one.acknowledgments.iter().map(|what| (one.standard, what)));
         let all: Vec<(Standard, &Read)> = all.take(MAX_LOOKED_UP).collect();
         for (standard, read) in all {
-            let Some((level, number)) = known_by(standard, &read.what) else { continue };
-            let by = KnownBy::Number(&document.partner_id, content::standard(standard), level, &[number]);
+            let Some((level, numbers)) = known_by(standard, &read.what) else { continue };
+            let by = KnownBy::Number(&document.partner_id, content::standard(standard), level, &numbers);
             let Some(id) = self.documents.known_by(scope, by).await? else { continue };
             let note = acknowledgment(document, read);
             let add = |sent: &mut Document| {
@@ -40,14 +40,19 @@ impl DocumentParts {
     }
 }
 
-/// The level and the number by which the acknowledged document is known: X12 names groups, EDIFACT interchanges.
-fn known_by(standard: Standard, what: &Acknowledged) -> Option<(&'static str, &str)> {
+/// The level and the numbers by which the acknowledged document is known: X12 names groups, by kind and number, EDIFACT
+/// interchanges.
+fn known_by(standard: Standard, what: &Acknowledged) -> Option<(&'static str, Vec<&str>)> {
     match (standard, what) {
-        (_, Acknowledged::Interchange { control_number }) => Some(("interchange", control_number)),
-        (Standard::X12, Acknowledged::Group { control_number, .. }) => Some(("group", control_number)),
-        (Standard::X12, Acknowledged::Message { group, .. }) => Some(("group", group.as_deref()?)),
+        (_, Acknowledged::Interchange { control_number }) => Some(("interchange", vec![control_number.as_str()])),
+        (Standard::X12, Acknowledged::Group { kind, control_number, .. }) => {
+            Some(("group", vec![kind.as_deref()?, control_number.as_str()]))
+        }
+        (Standard::X12, Acknowledged::Message { group_kind, group, .. }) => {
+            Some(("group", vec![group_kind.as_deref()?, group.as_deref()?]))
+        }
         (Standard::Edifact, Acknowledged::Group { interchange, .. } | Acknowledged::Message { interchange, .. }) => {
-            Some(("interchange", interchange.as_deref()?))
+            Some(("interchange", vec![interchange.as_deref()?]))
         }
     }
 }
@@ -73,5 +78,22 @@ fn acknowledgment(document: &Document, read: &Read) -> Acknowledgment {
         status: status.to_owned(),
         code: content::printable(&read.code),
         at: document.created_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_known_by_its_kind_too() {
+        let document =
+            b"ISA*00*          *00*          *ZZ*THEM           *ZZ*US             *261127*1001*U*00401*000000007*0*P*>~\
+GS*FA*THEM*US*20261127*1001*7*X*004010~ST*997*0001~AK1*IN*77~AK2*810*0001~AK5*A~AK9*A*1*1*1~SE*6*0001~\
+ST*997*0002~AK1*SH*77~AK9*A*1*1*1~SE*4*0002~GE*2*7~IEA*1*000000007~";
+        let read = edi::read(document).expect("X12").remove(0);
+        let known: Vec<_> = read.acknowledgments.iter().map(|one| known_by(Standard::X12, &one.what)).collect();
+        let group = |kind| Some(("group", vec![kind, "77"]));
+        assert_eq!(known, [group("IN"), group("IN"), group("SH")]);
     }
 }

@@ -4,6 +4,11 @@ use sluice_as2::edi::{self, Interchange, Standard};
 
 use crate::domain::document::{ControlNumbers, DocumentFacts, MAX_NUMBERS};
 
+/// The most letters of a number, an id or a defect.
+const MAX_PRINTABLE: usize = 100;
+/// The most letters of a reason: partners write sentences.
+const MAX_REASON: usize = 1_000;
+
 /// The word for a syntax.
 pub(super) const fn standard(standard: Standard) -> &'static str {
     match standard {
@@ -45,7 +50,17 @@ fn numbers(interchange: &Interchange) -> ControlNumbers {
 
 /// A short text without control characters: partners write what they like.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).take(100).collect()
+    cut(text, MAX_PRINTABLE)
+}
+
+/// Why a partner did not accept something, on one line.
+pub(super) fn reason(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    cut(&words.join(" "), MAX_REASON)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(most).collect()
 }
 
 #[cfg(test)]
@@ -68,6 +83,13 @@ GS*IN*US*THEM*20261127*1000*77*X*004010~ST*810*0001~BIG*20261127*1~SE*3*0001~GE*
             messages: vec!["0001".to_owned()],
         };
         assert_eq!((facts.control_numbers, facts.defects), (vec![expected], Vec::new()));
+    }
+
+    #[test]
+    fn a_reason_is_longer_than_a_number() {
+        let long = "words ".repeat(1_000);
+        assert_eq!((printable(&long).len(), reason(&long).len()), (100, 1_000));
+        assert_eq!(reason("\r\nThe order is closed.\r\n\tAsk \u{7}us. "), "The order is closed. Ask us.");
     }
 
     #[test]

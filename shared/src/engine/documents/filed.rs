@@ -69,7 +69,7 @@ impl DocumentParts {
         self.documents.get(scope, &document.id).await?.ok_or(StoreError::Conflict)
     }
 
-    /// Publishes the event of a document that came, records its transaction, and notes what it acknowledges.
+    /// Records the transaction of a document that came, notes what it acknowledges, and publishes its event.
     pub(super) async fn tell(
         &self,
         scope: &Scope,
@@ -81,12 +81,12 @@ impl DocumentParts {
         if let (Value::Object(facts), Value::Object(protections)) = (&mut facts, protections) {
             facts.extend(protections);
         }
-        self.publish(scope, (document.id.clone(), RECEIVED), document, &json!(facts)).await?;
         let state = (1, TransactionStatus::Delivered);
         let outcome = transaction_of(document, RECEIVED, document.created_at, state);
-        // An entry of its own: a repetition changes nothing.
+        // Entries of their own: a repetition changes nothing. Who is told looks at once.
         self.transactions.record(scope, vec![outcome]).await?;
-        Ok(self.match_acknowledgments(scope, document, bytes).await?)
+        self.match_acknowledgments(scope, document, bytes).await?;
+        self.publish(scope, (document.id.clone(), RECEIVED), document, &json!(facts)).await
     }
 
     /// Notes that everything is told of a document: an event's id counts as known for a day only, and what the document

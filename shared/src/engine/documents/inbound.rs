@@ -10,19 +10,20 @@ use std::sync::Arc;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use sluice_as2::receipt::{Disposition, Receipt as NewReceipt, ReceiptMessage};
-use sluice_as2::{Envelope, Fault, Headers, Identity as Keys, Limits, Mic, Modifier, Received, Recipient, open};
+use sluice_as2::{Envelope, Fault, Headers, Identity as Keys, Mic, Modifier, Received};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::content::printable;
 use super::filed::Arrived;
+use super::parties::Parties;
 use super::receipts::Receipts;
-use super::terms::{policy, signing_certificates};
 use super::{DocumentParts, stored, timestamp};
-use crate::deep;
 use crate::domain::document::{Document, ID_PREFIX, Message, Receipt};
 use crate::domain::identity::Identity;
-use crate::domain::partner::{Activity, LastRefusal, Mdn, Partner};
+use crate::domain::partner::{LastRefusal, Mdn, Partner};
 use crate::domain::scope::Scope;
 use crate::engine::EngineError;
+use crate::engine::room::Entrance;
 use crate::store::StoreError;
 use crate::store::documents::{Folder, KnownBy};
 
@@ -31,6 +32,7 @@ use crate::store::documents::{Folder, KnownBy};
 pub struct DocumentInbox {
     pub(crate) parts: DocumentParts,
     pub(crate) receipts: Receipts,
+    turns: Arc<Semaphore>,
 }
 
 /// How a message is answered.
@@ -40,6 +42,8 @@ pub enum Reply {
     Receipt(Headers, Vec<u8>),
     /// With nothing: no receipt was asked for, or it is sent later.
     Nothing,
+    /// It is not accepted, and asks for no receipt that would say so: why.
+    Refused(String),
     /// It is no AS2 message: why.
     NotAs2(String),
 }
@@ -50,13 +54,25 @@ impl From<ReceiptMessage> for Reply {
     }
 }
 
-/// Both sides of an exchange.
-struct Parties {
-    identity: Arc<Identity>,
-    partner: Partner,
-}
+/// Messages that are opened at once: a small one may become as large as any before it shows whose it is.
+const OPENED_AT_ONCE: usize = 4;
 
 impl DocumentInbox {
+    pub(crate) fn new(parts: DocumentParts, receipts: Receipts) -> Self {
+        Self { parts, receipts, turns: Arc::new(Semaphore::new(OPENED_AT_ONCE)) }
+    }
+
+    /// Waits for a turn to open a message.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.acquire().await.ok()
+    }
+
+    /// Where messages come in.
+    #[must_use]
+    pub fn entrance(&self) -> &Entrance {
+        &self.parts.entrance
+    }
+
     /// The most bytes of a message.
     #[must_use]
     pub fn max_bytes(&self) -> usize {
@@ -74,71 +90,25 @@ impl DocumentInbox {
         };
         let identities = self.parts.identities.all(scope).await?;
         let identity = identities.iter().find(|one| one.as2_id == envelope.to.as_str());
-        let partner = match identity {
-            Some(identity) => self.sender(scope, &envelope, &identity.id).await?,
+        let opened = match identity {
+            Some(identity) => self.opened(scope, identity, (headers, body), &envelope).await?,
             None => None,
         };
-        let (Some(identity), Some(partner)) = (identity, partner) else {
-            let fault = Fault::new(Modifier::UnknownTradingPartner, "The sender or the receiver is not known.");
-            return self.refuse(scope, &envelope, identity, &fault).await;
-        };
-        let parties = Parties { identity: Arc::clone(identity), partner };
-        match self.opened(scope, &parties, (headers, body), &envelope).await? {
-            Ok(received) => self.take(scope, &parties, &envelope, received).await,
-            Err(fault) => {
+        match opened {
+            None => {
+                let fault = Fault::new(Modifier::UnknownTradingPartner, "The sender or the receiver is not known.");
+                self.refuse(scope, &envelope, identity, &fault).await
+            }
+            Some((parties, Ok(received))) => self.take(scope, &parties, &envelope, received).await,
+            Some((parties, Err(fault))) => {
                 let Partner { id, uid, .. } = &parties.partner;
                 tracing::warn!(%scope, partner = id, message = envelope.message_id, %fault, "a message is refused");
                 let (at, message_id) = (self.parts.ports.now(), printable(&envelope.message_id));
                 let refusal = LastRefusal { at, message_id, reason: fault.to_string() };
                 self.parts.documents.note_refusal(scope, uid, &refusal).await?;
-                self.refuse(scope, &envelope, Some(&parties.identity), &fault).await
+                self.refuse(scope, &envelope, identity, &fault).await
             }
         }
-    }
-
-    /// The partner of that name who exchanges documents with this identity.
-    async fn sender(&self, scope: &Scope, envelope: &Envelope, identity: &str) -> Result<Option<Partner>, StoreError> {
-        let mut other = None;
-        for id in self.parts.partners.by_as2_id(scope, envelope.from.as_str()).await? {
-            let Some(partner) = self.parts.partners.get(scope, &id).await? else { continue };
-            let as2 = partner.profile.as2.as_ref().filter(|as2| as2.as2_id == envelope.from.as_str());
-            let Some(as2) = as2.filter(|_| partner.profile.status == Activity::Active) else { continue };
-            match as2.identity.as_deref() {
-                Some(own) if own == identity => return Ok(Some(partner)),
-                None => other = Some(partner),
-                Some(_) => {}
-            }
-        }
-        Ok(other)
-    }
-
-    async fn opened(
-        &self,
-        scope: &Scope,
-        parties: &Parties,
-        (headers, body): (Headers, Vec<u8>),
-        envelope: &Envelope,
-    ) -> Result<Result<Received, Fault>, EngineError> {
-        if let Some(modifier) = envelope.receipt.as_ref().and_then(|receipt| receipt.unsupported) {
-            return Ok(Err(Fault::new(modifier, "The message insists on a receipt that nothing here can make.")));
-        }
-        let keys: Vec<Keys> = self.keys(scope, &parties.identity)?;
-        let pinned = signing_certificates(&parties.partner);
-        let policy = parties.partner.profile.as2.as_ref().map(policy).unwrap_or_default();
-        let limits = Limits { inflated_bytes: self.parts.max_bytes, ..Limits::default() };
-        let opened = deep::run(move || {
-            let ours: Vec<&Keys> = keys.iter().collect();
-            open(&headers, body, &Recipient { ours: &ours, partner: &pinned, policy: &policy, limits })
-        });
-        opened.await.map_err(|error| StoreError::Unavailable(error.to_string()).into())
-    }
-
-    /// The keys that open messages for an identity.
-    fn keys(&self, scope: &Scope, identity: &Identity) -> Result<Vec<Keys>, EngineError> {
-        let now = self.parts.ports.now();
-        let open = |key| self.parts.open_key(scope, key);
-        let opened: Result<Vec<Keys>, _> = identity.decrypting(now).map(open).collect();
-        opened.map_err(|error| StoreError::Malformed(error.to_string()).into())
     }
 
     /// Makes a document durable, tells of it, and answers.
@@ -297,10 +267,12 @@ impl DocumentInbox {
         identity: Option<&Arc<Identity>>,
         fault: &Fault,
     ) -> Result<Reply, EngineError> {
+        if envelope.receipt.is_none() {
+            return Ok(Reply::Refused(fault.modifier.to_string()));
+        }
         let disposition = Disposition::from(fault.modifier);
         match identity {
             Some(identity) => self.receipt(scope, envelope, identity, (&disposition, None)).await,
-            None if envelope.receipt.is_none() => Ok(Reply::Nothing),
             None => Ok(self.unsigned(envelope, &disposition)?.into()),
         }
     }

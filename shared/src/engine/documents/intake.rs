@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use sluice_as2::edi::Interchange;
+use sluice_as2::edi::{Group, Interchange, Standard};
 
 use super::filed::transaction_of;
 use super::{DocumentError, DocumentParts, content, route};
@@ -14,6 +14,7 @@ use crate::domain::scope::Scope;
 use crate::domain::transaction::{Direction, TransactionId, TransactionStatus};
 use crate::engine::EngineError;
 use crate::engine::lifecycle::Lifecycle;
+use crate::engine::room::Entrance;
 use crate::store::documents::KnownBy;
 use crate::store::requests::{Place, RequestClaim, RequestClaims, RequestKey};
 
@@ -45,6 +46,12 @@ impl DocumentIntake {
     #[must_use]
     pub fn max_bytes(&self) -> usize {
         self.parts.max_bytes
+    }
+
+    /// Where documents come in.
+    #[must_use]
+    pub fn entrance(&self) -> &Entrance {
+        &self.parts.entrance
     }
 
     /// Where partners reach this deployment: as its settings say, or else as the caller reached it.
@@ -151,13 +158,17 @@ type Number = (&'static str, &'static str, Vec<String>);
 /// The most numbers of one document that acknowledgments are matched by.
 const MAX_MATCHED: usize = 50;
 
-/// The numbers that acknowledgments name: X12 names groups, EDIFACT interchanges.
+/// The numbers that acknowledgments name: X12 names groups, EDIFACT interchanges. In X12 each kind of group may have
+/// numbers of its own.
 fn numbers(interchanges: &[Interchange]) -> Vec<Number> {
     let of = |interchange: &Interchange| {
         let standard = content::standard(interchange.standard);
         let whole = (standard, "interchange", vec![interchange.control_number.clone()]);
-        let groups =
-            interchange.groups.iter().map(move |group| (standard, "group", vec![group.control_number.clone()]));
+        let number = |group: &Group| match interchange.standard {
+            Standard::X12 => vec![group.kind.clone(), group.control_number.clone()],
+            Standard::Edifact => vec![group.control_number.clone()],
+        };
+        let groups = interchange.groups.iter().map(|group| (standard, "group", number(group)));
         [whole].into_iter().chain(groups).collect::<Vec<_>>()
     };
     interchanges.iter().flat_map(of).take(MAX_MATCHED).collect()

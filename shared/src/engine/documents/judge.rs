@@ -24,12 +24,15 @@ pub(super) struct Judgment {
     pub(super) conclusive: bool,
     /// Whether the document was accepted.
     pub(super) positive: bool,
+    /// Whether the partner says that it has something else than was sent, so that there is nothing to wait for.
+    pub(super) mismatched: bool,
     /// Why it was not, or what is remarked.
     pub(super) reason: String,
 }
 
 impl Judgment {
     fn of(judged: Judged) -> Self {
+        let mismatched = matches!(judged, Judged::MicDifferent { .. });
         let (conclusive, positive, reason) = match judged {
             Judged::Accepted { warning } => (true, true, warning.unwrap_or_default()),
             Judged::Rejected { reason } => (true, false, reason),
@@ -38,11 +41,11 @@ impl Judgment {
             Judged::OtherMessage { .. } => (false, false, "the MDN is for another message".to_owned()),
             Judged::Untrusted { reason } => (false, false, format!("the MDN cannot be trusted: {reason}")),
         };
-        Self { conclusive, positive, reason: content::printable(&reason) }
+        Self { conclusive, positive, mismatched, reason: content::reason(&reason) }
     }
 
     fn unreadable(reason: &str) -> Self {
-        Self { conclusive: false, positive: false, reason: content::printable(reason) }
+        Self { conclusive: false, positive: false, mismatched: false, reason: content::reason(reason) }
     }
 }
 
@@ -94,10 +97,14 @@ impl DocumentParts {
                 return false;
             }
             document.receipt = Some(receipt.clone());
-            if let Some(message) = document.message.as_mut().filter(|_| receipt.conclusive) {
-                message.waits_until = None;
+            let waits = document.message.as_mut().map(|message| &mut message.waits_until);
+            if receipt.conclusive {
+                waits.map(Option::take);
                 // Who wanted it sent again before this came has what was wanted.
                 document.again = false;
+            } else if let Some(Some(until)) = waits {
+                // The attempt that waits for it has failed now.
+                *until = receipt.at;
             }
             true
         };
@@ -108,12 +115,9 @@ impl DocumentParts {
     pub(super) async fn fate(&self, scope: &Scope, document: &Document) -> Result<Fate, EngineError> {
         let Some(receipt) = document.receipt.as_ref() else { return Ok(Fate::failed("there is no MDN")) };
         let reason: Cow<'static, str> = receipt.reason.clone().into();
-        let mut facts = self.event(scope, document).await?;
         if receipt.conclusive {
-            facts["disposition"] = json!(if receipt.positive { "processed" } else { "rejected" });
-            facts["reason"] = json!(receipt.reason);
-            let id = format!("{}_mdn_{}", document.id, receipt.at.0);
-            self.publish(scope, (id, "mdn.received"), document, &facts).await?;
+            let disposition = if receipt.positive { "processed" } else { "rejected" };
+            self.received(scope, document, (receipt, disposition)).await?;
         }
         Ok(match (receipt.conclusive, receipt.positive) {
             (true, true) => {
@@ -123,6 +127,28 @@ impl DocumentParts {
             (true, false) => Fate::new(Verdict::Rejected, reason),
             (false, _) => Fate::failed(reason),
         })
+    }
+
+    /// A receipt came.
+    async fn received(
+        &self,
+        scope: &Scope,
+        document: &Document,
+        (receipt, disposition): (&Receipt, &str),
+    ) -> Result<(), EngineError> {
+        let mut facts = self.event(scope, document).await?;
+        facts["disposition"] = json!(disposition);
+        facts["reason"] = json!(receipt.reason);
+        let id = format!("{}_mdn_{}", document.id, receipt.at.0);
+        self.publish(scope, (id, "mdn.received"), document, &facts).await
+    }
+
+    /// Tells of a receipt that was kept, though it settles nothing.
+    pub(super) async fn mismatched(&self, scope: &Scope, document: &Document) -> Result<(), EngineError> {
+        match &document.receipt {
+            Some(receipt) if !receipt.conclusive => self.received(scope, document, (receipt, "mismatch")).await,
+            _ => Ok(()),
+        }
     }
 
     /// A partner has a document.

@@ -12,6 +12,7 @@ mod inbound;
 mod intake;
 mod judge;
 mod outbox;
+mod parties;
 mod receipts;
 mod route;
 mod sealing;
@@ -26,6 +27,7 @@ use serde_json::value::RawValue;
 
 use super::EngineError;
 use super::publish::{NewEvent, Publisher};
+use super::room::Entrance;
 use crate::domain::document::Document;
 use crate::domain::scope::Scope;
 use crate::domain::transaction::{Direction, TransactionId, TransactionStatus};
@@ -61,6 +63,8 @@ pub struct DocumentParts {
     pub(crate) transactions: Transactions,
     /// The most bytes of a document.
     pub(crate) max_bytes: usize,
+    /// Where documents, messages and receipts come in.
+    pub(crate) entrance: Entrance,
     pub(crate) ports: Ports,
 }
 

@@ -16,8 +16,9 @@ use crate::domain::scope::Scope;
 use crate::domain::sealed::Sealed;
 use crate::domain::transaction::{Direction, TransactionStatus};
 use crate::engine::EngineError;
+use crate::engine::room::Room;
 use crate::outbound::{
-    Answer, Desk, Errand, Fate, Placing, PrepareError, Reach, SftpClient, SftpServer, check_url, of_status,
+    Answer, Desk, Errand, Fate, Placing, Posting, PrepareError, Reach, SftpClient, SftpServer, check_url, of_status,
 };
 
 /// The desk of the destination `partner`.
@@ -26,6 +27,8 @@ pub struct Outbox {
     pub(crate) parts: DocumentParts,
     pub(crate) reach: Reach,
     pub(crate) sftp: SftpClient,
+    /// For what is being sent.
+    pub(crate) room: Room,
 }
 
 /// What stops an errand.
@@ -43,16 +46,21 @@ impl<E: Into<EngineError>> From<E> for Stop {
 }
 
 impl Stop {
-    /// No later attempt can do better, until somebody changes something and sends it again.
+    /// No later attempt can do better.
     fn rejected(reason: impl ToString) -> Self {
         Self::Known(Fate::new(Verdict::Rejected, reason.to_string()))
     }
 
-    /// A partner that is not ready; what is our own fault may be over soon.
+    /// A later attempt may do better: the profile is read for each, and somebody may change it.
+    fn failed(reason: impl ToString) -> Self {
+        Self::Known(Fate::failed(reason.to_string()))
+    }
+
+    /// A partner that is not ready.
     fn unready(unready: Unready) -> Self {
         match unready {
             Unready::Locked(error) => Self::Engine(error.into()),
-            other => Self::rejected(other),
+            other => Self::failed(other),
         }
     }
 
@@ -98,9 +106,11 @@ impl Outbox {
         let document = self.unsettled(scope, document).await?;
         let known = parts.partners.get(scope, partner).await?;
         let known = known.ok_or_else(|| Stop::rejected("the partner was deleted"))?;
-        let terms = match parts.carrier(scope, known).await?.map_err(Stop::unready)? {
+        let carrier = parts.carrier(scope, known).await?.map_err(Stop::unready)?;
+        let held = self.room.admit(usize::try_from(document.size).unwrap_or(usize::MAX)).await;
+        let terms = match carrier {
             Carrier::As2(terms) => terms,
-            Carrier::Sftp(sftp) => return self.placing(scope, &sftp, &document).await,
+            Carrier::Sftp(sftp) => return Ok(Errand::Place(self.placing(scope, &sftp, &document).await?, held)),
         };
         let document = if document.message.is_some() {
             document
@@ -110,7 +120,7 @@ impl Outbox {
                 SealError::Store(error) => error.into(),
             })?
         };
-        self.posting(scope, &terms, &document).await
+        Ok(Errand::Post(self.posting(scope, &terms, &document).await?, held))
     }
 
     /// A document for which something is still to be sent.
@@ -134,31 +144,42 @@ impl Outbox {
         match document.waits(now) {
             None => Ok(document),
             Some(wait) if !wait.is_zero() => Err(Stop::Known(Fate::new(Verdict::Pending { wait }, ""))),
-            Some(_) => {
-                parts.timed_out(scope, &document).await?;
-                let over = |document: &mut Document| {
-                    let settled = document.conclusion().is_some();
-                    let message = document.message.as_mut().filter(|_| !settled);
-                    message.and_then(|message| message.waits_until.take()).is_some()
-                };
-                let document = parts.documents.change(scope, &document.id, over).await?;
-                match document.filter(|document| document.conclusion().is_some()) {
-                    // It came in this very moment.
-                    Some(document) => Err(Stop::Known(parts.fate(scope, &document).await?)),
-                    None => Err(Stop::Known(Fate::failed("no MDN came in time"))),
-                }
-            }
+            Some(_) => Err(Stop::Known(self.waited(scope, document).await?)),
         }
     }
 
-    /// Begins anew because somebody wants it sent again: with another message if the partner has answered the one before.
+    /// The wait for a receipt is over.
+    async fn waited(&self, scope: &Scope, document: Document) -> Result<Fate, Stop> {
+        let parts = &self.parts;
+        // One that settles nothing ends the wait as well.
+        let until = document.message.as_ref().and_then(|message| message.waits_until);
+        let came = document.receipt.as_ref().is_some_and(|receipt| Some(receipt.at) == until);
+        if !came {
+            parts.timed_out(scope, &document).await?;
+        }
+        let over = |document: &mut Document| {
+            let settled = document.conclusion().is_some();
+            let message = document.message.as_mut().filter(|_| !settled);
+            message.and_then(|message| message.waits_until.take()).is_some()
+        };
+        let document = parts.documents.change(scope, &document.id, over).await?;
+        // It may have come in this very moment.
+        match document.filter(|document| came || document.conclusion().is_some()) {
+            Some(document) => Ok(parts.fate(scope, &document).await?),
+            None => Ok(Fate::failed("no MDN came in time")),
+        }
+    }
+
+    /// Begins anew because somebody wants it sent again: with another message if the partner has answered the one before,
+    /// or was never asked to, for it takes each but once.
     async fn anew(&self, scope: &Scope, document: &Document, answered: bool) -> Result<Document, Stop> {
         let begin = |document: &mut Document| {
             // Another worker has begun anew, or the partner's answer came in this moment.
             if !document.again {
                 return false;
             }
-            if answered {
+            let unasked = document.message.as_ref().is_some_and(|message| message.mdn == Mdn::None);
+            if answered || unasked {
                 (document.message, document.receipt) = (None, None);
             } else if let Some(message) = &mut document.message {
                 message.waits_until = None;
@@ -174,22 +195,22 @@ impl Outbox {
         }
     }
 
-    async fn placing(&self, scope: &Scope, sftp: &Sftp<Sealed>, document: &Document) -> Result<Errand, Stop> {
+    async fn placing(&self, scope: &Scope, sftp: &Sftp<Sealed>, document: &Document) -> Result<Box<Placing>, Stop> {
         let parts = &self.parts;
         let body = parts.documents.content(scope, document).await?;
         let body = body.ok_or_else(|| Stop::rejected("the document is no longer kept"))?;
         let server = SftpServer::open(self.sftp, &parts.vault, scope, sftp).map_err(|error| match error {
             PrepareError::Keys(error) => Stop::from(error),
-            unusable @ PrepareError::Unusable(_) => Stop::rejected(unusable),
+            unusable @ PrepareError::Unusable(_) => Stop::failed(unusable),
         })?;
         let transaction = parts.transaction(scope, document).await?.ok_or(EngineError::Interrupted)?;
-        Ok(Errand::Place(Box::new(Placing {
+        Ok(Box::new(Placing {
             server,
             document_type: document.facts.document_type.clone(),
             control_number: document.facts.control_numbers.first().map(|numbers| numbers.interchange.clone()),
             transaction_id: transaction.to_string(),
             body: body.into(),
-        })))
+        }))
     }
 
     async fn fate_of_file(&self, scope: &Scope, id: &str) -> Result<Fate, Stop> {
@@ -199,7 +220,7 @@ impl Outbox {
         Ok(Fate::new(Verdict::Delivered, ""))
     }
 
-    async fn posting(&self, scope: &Scope, terms: &Terms, document: &Document) -> Result<Errand, Stop> {
+    async fn posting(&self, scope: &Scope, terms: &Terms, document: &Document) -> Result<Box<Posting>, Stop> {
         let parts = &self.parts;
         let key = document.message.as_ref().and_then(|message| message.key.as_deref());
         let sealed = match key {
@@ -208,10 +229,10 @@ impl Outbox {
         };
         let sealed = sealed.ok_or_else(|| Stop::rejected("the message is no longer kept"))?;
         // Names are resolved, and addresses checked, when it is posted.
-        let url = check_url(&terms.as2.url, self.reach).map_err(Stop::rejected)?;
+        let url = check_url(&terms.as2.url, self.reach).map_err(Stop::failed)?;
         let authorization = parts.authorization(scope, terms)?;
         let tls = parts.tls(scope, terms).map_err(Stop::unready)?;
-        Ok(Errand::Post(Box::new(stored::posting(sealed, url, (authorization, tls))?)))
+        Ok(Box::new(stored::posting(sealed, url, (authorization, tls))?))
     }
 
     async fn fate_of(&self, scope: &Scope, id: &str, answer: Answer) -> Result<Fate, Stop> {
@@ -241,6 +262,9 @@ impl Outbox {
         let judgment = parts.judge(&partner, &message, (headers.clone(), body.clone())).await?;
         let kept = parts.keep_receipt(scope, &document, (&headers, &body), &judgment).await?;
         let document = kept.ok_or_else(|| Stop::rejected("the document is no longer kept"))?;
+        if judgment.mismatched {
+            parts.mismatched(scope, &document).await?;
+        }
         Ok(parts.fate(scope, &document).await?)
     }
 

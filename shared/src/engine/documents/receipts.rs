@@ -15,6 +15,7 @@ use crate::engine::EngineError;
 use crate::engine::finder::EventFinder;
 use crate::engine::lifecycle::Lifecycle;
 use crate::engine::messages::{DeliverMessage, Delivery, Due, Recipient, Task};
+use crate::engine::room::Entrance;
 use crate::outbound::{As2Client, Reach, TlsTerms, check_url};
 use crate::queue::{Queue, Queues};
 use crate::store::StoreError;
@@ -88,6 +89,12 @@ pub enum Taken {
 }
 
 impl Receipts {
+    /// Where they come in.
+    #[must_use]
+    pub fn entrance(&self) -> &Entrance {
+        &self.parts.entrance
+    }
+
     /// Has the receipt of a document that came sent to where its sender wants it: also one that arrived, for a message
     /// that comes again asks for it again.
     pub(super) async fn request(&self, scope: &Scope, document: &Document) -> Result<(), EngineError> {
@@ -152,12 +159,15 @@ impl Receipts {
         let Some(message) = message else { return Ok(Taken::Unknown) };
         let Some(partner) = parts.partners.get(scope, &document.partner_id).await? else { return Ok(Taken::Unknown) };
         let judgment = parts.judge(&partner, &message, (headers.clone(), body.clone())).await?;
-        if !judgment.conclusive {
+        if !judgment.conclusive && !judgment.mismatched {
             tracing::warn!(%scope, document = id, reason = judgment.reason, "an MDN is not accepted");
             return Ok(Taken::Refused(judgment.reason));
         }
         let kept = parts.keep_receipt(scope, &document, (&headers, &body), &judgment).await?;
         let Some(document) = kept else { return Ok(Taken::Unknown) };
+        if judgment.mismatched {
+            parts.mismatched(scope, &document).await?;
+        }
         self.conclude(scope, &document).await?;
         Ok(Taken::Recorded)
     }

@@ -1,5 +1,9 @@
 //! How a partner is doing: its routes, and what became of its deliveries.
 
+use std::cmp::Reverse;
+
+use futures::future::try_join_all;
+
 use super::{PartnerError, PartnerRegistry};
 use crate::domain::face::FaceKind;
 use crate::domain::partner::{Arrivals, Deliveries, Partner, PartnerStatus};
@@ -18,10 +22,10 @@ impl PartnerRegistry {
     /// [`PartnerError`].
     pub async fn status(&self, scope: &Scope, partner: &Partner) -> Result<PartnerStatus, PartnerError> {
         let routes = self.routes_of(scope, &partner.id).await?;
-        let success = self.deliveries(scope, partner, &[TransactionStatus::Delivered], 1).await?.into_iter().next();
+        let success = self.deliveries(scope, &routes, &[TransactionStatus::Delivered], 1).await?.into_iter().next();
         let last_success_at = success.map(|outcome| outcome.at);
         let failing = [TransactionStatus::Failed, TransactionStatus::Dead];
-        let failures = self.deliveries(scope, partner, &failing, LOOK_BACK).await?;
+        let failures = self.deliveries(scope, &routes, &failing, LOOK_BACK).await?;
         let since =
             failures.iter().map(|failure| failure.at).filter(|at| last_success_at.is_none_or(|last| *at > last));
         let waiting = |outcome: &&Outcome| outcome.status == TransactionStatus::Failed;
@@ -39,16 +43,24 @@ impl PartnerRegistry {
         Ok(PartnerStatus::of(partner, deliveries, arrivals, self.vault.ports().now()))
     }
 
+    /// The newest deliveries to a partner, by its routes. Its id alone would not do: it also stands in what comes from the
+    /// partner, and in what others are told of it.
     async fn deliveries(
         &self,
         scope: &Scope,
-        partner: &Partner,
+        routes: &[Route],
         statuses: &[TransactionStatus],
         limit: usize,
     ) -> Result<Vec<Outcome>, StoreError> {
-        let (statuses, partner_id) = (statuses.to_vec(), Some(partner.id.clone()));
-        let filter = TransactionFilter { statuses, partner_id, ..TransactionFilter::default() };
-        Ok(self.transactions.page(scope, &filter, None, limit).await?.0)
+        let pages = routes.iter().map(|route| async move {
+            let (statuses, route) = (statuses.to_vec(), Some(route.uid.clone()));
+            let filter = TransactionFilter { statuses, route, ..TransactionFilter::default() };
+            Ok::<_, StoreError>(self.transactions.page(scope, &filter, None, limit).await?.0)
+        });
+        let mut newest = try_join_all(pages).await?.concat();
+        newest.sort_by_key(|outcome| Reverse(outcome.logged_at));
+        newest.truncate(limit);
+        Ok(newest)
     }
 
     /// The routes that are a partner's.
@@ -57,14 +69,14 @@ impl PartnerRegistry {
         Ok(routes.into_iter().filter(|route| route.partner_id.as_deref() == Some(partner)).collect())
     }
 
-    /// What needs a partner: its routes, and deliveries that have not arrived.
+    /// What needs a partner: its routes, and deliveries to it that have not arrived.
     pub(super) async fn uses(&self, scope: &Scope, partner: &Partner) -> Result<Vec<String>, StoreError> {
         // The route of its documents makes itself.
         let routes = self.routes_of(scope, &partner.id).await?;
         let others = routes.iter().filter(|route| route.face.kind() != FaceKind::Documents);
         let mut uses: Vec<String> = others.map(name).collect();
         let waiting = [TransactionStatus::Failed, TransactionStatus::Queued, TransactionStatus::Delivering];
-        let waiting = self.deliveries(scope, partner, &waiting, 1).await?;
+        let waiting = self.deliveries(scope, &routes, &waiting, 1).await?;
         uses.extend(waiting.iter().map(|outcome| outcome.id().to_string()));
         Ok(uses)
     }

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{Pipelines, Standing};
-use crate::domain::json::MAX_PAYLOAD_DEPTH;
+use crate::domain::json::{JsonFault, MAX_PAYLOAD_DEPTH, Scanner};
 use crate::domain::pipeline::config::Config;
 use crate::domain::pipeline::instance::{EffectiveStatus, Instance};
 use crate::domain::pipeline::run::{Job, Run, Trigger};
@@ -37,6 +37,9 @@ pub enum InboundError {
     /// The body is no JSON, or nests too deep.
     #[error(transparent)]
     Body(#[from] NotJson),
+    /// The body is JSON that its readers do not read alike.
+    #[error(transparent)]
+    Ambiguous(#[from] JsonFault),
     /// Our own side.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -53,8 +56,7 @@ impl Pipelines {
         instance: &Config<Instance>,
         inbound: &Inbound<'_>,
     ) -> Result<(String, bool), InboundError> {
-        // A record of it may become an event.
-        Value::parse_within(inbound.body, MAX_PAYLOAD_DEPTH)?;
+        check(inbound.body)?;
         let Standing { status, entity_types } = self.standing(scope, &instance.body).await?;
         if status != EffectiveStatus::Active {
             return Err(InboundError::Inactive(status));
@@ -76,6 +78,14 @@ impl Pipelines {
         let new = self.start(scope, &run).await?;
         Ok((run.id, new))
     }
+}
+
+/// Checks a body: a record of it may become an event.
+fn check(body: &[u8]) -> Result<(), InboundError> {
+    Value::parse_within(body, MAX_PAYLOAD_DEPTH)?;
+    // What is JSON is UTF-8.
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    Ok(Scanner::within(MAX_PAYLOAD_DEPTH).check(text)?)
 }
 
 /// The entity type that is asked for; the only one if none is.

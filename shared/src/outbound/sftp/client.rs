@@ -17,6 +17,7 @@ use super::host_key::{HostKey, Kinds, Shown, Verifier};
 use super::session::Session;
 use crate::outbound::reach::Reach;
 use crate::outbound::resolver::SafeResolver;
+use crate::outbound::travel_time;
 
 /// Rounds of questions that are answered with the password.
 const MAX_ROUNDS: usize = 3;
@@ -87,7 +88,7 @@ impl SftpClient {
     /// given up after this.
     #[must_use]
     pub fn longest(&self, bytes: u64) -> Duration {
-        4 * self.timeout + Duration::from_secs(bytes / (128 * 1024))
+        4 * self.timeout + travel_time(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 
     /// Connects, and begins a session.

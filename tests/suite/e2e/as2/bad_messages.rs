@@ -7,7 +7,7 @@ use sluice_as2::receipt::read;
 use sluice_as2::{Digest, Headers, Limits, Sent};
 
 use super::INVOICE;
-use crate::support::as2::{Protection, keys, message, post, reply_headers, set_up};
+use crate::support::as2::{Protection, keys, message, post, profile, reply_headers, set_up};
 use crate::support::shared;
 
 const NOWHERE: &str = "http://127.0.0.1:9/";
@@ -73,6 +73,50 @@ async fn each_is_answered_with_its_disposition() -> Result<()> {
     post(&open, &path, &genuine.headers, &genuine.body).await?;
     let page = tenant.api.get("/v1/transactions").await?.json(200)?;
     ensure!(page["transactions"].as_array().is_some_and(|all| all.len() == 1), "{page}");
+    Ok(())
+}
+
+/// Who asks for no receipt would take the message for delivered.
+#[tokio::test]
+async fn a_refusal_without_a_receipt_is_a_status() -> Result<()> {
+    let world = shared().await;
+    let (tenant, open) = (world.tenant().await?, world.open()?);
+    let path = format!("/as2/{}", tenant.id);
+    set_up(&tenant.api, NOWHERE, json!({})).await?;
+    let plain = |sent: Sent| {
+        let headers = sent.headers.iter().filter(|(name, _)| !name.starts_with("Disposition-Notification"));
+        let headers: Headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Sent { headers, ..sent }
+    };
+    let forged = plain(message("<h@p>", INVOICE, Protection { sign: Some(&keys()[2]), ..Protection::default() }));
+    let unknown = plain(with(message("<i@p>", INVOICE, Protection::default()), "AS2-From", "STRANGER"));
+    for (sent, words) in [(forged, "authentication-failed"), (unknown, "unknown-trading-partner")] {
+        let refused = post(&open, &path, &sent.headers, &sent.body).await?.error(403, "message_refused")?;
+        ensure!(refused["message"].as_str().is_some_and(|message| message.contains(words)), "{refused}");
+    }
+    let good = plain(message("<j@p>", INVOICE, Protection::default()));
+    post(&open, &path, &good.headers, &good.body).await?.empty(200)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_partners_with_one_name_the_signature_tells() -> Result<()> {
+    let world = shared().await;
+    let (tenant, open) = (world.tenant().await?, world.open()?);
+    set_up(&tenant.api, NOWHERE, json!({})).await?;
+    // The first one has another key now.
+    let stranger = keys()[2].certificate().to_pem();
+    let pinned = json!([{"usage": "signing", "pem": stranger}, {"usage": "encryption", "pem": stranger}]);
+    tenant.api.patch("/v1/partners/p-1", &json!({"certificates": pinned})).await?.json(200)?;
+    let mut second = profile(NOWHERE, &json!({}));
+    second["id"] = json!("p-2");
+    tenant.api.post("/v1/partners", &second).await?.json(201)?;
+    for (id, key, partner) in [("<k@p>", &keys()[1], "p-2"), ("<l@p>", &keys()[2], "p-1")] {
+        let sent = message(id, INVOICE, Protection { sign: Some(key), ..Protection::default() });
+        post(&open, &format!("/as2/{}", tenant.id), &sent.headers, &sent.body).await?;
+        let page = tenant.api.get(&format!("/v1/transactions?partner_id={partner}")).await?.json(200)?;
+        ensure!(page["transactions"].as_array().is_some_and(|all| all.len() == 1), "{partner}: {page}");
+    }
     Ok(())
 }
 

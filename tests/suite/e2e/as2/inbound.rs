@@ -7,7 +7,7 @@ use sluice_as2::receipt::{Expected, ReceivedReceipt, Verdict, read};
 use sluice_as2::{Digest, Limits, Mic};
 use sluice_local::receiver::status;
 
-use super::{ACKNOWLEDGMENT, INVOICE};
+use super::{ACKNOWLEDGMENT, INVOICE, SHIPMENT};
 use crate::support::as2::{
     Protection, answer, hand_in, headers_of, keys, message, post, reaches, receipt, reply_headers, set_up,
 };
@@ -77,6 +77,23 @@ async fn a_message_becomes_a_document_an_event_and_a_transaction() -> Result<()>
     let reply = post(&open, &format!("/sandbox{path}"), &sent.headers, &sent.body).await?;
     accepted(&ours(&reply)?, "<1@partner>", &sent.mic)?;
     ensure!((inbound(api).await?.len(), inbound(&api.sandbox()).await?.len()) == (1, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_comes_from_a_partner_does_not_hide_what_fails_to_reach_it() -> Result<()> {
+    let world = shared().await;
+    let (tenant, open) = (world.tenant().await?, world.open()?);
+    let api = &tenant.api;
+    set_up(api, NOWHERE, json!({})).await?;
+    let id = hand_in(api, INVOICE, "").await?;
+    reaches(api, &id, "failed").await?;
+    let sent = message("<1@partner>", INVOICE, Protection::default());
+    post(&open, &format!("/as2/{}", tenant.id), &sent.headers, &sent.body).await?;
+    ensure!(inbound(api).await?[0]["status"] == "delivered", "it came after the failure");
+    let live = &api.get("/v1/partners/p-1").await?.json(200)?["live"];
+    ensure!(live["last_success_at"].is_null() && live["failing_since"].is_string(), "{live}");
+    ensure!(live["backlog"] == 1, "{live}");
     Ok(())
 }
 
@@ -205,16 +222,22 @@ async fn acknowledgments_are_matched_to_what_was_sent() -> Result<()> {
     let partner =
         Inbox::answering(|post, _| answer(receipt(post, &sluice_as2::receipt::Disposition::Processed))).await?;
     set_up(api, &partner.url(), json!({})).await?;
-    let id = hand_in(api, INVOICE, "").await?;
-    reaches(api, &id, "delivered").await?;
-    let sent = message("<997@partner>", ACKNOWLEDGMENT, Protection::default());
-    ensure!(post(&open, &path, &sent.headers, &sent.body).await?.status == 200);
-    let found = eventually("it is matched", SOON, async || {
-        let shown = api.get(&format!("/v1/transactions/{id}")).await?.json(200)?;
-        Ok(shown["document"]["acknowledgments"].get(0).is_some().then_some(shown))
-    });
-    let found = found.await?;
-    let all = &found["document"]["acknowledgments"];
-    ensure!(all[0]["status"] == "accepted" && all.as_array().is_some_and(|all| all.len() == 2), "{found}");
+    let (invoice, shipment) = (hand_in(api, INVOICE, "").await?, hand_in(api, SHIPMENT, "").await?);
+    reaches(api, &invoice, "delivered").await?;
+    reaches(api, &shipment, "delivered").await?;
+    let other = String::from_utf8_lossy(ACKNOWLEDGMENT).replace("AK1*IN", "AK1*SH").replace("AK2*810", "AK2*856");
+    for (name, bytes, id) in
+        [("<997@partner>", ACKNOWLEDGMENT, &invoice), ("<998@partner>", other.as_bytes(), &shipment)]
+    {
+        let sent = message(name, bytes, Protection::default());
+        ensure!(post(&open, &path, &sent.headers, &sent.body).await?.status == 200);
+        let found = eventually("it is matched", SOON, async || {
+            let shown = api.get(&format!("/v1/transactions/{id}")).await?.json(200)?;
+            Ok(shown["document"]["acknowledgments"].get(0).is_some().then_some(shown))
+        });
+        let found = found.await?;
+        let all = &found["document"]["acknowledgments"];
+        ensure!(all[0]["status"] == "accepted" && all.as_array().is_some_and(|all| all.len() == 2), "{found}");
+    }
     Ok(())
 }

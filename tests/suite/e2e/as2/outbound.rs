@@ -1,7 +1,7 @@
 //! Documents for partners: sealed once, sent until the partner's receipt says what became of them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
 use axum::http::{Method, StatusCode};
@@ -11,7 +11,7 @@ use sluice_local::receiver::status;
 
 use super::INVOICE;
 use crate::support::as2::{answer, hand_in, headers_of, opened, profile, reaches, receipt, set_up};
-use crate::support::{Inbox, quiet, shared};
+use crate::support::{Inbox, SOON, World, eventually, quiet, shared};
 
 fn processed() -> Disposition {
     Disposition::Processed
@@ -110,11 +110,13 @@ async fn what_is_sent_again_is_what_was_sent() -> Result<()> {
 
 #[tokio::test]
 async fn a_negative_receipt_rejects_and_sending_again_is_another_message() -> Result<()> {
+    const REASON: &str = "Invoice 4711 was not posted: its line 3 refers to order 4500012345, which was closed on \
+                          20 November and has no quantity left; please send a corrected invoice.";
     let api = shared().await.tenant().await?.api;
     let tries = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&tries);
     let partner = Inbox::answering(move |post, _| {
-        let refused = Disposition::Error("unexpected-processing-error".to_owned());
+        let refused = Disposition::Error(REASON.to_owned());
         let first = count.fetch_add(1, Ordering::Relaxed) == 0;
         answer(receipt(post, if first { &refused } else { &Disposition::Processed }))
     })
@@ -122,7 +124,7 @@ async fn a_negative_receipt_rejects_and_sending_again_is_another_message() -> Re
     set_up(&api, &partner.url(), json!({"compress": true})).await?;
     let id = hand_in(&api, INVOICE, "").await?;
     let rejected = reaches(&api, &id, "rejected").await?;
-    ensure!(rejected["error"] == "unexpected-processing-error", "{rejected}");
+    ensure!(rejected["error"] == REASON, "{rejected}");
     api.act(&format!("/v1/transactions/{id}/retry")).await?.json(202)?;
     let delivered = reaches(&api, &id, "delivered").await?;
     ensure!(delivered["attempt_count"] == 2, "{delivered}");
@@ -130,6 +132,69 @@ async fn a_negative_receipt_rejects_and_sending_again_is_another_message() -> Re
     ensure!(ids.len() == 2 && ids[0] != ids[1], "{ids:?}");
     api.act(&format!("/v1/transactions/{id}/retry")).await?;
     partner.wait_for(3).await?;
+    Ok(())
+}
+
+/// A partner that takes each message but once would not look at it.
+#[tokio::test]
+async fn without_receipts_sending_again_is_another_message() -> Result<()> {
+    let api = shared().await.tenant().await?.api;
+    let partner = Inbox::answering(|_, _| status(StatusCode::OK)).await?;
+    set_up(&api, &partner.url(), json!({"mdn": "none"})).await?;
+    let id = hand_in(&api, INVOICE, "").await?;
+    reaches(&api, &id, "delivered").await?;
+    api.act(&format!("/v1/transactions/{id}/retry")).await?.json(202)?;
+    let posts = partner.wait_for(2).await?;
+    let ids: Vec<_> = posts.iter().map(|post| post.received.header("message-id").to_owned()).collect();
+    ensure!(ids[0] != ids[1], "{ids:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_waits_outlasts_a_profile_that_is_not_ready() -> Result<()> {
+    let world = World::start(&[("SLUICE_RETRY_WEBHOOK", "300ms,300ms,300ms,300ms,300ms,300ms,300ms,300ms")]).await?;
+    let api = world.tenant().await?.api;
+    let open = Arc::new(AtomicBool::new(false));
+    let is_open = Arc::clone(&open);
+    let partner = Inbox::answering(move |post, _| match is_open.load(Ordering::Relaxed) {
+        false => status(StatusCode::SERVICE_UNAVAILABLE),
+        true => answer(receipt(post, &processed())),
+    })
+    .await?;
+    set_up(&api, &partner.url(), json!({})).await?;
+    let id = hand_in(&api, INVOICE, "").await?;
+    partner.wait_for(1).await?;
+    api.patch("/v1/partners/p-1", &json!({"status": "inactive"})).await?.json(200)?;
+    eventually("an attempt finds it inactive", SOON, async || {
+        let shown = api.get(&format!("/v1/transactions/{id}")).await?;
+        Ok(shown.text().contains("The partner is inactive.").then_some(()))
+    })
+    .await?;
+    open.store(true, Ordering::Relaxed);
+    api.patch("/v1/partners/p-1", &json!({"status": "active"})).await?.json(200)?;
+    reaches(&api, &id, "delivered").await?;
+    world.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_large_message_has_longer() -> Result<()> {
+    let world = World::start(&[("SLUICE_REQUEST_TIMEOUT_SECONDS", "1")]).await?;
+    let api = world.tenant().await?.api;
+    let (partner, gate) = Inbox::gated().await?;
+    set_up(&api, &partner.url(), json!({"mdn": "none"})).await?;
+    let large = hand_in(&api, &vec![b'x'; 4 * 1024 * 1024], "").await?;
+    partner.wait_for(1).await?;
+    let small = hand_in(&api, INVOICE, "").await?;
+    eventually("the small one has no answer in time", SOON, async || {
+        let shown = api.get(&format!("/v1/transactions/{small}")).await?.json(200)?;
+        Ok((shown["attempt_count"].as_u64() >= Some(1)).then_some(()))
+    })
+    .await?;
+    gate.send(true)?;
+    let sent = reaches(&api, &large, "delivered").await?;
+    ensure!(sent["attempt_count"] == 1, "{sent}");
+    world.stop().await;
     Ok(())
 }
 

@@ -104,6 +104,38 @@ async fn an_asynchronous_receipt_settles_the_attempt_that_waits_for_it() -> Resu
     Ok(())
 }
 
+/// The partner has something else, so there is nothing to wait for.
+#[tokio::test]
+async fn an_asynchronous_receipt_with_another_mic_ends_the_wait() -> Result<()> {
+    let world = World::start(&[RETRIES]).await?;
+    let (tenant, open) = (world.tenant().await?, world.open()?);
+    let api = &tenant.api;
+    let partner = Inbox::answering(|_, _| status(StatusCode::OK)).await?;
+    set_up(api, &partner.url(), json!({"mdn": "async"})).await?;
+    let events = Inbox::open().await?;
+    let filter = json!({"event_filter": ["mdn.received", "mdn.timeout"]});
+    tenant.webhook_with("erp", json!({"callback_url": events.url()}), filter).await?;
+    let id = hand_in(api, INVOICE, "").await?;
+    reaches(api, &id, "delivering").await?;
+    let (envelope, received) = opened(&partner.wait_for(1).await?[0])?;
+    let wrong = Mic::of(Digest::Sha256, b"something else");
+    let other = receipt_for(&envelope, &Disposition::Processed, Some(&wrong), Some(&keys()[1]));
+    let path = format!("/as2/{}/mdn", tenant.id);
+    ensure!(post(&open, &path, &other.headers, &other.body).await?.status == 200);
+    let again = partner.wait_for(2).await?;
+    ensure!(again[0].received.header("message-id") == again[1].received.header("message-id"), "{again:?}");
+    ensure!(api.get(&format!("/v1/transactions/{id}/mdn")).await?.body == other.body, "the MDN as it came");
+    let told = events.wait_for(1).await?.remove(0).json()?;
+    ensure!(told["name"] == "mdn.received" && told["payload"]["disposition"] == "mismatch", "{told}");
+    let shown = reaches(api, &id, "delivering").await?;
+    ensure!(shown.to_string().contains("another MIC"), "{shown}");
+    let good = receipt_for(&envelope, &Disposition::Processed, Some(&received.mic), Some(&keys()[1]));
+    ensure!(post(&open, &path, &good.headers, &good.body).await?.status == 200);
+    reaches(api, &id, "delivered").await?;
+    world.stop().await;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_receipt_may_come_before_the_response_to_its_message() -> Result<()> {
     let world = shared().await;

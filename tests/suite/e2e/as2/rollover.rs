@@ -80,6 +80,11 @@ async fn the_next_certificate_of_a_partner_loses_no_document() -> Result<()> {
     };
     let [old, next] = &partner.keys;
     both_ways(api, (&open, &path), &partner, "<1@p>").await?;
+    // One that begins tomorrow is there ahead, and nothing is encrypted for it yet.
+    let tomorrow = Timestamp::now() + SignedDuration::from_hours(24);
+    let later = generate("later", tomorrow, tomorrow + SignedDuration::from_hours(24 * 700))?;
+    pin(&[old, &later]).await?;
+    both_ways(api, (&open, &path), &partner, "<ahead@p>").await?;
     // Ours has both before the partner begins, and keeps both for a while after.
     pin(&[old, next]).await?;
     both_ways(api, (&open, &path), &partner, "<2@p>").await?;
@@ -89,10 +94,10 @@ async fn the_next_certificate_of_a_partner_loses_no_document() -> Result<()> {
     both_ways(api, (&open, &path), &partner, "<4@p>").await?;
     let opened: Vec<usize> =
         inbox.posts().iter().map(|post| partner.take(post).map(|taken| taken.0)).collect::<Result<_>>()?;
-    ensure!(opened == [0, 1, 1, 1], "{opened:?}");
+    ensure!(opened == [0, 0, 1, 1, 1], "{opened:?}");
     let page = api.get("/v1/transactions").await?.json(200)?;
     let all = page["transactions"].as_array().map(Vec::as_slice).unwrap_or_default();
-    ensure!(all.len() == 8 && all.iter().all(|one| one["status"] == "delivered"), "{page}");
+    ensure!(all.len() == 10 && all.iter().all(|one| one["status"] == "delivered"), "{page}");
     // What is signed with the old key is refused now.
     let late = message("<5@p>", INVOICE, Protection { sign: Some(old), ..Protection::default() });
     let reply = post(&open, &path, &late.headers, &late.body).await?;

@@ -34,6 +34,21 @@ async fn signed(api: &Api, connection: Value, to: &Shop) -> Result<String> {
     make(api, "/v1/instances", &instance).await
 }
 
+/// Each vendor: what its webhooks' path begins with, a connection to a shop of it, and the header of its signatures.
+fn vendors() -> [(&'static str, Value, &'static str); 2] {
+    let shopify = json!({
+        "system": "shopify", "shop": "example.myshopify.com", "accessToken": "shpat_1", "webhookSecrets": [NEW],
+    });
+    let woocommerce = json!({
+        "system": "wooCommerce", "siteUrl": "http://127.0.0.1:9", "consumerKey": "ck_1", "consumerSecret": "cs_1",
+        "webhookSecrets": [NEW],
+    });
+    [
+        ("/v1/inbound/shopify", shopify, "x-shopify-hmac-sha256"),
+        ("/v1/inbound/woocommerce", woocommerce, "x-wc-webhook-signature"),
+    ]
+}
+
 async fn send(api: &Api, path: &str, body: &str, headers: &[(&str, &str)]) -> Result<Reply> {
     api.send(Method::POST, path, |request| {
         let request = request.header("content-type", "application/json").body(body.to_owned());
@@ -56,6 +71,59 @@ async fn what_nests_too_deep_for_an_event_is_refused() -> Result<()> {
     for levels in [65, 10_000] {
         tenant.api.post_text(&path, nested(levels)).await?.error(400, "nesting_too_deep")?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_name_that_is_there_twice_is_refused_at_any_depth() -> Result<()> {
+    let world = shared().await;
+    let tenant = world.tenant().await?;
+    let (from, to, open) = (Shop::open(0).await?, Shop::open(0).await?, world.open()?);
+    let bodies = [
+        (r#"{"id":1,"meta":{"limit":2,"limit":1}}"#, "/meta/limit"),
+        (r#"{"id":1,"id":2}"#, "/id"),
+        (r#"[{"id":1},{"id":2,"lines":[{"sku":1,"\u0073ku":2}]}]"#, "/1/lines/0/sku"),
+    ];
+    let refused = |reply: Reply, pointer: &str| {
+        let error = reply.error(400, "duplicate_key")?;
+        ensure!(error["details"][0]["pointer"] == pointer, "{error}");
+        anyhow::Ok(())
+    };
+    let path = format!("/v1/inbound/{}", pipeline(&tenant.api, &from, &to, json!({})).await?);
+    for (body, pointer) in bodies {
+        refused(tenant.api.post_text(&path, body).await?, pointer)?;
+    }
+    for (prefix, connection, header) in vendors() {
+        let path = format!("{prefix}/{}", signed(&tenant.api, connection, &to).await?);
+        for (body, pointer) in bodies {
+            let sign = signature(NEW, body)?;
+            refused(send(&open, &path, body, &[(header, &sign)]).await?, pointer)?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_source_of_forged_signatures_is_told_to_stop_and_genuine_ones_pass() -> Result<()> {
+    let world = World::start(&[("SLUICE_FAILED_AUTHENTICATIONS_PER_MINUTE", "20")]).await?;
+    let tenant = world.tenant().await?;
+    let (to, open, body) = (Shop::open(0).await?, world.open()?, order(5).to_string());
+    for (prefix, connection, header) in vendors() {
+        let path = format!("{prefix}/{}", signed(&tenant.api, connection, &to).await?);
+        let forged = signature("another-secret", &body)?;
+        for n in 0.. {
+            ensure!(n < 100, "{prefix}: never told");
+            let reply = send(&open, &path, &body, &[(header, &forged)]).await?;
+            if reply.status != 401 {
+                reply.error(429, "rate_limited")?;
+                break;
+            }
+        }
+        // All shops of a vendor call from the same addresses.
+        let sign = signature(NEW, &body)?;
+        correlation(&send(&open, &path, &body, &[(header, &sign)]).await?, 202)?;
+    }
+    world.stop().await;
     Ok(())
 }
 

@@ -78,3 +78,21 @@ async fn in_time(sending: impl Future<Output = Attempt>, deadline: Deadline) -> 
 fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
     tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::attempt::Verdict;
+
+    #[tokio::test]
+    async fn an_attempt_ends_before_its_call_does() {
+        let deadline = Deadline::after(Duration::from_millis(400));
+        let attempt = in_time(pending(), deadline).await;
+        assert!(!deadline.is_over(), "there is time to record it");
+        assert_eq!(attempt.verdict, Verdict::Failed { retry_after: None });
+        assert!(attempt.reason.contains("longer"), "{}", attempt.reason);
+    }
+}

@@ -17,6 +17,7 @@ use crate::domain::route::RouteStatus;
 use crate::domain::transaction::Outcome;
 use crate::engine::EngineError;
 use crate::engine::attempted::outcome;
+use crate::engine::concurrency::Slot;
 use crate::engine::messages::{DeliverMessage, Delivery, Events, Packed, Step, Task};
 use crate::queue::Queue;
 
@@ -50,13 +51,7 @@ impl Live {
             self.park_or_probe(&message, &delivery, &compiled.route).await?;
             return Ok(Vec::new());
         }
-        let slot = self.slots.enter(&to.route).await;
-        let has_room = self.shares.has_room(&to.scope, &to.route).await?;
-        let Some(slot) = slot.filter(|_| has_room) else {
-            let delay = if has_room { NO_SLOT_DELAY } else { NO_ROOM_DELAY.mul_f64(1.0 + self.ports.fraction()) };
-            self.queues.send(Queue::Deliver, vec![message.outgoing(delay)?]).await?;
-            return Ok(Vec::new());
-        };
+        let Some(slot) = self.enter(&message).await? else { return Ok(Vec::new()) };
         let mut events = self.events(&message).await?;
         let target = self.courier.target(&to.scope, &compiled.route)?;
         let (spacing, waiting) = self.limit_rate(to, &delivery, &mut events, target.max_per_second()).await?;
@@ -72,6 +67,19 @@ impl Live {
         let tried = self.shares.during(&to.scope, &slot, attempts).await;
         let ended = Ended { tried, readiness: watch.seen(), whole, waiting, condition: OnceCell::new() };
         self.conclude_at_last(&batch, &ended).await
+    }
+
+    /// A slot for the work of a message, which comes again later if there is none.
+    pub(super) async fn enter(&self, message: &DeliverMessage) -> Result<Option<Slot>, EngineError> {
+        let to = &message.to;
+        let slot = self.slots.enter(&to.route).await;
+        let has_room = self.shares.has_room(&to.scope, &to.route).await?;
+        let slot = slot.filter(|_| has_room);
+        if slot.is_none() {
+            let delay = if has_room { NO_SLOT_DELAY } else { NO_ROOM_DELAY.mul_f64(1.0 + self.ports.fraction()) };
+            self.queues.send(Queue::Deliver, vec![message.outgoing(delay)?]).await?;
+        }
+        Ok(slot)
     }
 
     /// Concludes a message, again and again while our own side fails: if the message came again instead, what was

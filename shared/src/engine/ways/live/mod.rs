@@ -122,7 +122,13 @@ impl RouteWay for Live {
 impl Live {
     /// Sends our receipt for a document that came; one that is not taken is tried again as deliveries are.
     async fn send_receipt(&self, to: &Recipient, document: &str, attempt: u32) -> Result<(), EngineError> {
-        if self.receipts.send(&to.scope, document).await? {
+        let message = |attempt| {
+            let task = Task::SendReceipt { document: document.to_owned(), attempt };
+            DeliverMessage { to: to.clone(), not_before: None, task }
+        };
+        let Some(slot) = self.enter(&message(attempt)).await? else { return Ok(()) };
+        let sending = self.receipts.send(&to.scope, document);
+        if self.shares.during(&to.scope, &slot, sending).await? {
             return Ok(());
         }
         let failed = Verdict::Failed { retry_after: None };
@@ -130,8 +136,6 @@ impl Live {
             tracing::warn!(scope = %to.scope, document, "an MDN is given up");
             return Ok(());
         };
-        let task = Task::SendReceipt { document: document.to_owned(), attempt: attempt + 1 };
-        let message = DeliverMessage { to: to.clone(), not_before: None, task };
-        self.send_after(to, vec![message.outgoing(Duration::ZERO)?], delay).await
+        self.send_after(to, vec![message(attempt + 1).outgoing(Duration::ZERO)?], delay).await
     }
 }
