@@ -332,7 +332,7 @@ fn ways(tools: &Tools, stores: &Stores, shared: &Shared) -> Ways {
         health: shared.health.clone(),
         undelivered: shared.undelivered.clone(),
         profiles: settings.retry.clone(),
-        waker: OrderedWaker::new(queues.clone(), ports.clone(), grace),
+        waker: OrderedWaker::new(queues.clone(), ports.clone(), (grace, settings.views.tolerance)),
         grace,
         timeout: settings.request_timeout,
         ports: ports.clone(),
