@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::label::{PLAIN, is_label, seen};
 use crate::partner::Mdn;
 use crate::problems::{Problems, is_text};
 use crate::time::Millis;
@@ -187,12 +188,21 @@ impl DocumentFacts {
             problems.unless(fits, pointer, "must be 1 to 255 bytes without control characters");
         }
         let name = self.file_name.as_deref();
-        let is_name =
-            |name: &str| is_text(name, MAX_TEXT) && !name.contains(['/', '\\']) && name != "." && name != "..";
-        let rule = "must be 1 to 255 bytes, without folders and control characters";
-        problems.unless(name.is_none_or(is_name), "?file_name", rule);
+        let is_name = |name: &str| is_text(name, MAX_TEXT) && is_label(name) && is_file_name(name);
+        let rule = format!("must be 1 to 255 bytes, without folders, {PLAIN}");
+        problems.unless(name.is_none_or(is_name), "?file_name", &rule);
         problems
     }
+}
+
+fn is_file_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['/', '\\']) && name != "." && name != ".."
+}
+
+/// What is seen of a name that somebody else chose for a file: it is not to look like another kind of file.
+#[must_use]
+pub fn seen_file_name(name: &str) -> Option<String> {
+    Some(seen(name).trim().to_owned()).filter(|name| is_file_name(name))
 }
 
 impl Document {
@@ -224,7 +234,7 @@ mod tests {
         assert_eq!(facts(|_| {}), Vec::<String>::new());
         assert_eq!(facts(|one| one.content_type = "text".to_owned()), ["?Content-Type"]);
         assert_eq!(facts(|one| one.content_type = "a/b\r\nX: y".to_owned()), ["?Content-Type"]);
-        for bad in ["", "../a", "a\\b", "..", "a\n"] {
+        for bad in ["", "../a", "a\\b", "..", "a\n", "invoice\u{202e}fdp.exe"] {
             let problems =
                 DocumentFacts { content_type: "a/b".to_owned(), file_name: Some(bad.to_owned()), ..Default::default() };
             assert_eq!(problems.problems().0.len(), 1, "{bad:?}");
@@ -232,5 +242,19 @@ mod tests {
         assert_eq!(facts(|one| one.file_name = Some("a b.edi".to_owned())), Vec::<String>::new());
         assert_eq!(facts(|one| one.document_type = Some(String::new())), ["?document_type"]);
         assert_eq!(facts(|one| one.correlation_id = Some("a\nb".to_owned())), ["?correlation_id"]);
+    }
+
+    #[test]
+    fn what_hides_in_a_file_name_is_dropped() {
+        for (name, expected) in [
+            ("invoice\u{202e}fdp.exe", Some("invoicefdp.exe")),
+            ("\u{feff}a\u{200b}\u{200d}b\u{2066}.edi\u{2069}", Some("ab.edi")),
+            (".\u{ad}.", None),
+            ("\u{200f}\0\t", None),
+            ("Bestellung Ä.edi", Some("Bestellung Ä.edi")),
+            ("заказ 注文 طلب.xml", Some("заказ 注文 طلب.xml")),
+        ] {
+            assert_eq!(seen_file_name(name).as_deref(), expected, "{name:?}");
+        }
     }
 }

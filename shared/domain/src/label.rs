@@ -28,6 +28,12 @@ fn is_seen(character: char) -> bool {
     !character.is_control() && !UNSEEN.iter().any(|(first, last)| (*first..=*last).contains(&character))
 }
 
+/// What is seen of a text.
+#[must_use]
+pub fn seen(text: &str) -> String {
+    text.chars().filter(|character| is_seen(*character)).collect()
+}
+
 /// Whether every character of a name is seen.
 #[must_use]
 pub fn is_label(text: &str) -> bool {

@@ -1,7 +1,6 @@
 //! AS2 messages: made for a partner, and opened from one.
 
 mod envelope;
-mod file_name;
 #[cfg(test)]
 mod fuzz;
 mod layer;

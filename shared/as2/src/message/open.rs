@@ -1,7 +1,6 @@
 //! Opens a message from a partner.
 
 use super::envelope::ReceiptRequest;
-use super::file_name::plain_file_name;
 use super::layer::{cms_of, signed_part};
 use crate::algorithms::{Cipher, Digest};
 use crate::asn1::oids;
@@ -13,6 +12,9 @@ use crate::mic::Mic;
 use crate::mime::entity::Entity;
 use crate::mime::headers::Headers;
 use crate::mime::media_type::MediaType;
+
+/// The most letters of a file's name.
+const MAX_FILE_NAME: usize = 255;
 
 /// What a partner's messages must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,4 +216,12 @@ fn document(entity: Entity) -> Result<Document, Fault> {
         file_name: file_name.and_then(|name| plain_file_name(&name)),
         bytes: entity.into_decoded()?,
     })
+}
+
+/// The last part of a path, without control characters.
+fn plain_file_name(name: &str) -> Option<String> {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let plain: String = last.chars().filter(|letter| !letter.is_control()).take(MAX_FILE_NAME).collect();
+    let plain = plain.trim();
+    (!plain.is_empty() && plain != "." && plain != "..").then(|| plain.to_owned())
 }

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::{DocumentParts, content};
-use crate::domain::document::{Document, DocumentFacts, Message, RECEIVED};
+use crate::domain::document::{Document, DocumentFacts, Message, RECEIVED, seen_file_name};
 use crate::domain::scope::Scope;
 use crate::domain::time::Millis;
 use crate::domain::transaction::{Direction, Outcome, RouteKind, RouteRef, TransactionStatus};
@@ -33,6 +33,7 @@ impl DocumentParts {
         let Arrived { id, partner, content_type, file_name, bytes, sha256, message } = arrived;
         let sha256 = hex::encode(sha256);
         self.documents.keep(scope, (&id, &sha256), bytes).await?;
+        let file_name = file_name.and_then(|name| seen_file_name(&name));
         let mut facts = DocumentFacts { file_name, ..DocumentFacts::default() };
         let interchanges = content::read(&mut facts, bytes);
         facts.content_type = match content_type {
