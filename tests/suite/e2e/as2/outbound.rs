@@ -152,7 +152,7 @@ async fn without_receipts_sending_again_is_another_message() -> Result<()> {
 
 #[tokio::test]
 async fn what_waits_outlasts_a_profile_that_is_not_ready() -> Result<()> {
-    let world = World::start(&[("SLUICE_RETRY_WEBHOOK", "300ms,300ms,300ms,300ms,300ms,300ms,300ms,300ms")]).await?;
+    let world = World::start(&[("SLUICE_RETRY_WEBHOOK", "200ms,200ms,500ms,1s,2s,3s,5s,5s,5s,10s")]).await?;
     let api = world.tenant().await?.api;
     let open = Arc::new(AtomicBool::new(false));
     let is_open = Arc::clone(&open);
