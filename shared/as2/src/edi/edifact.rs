@@ -1,7 +1,8 @@
 //! EDIFACT: `UNA`, `UNB`, `UNG`, `UNH` and their trailers, and the acknowledgment CONTRL.
 
+use super::nesting::{self, Nesting};
 use super::tokens::{Elements, Segments, Separators};
-use super::{Acknowledged, EdiError, Group, Interchange, MAX_INTERCHANGES, Message, Party, Standard, Status};
+use super::{Acknowledged, EdiError, Group, Interchange, Message, Party, Standard, Status};
 
 /// What holds without `UNA`.
 const STANDARD: Separators = Separators { segment: b'\'', element: b'+', component: b':', release: Some(b'?') };
@@ -12,18 +13,9 @@ const TAGS: [&str; 9] = ["UNB", "UNZ", "UNG", "UNE", "UNH", "UNT", "UCI", "UCF",
 pub(super) fn read(document: &[u8]) -> Result<Vec<Interchange>, EdiError> {
     let (separators, segments) = separators(document)?;
     let mut reading = Reading::default();
-    for segment in Segments::new(segments, separators) {
-        reading.segments += 1;
-        let tag = segment.tag();
-        if tag == "UNB" && reading.done.len() + 1 >= MAX_INTERCHANGES {
-            break;
-        }
-        if TAGS.contains(&tag) {
-            reading.segment(tag, &segment.elements());
-        }
-    }
-    reading.finish();
-    if reading.done.is_empty() { Err(EdiError::Header("UNB")) } else { Ok(reading.done) }
+    nesting::read(Segments::new(segments, separators), ("UNB", "UNZ"), &TAGS, |nesting, tag, elements| {
+        reading.segment(nesting, tag, elements);
+    })
 }
 
 fn separators(document: &[u8]) -> Result<(Separators, &[u8]), EdiError> {
@@ -45,71 +37,43 @@ fn separators(document: &[u8]) -> Result<(Separators, &[u8]), EdiError> {
 
 #[derive(Default)]
 struct Reading {
-    done: Vec<Interchange>,
-    open: Option<Interchange>,
-    group: Option<(String, usize)>,
-    groups: usize,
-    message: Option<String>,
-    /// Segments so far, and how many there were before the open message.
-    segments: usize,
-    before_message: usize,
     /// The interchange that the last `UCI` speaks of, and the group of the last `UCF`.
     acknowledged: Option<String>,
     acknowledged_group: Option<String>,
 }
 
 impl Reading {
-    fn segment(&mut self, tag: &str, elements: &Elements<'_>) {
+    fn segment(&mut self, nesting: &mut Nesting, tag: &str, elements: &Elements<'_>) {
+        let text = |at| elements.text(at);
         if tag == "UNB" {
-            self.finish();
             let party = |at| Party { qualifier: elements.component(at, 1), id: elements.component(at, 0) };
-            self.open = Some(Interchange::new(Standard::Edifact, party(2), party(3), elements.text(5)));
+            nesting.open = Some(Interchange::new(Standard::Edifact, party(2), party(3), text(5)));
             return;
         }
-        let Some(interchange) = &mut self.open else { return };
-        let text = |at| elements.text(at);
+        let Some(interchange) = &mut nesting.open else { return };
         match tag {
             "UNG" => {
-                self.groups += 1;
-                self.group = Some((text(5), 0));
                 let (sender, receiver) = (elements.component(2, 0), elements.component(3, 0));
-                interchange.add_group(Group { kind: text(1), sender, receiver, control_number: text(5) });
+                nesting.begin_group(Group { kind: text(1), sender, receiver, control_number: text(5) });
             }
-            "UNH" => {
-                self.before_message = self.segments - 1;
-                self.message = Some(text(1));
-                if let Some((_, messages)) = &mut self.group {
-                    *messages += 1;
-                }
-                interchange.add_message(Message {
-                    document_type: elements.component(2, 0),
-                    version: elements.component(2, 1) + &elements.component(2, 2),
-                    control_number: text(1),
-                    group_control_number: self.group.as_ref().map(|(number, _)| number.clone()),
-                });
-            }
-            "UNT" => {
-                let number = self.message.take().unwrap_or_default();
-                let counted = self.segments - self.before_message;
-                interchange.check_trailer("UNT", (&text(1), &text(2)), counted, &number);
-            }
-            "UNE" => {
-                let (number, messages) = self.group.take().unwrap_or_default();
-                interchange.check_trailer("UNE", (&text(1), &text(2)), messages, &number);
-            }
+            "UNH" => nesting.begin_message(Message {
+                document_type: elements.component(2, 0),
+                version: elements.component(2, 1) + &elements.component(2, 2),
+                control_number: text(1),
+                group_control_number: None,
+            }),
+            "UNT" => nesting.end_message(tag, &(text(1), text(2))),
+            "UNE" => nesting.end_group(tag, &(text(1), text(2))),
             "UNZ" => {
-                let number = interchange.control_number.clone();
-                let counted = if self.groups > 0 { self.groups } else { interchange.message_count };
-                interchange.check_trailer("UNZ", (&text(1), &text(2)), counted, &number);
-                self.done.extend(self.open.take());
-                self.groups = 0;
+                let messages = interchange.message_count;
+                let counted = if nesting.groups > 0 { nesting.groups } else { messages };
+                nesting.end(tag, &(text(1), text(2)), counted);
             }
-            _ => self.acknowledgment(tag, elements),
+            _ => self.acknowledgment(interchange, tag, elements),
         }
     }
 
-    fn acknowledgment(&mut self, tag: &str, elements: &Elements<'_>) {
-        let Some(interchange) = &mut self.open else { return };
+    fn acknowledgment(&mut self, interchange: &mut Interchange, tag: &str, elements: &Elements<'_>) {
         let number = elements.text(1);
         let (what, code) = match tag {
             "UCI" => {
@@ -136,17 +100,6 @@ impl Reading {
             }
         };
         interchange.acknowledge(what, status(&code), &code);
-    }
-
-    /// Ends an interchange that has no trailer.
-    fn finish(&mut self) {
-        if let Some(mut interchange) = self.open.take() {
-            interchange.note("The interchange has no UNZ.".to_owned());
-            self.done.push(interchange);
-        }
-        self.groups = 0;
-        self.group = None;
-        self.message = None;
     }
 }
 

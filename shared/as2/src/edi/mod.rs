@@ -4,6 +4,7 @@
 //! document unreadable: it is noted.
 
 mod edifact;
+mod nesting;
 #[cfg(test)]
 mod tests;
 mod tokens;
