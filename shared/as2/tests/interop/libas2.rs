@@ -6,10 +6,12 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use sluice_as2::receipt::{Disposition, Expected, Receipt, SignatureState, Verdict, read};
+use sluice_as2::receipt::{Expected, SignatureState, Verdict, read};
 use sluice_as2::{Cipher, Digest, Encryption, Envelope, KeyTransport, Limits, Outgoing, ReceiptWish, Recipient, open};
 
-use crate::partner::{AT, Partner, everything, folder, identities, installed, join, plain_names, run, scripts, split};
+use crate::partner::{
+    AT, Partner, everything, folder, identities, installed, join, plain_names, run, scripts, split, write_receipt,
+};
 
 const DOCUMENT: &[u8] = b"ISA*00*~\r\nGS*PO~\r\n\r\nST*850*0001~\r\n";
 
@@ -102,27 +104,13 @@ fn we_accept_what_the_partner_sends() {
         assert_eq!(answer["error"], Value::Null, "{case:?}");
         let (headers, body) = split(&folder.join("message"));
         let envelope = Envelope::read(&headers).expect("an envelope");
-        let asked = envelope.receipt.expect("it asks for a receipt");
         let certificates = [theirs.certificate().clone()];
         let policy = everything();
         let recipient = Recipient { ours: &[ours], partner: &certificates, policy: &policy, limits: Limits::default() };
         let received = open(&headers, body, &recipient).unwrap_or_else(|fault| panic!("{case:?}: {fault}"));
         assert_eq!(received.document.bytes, DOCUMENT, "{case:?}");
         assert_eq!((received.protections.signed, received.protections.encrypted), case);
-        let receipt = Receipt {
-            from: &names.ours,
-            to: &names.theirs,
-            message_id: "<two@sluice.example>",
-            at: AT.parse().expect("a time"),
-            original_message_id: &envelope.message_id,
-            disposition: &Disposition::Processed,
-            mic: Some(&received.mic),
-            text: "The document was received.",
-            reporting_agent: "sluice.example; Sluice",
-            sign: Some((asked.signing_digest(), ours)),
-        };
-        let built = receipt.build().expect("a receipt");
-        fs::write(folder.join("receipt"), join(&built.headers, &built.body)).expect("a file");
+        write_receipt(&folder, &names, &envelope, &received);
         let answer = partner.ask(&command("receipt", case, &folder));
         let notification = &answer["disposition"];
         assert_eq!(notification["disposition"]["processed"], true, "{case:?}: {answer}");

@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 use sluice_as2::keys::generate;
-use sluice_as2::{As2Name, Cipher, Digest, Headers, Identity, Policy};
+use sluice_as2::receipt::{Disposition, Receipt};
+use sluice_as2::{As2Name, Cipher, Digest, Envelope, Headers, Identity, Policy, Received};
 
 pub(crate) const AT: &str = "2026-11-27T10:00:00Z";
 
@@ -135,4 +136,23 @@ pub(crate) fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_owned();
     (folder, path)
+}
+
+/// Our receipt for a message of the partner's, in a file.
+pub(crate) fn write_receipt(folder: &Path, names: &Names, envelope: &Envelope, received: &Received) {
+    let asked = envelope.receipt.as_ref().expect("it asks for a receipt");
+    let receipt = Receipt {
+        from: &names.ours,
+        to: &names.theirs,
+        message_id: "<two@sluice.example>",
+        at: AT.parse().expect("a time"),
+        original_message_id: &envelope.message_id,
+        disposition: &Disposition::Processed,
+        mic: Some(&received.mic),
+        text: "The document was received.",
+        reporting_agent: "sluice.example; Sluice",
+        sign: Some((asked.signing_digest(), &identities()[0])),
+    };
+    let built = receipt.build().expect("a receipt");
+    fs::write(folder.join("receipt"), join(&built.headers, &built.body)).expect("a file");
 }

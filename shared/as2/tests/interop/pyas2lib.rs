@@ -5,14 +5,14 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use sluice_as2::receipt::{Disposition, Expected, Receipt, Verdict, read};
+use sluice_as2::receipt::{Expected, Receipt, Verdict, read};
 use sluice_as2::{
     Cipher, Digest, Encryption, Envelope, KeyTransport, Limits, Mic, Modifier, Outgoing, ReceiptWish, Recipient, open,
 };
 
 use crate::partner::{
     AT, Names, Partner, everything, folder, identities, installed, join, key_file, names, plain_names, run, scripts,
-    split,
+    split, write_receipt,
 };
 
 fn start() -> Partner {
@@ -121,7 +121,7 @@ fn from_partner(partner: &mut Partner, case: &Case, names: &Names, document: &[u
     let (headers, body) = split(&folder.join("message"));
     let envelope = Envelope::read(&headers).expect("an envelope");
     assert_eq!((&envelope.from, &envelope.to), (&names.theirs, &names.ours));
-    let asked = envelope.receipt.expect("it asks for a receipt");
+    let asked = envelope.receipt.as_ref().expect("it asks for a receipt");
     assert!(asked.signed && asked.unsupported.is_none());
     let certificates = [theirs.certificate().clone()];
     let policy = everything();
@@ -138,20 +138,7 @@ fn from_partner(partner: &mut Partner, case: &Case, names: &Names, document: &[u
         assert_eq!(Some(&received.mic), Mic::read(&format!("{mic}, {digest}")).as_ref(), "{case:?}");
     }
 
-    let receipt = Receipt {
-        from: &names.ours,
-        to: &names.theirs,
-        message_id: "<two@sluice.example>",
-        at: AT.parse().expect("a time"),
-        original_message_id: &envelope.message_id,
-        disposition: &Disposition::Processed,
-        mic: Some(&received.mic),
-        text: "The document was received.",
-        reporting_agent: "sluice.example; Sluice",
-        sign: Some((asked.signing_digest(), ours)),
-    };
-    let built = receipt.build().expect("a receipt");
-    fs::write(folder.join("receipt"), join(&built.headers, &built.body)).expect("a file");
+    write_receipt(folder, names, &envelope, &received);
     command["do"] = "receipt".into();
     command["message_id"] = answer["message_id"].clone();
     command["mic"] = answer["mic"].clone();
