@@ -70,14 +70,15 @@ impl DocumentParts {
         judged.await.map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 
-    /// Keeps a receipt that came; the first that settles the message counts. Gives the document as it is then.
+    /// Keeps a receipt that came; the first that settles the message counts. One that has another MIC is told of at once,
+    /// for it settles nothing. Gives the document as it is then.
     pub(super) async fn keep_receipt(
         &self,
         scope: &Scope,
         document: &Document,
         (headers, body): (&Headers, &[u8]),
         judgment: &Judgment,
-    ) -> Result<Option<Document>, StoreError> {
+    ) -> Result<Option<Document>, EngineError> {
         let key = Folder::Receipts.key(&self.ports.unique("mdn"));
         self.documents.blobs.put(scope, &key, &stored::encode(headers, body)?).await?;
         let receipt = Receipt {
@@ -108,7 +109,13 @@ impl DocumentParts {
             }
             true
         };
-        self.documents.change(scope, &document.id, adopt).await
+        let kept = self.documents.change(scope, &document.id, adopt).await?;
+        let mismatched = kept.as_ref().filter(|_| judgment.mismatched);
+        let unsettling = mismatched.and_then(|document| Some((document, document.receipt.as_ref()?)));
+        if let Some((document, receipt)) = unsettling.filter(|(_, receipt)| !receipt.conclusive) {
+            self.received(scope, document, (receipt, "mismatch")).await?;
+        }
+        Ok(kept)
     }
 
     /// What a receipt that was kept means for its document. What must be told of it is told before.
@@ -141,14 +148,6 @@ impl DocumentParts {
         facts["reason"] = json!(receipt.reason);
         let id = format!("{}_mdn_{}", document.id, receipt.at.0);
         self.publish(scope, (id, "mdn.received"), document, &facts).await
-    }
-
-    /// Tells of a receipt that was kept, though it settles nothing.
-    pub(super) async fn mismatched(&self, scope: &Scope, document: &Document) -> Result<(), EngineError> {
-        match &document.receipt {
-            Some(receipt) if !receipt.conclusive => self.received(scope, document, (receipt, "mismatch")).await,
-            _ => Ok(()),
-        }
     }
 
     /// A partner has a document.

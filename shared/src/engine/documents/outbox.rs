@@ -262,9 +262,6 @@ impl Outbox {
         let judgment = parts.judge(&partner, &message, (headers.clone(), body.clone())).await?;
         let kept = parts.keep_receipt(scope, &document, (&headers, &body), &judgment).await?;
         let document = kept.ok_or_else(|| Stop::rejected("the document is no longer kept"))?;
-        if judgment.mismatched {
-            parts.mismatched(scope, &document).await?;
-        }
         Ok(parts.fate(scope, &document).await?)
     }
 

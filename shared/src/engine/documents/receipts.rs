@@ -165,9 +165,6 @@ impl Receipts {
         }
         let kept = parts.keep_receipt(scope, &document, (&headers, &body), &judgment).await?;
         let Some(document) = kept else { return Ok(Taken::Unknown) };
-        if judgment.mismatched {
-            parts.mismatched(scope, &document).await?;
-        }
         self.conclude(scope, &document).await?;
         Ok(Taken::Recorded)
     }
