@@ -17,6 +17,7 @@ mod dlq;
 mod documents;
 mod event_types;
 mod events;
+mod gateway;
 pub mod http;
 mod identities;
 mod inbound;
@@ -47,7 +48,6 @@ use sluice::app::App;
 use sluice::deployment::{FunctionSpec, PermissionSet};
 use sluice::ports::Ports;
 use sluice::rings::Ring;
-use utoipa::openapi::path::PathItem;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -56,6 +56,7 @@ use crate::http::layers;
 use crate::http::problem::Problem;
 use crate::state::Api;
 
+pub use gateway::Route;
 pub use openapi::{document, document_text};
 
 /// An endpoint: a row of the table of functions. Method and path are in the documentation of its handlers.
@@ -69,15 +70,6 @@ pub struct Endpoint {
     reserved_concurrency: Option<u32>,
     permissions: &'static PermissionSet,
     mount: fn() -> OpenApiRouter<Api>,
-}
-
-/// A method and a path, as API Gateway writes them.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Route {
-    /// The path: `/docs/{path+}`.
-    pub path: String,
-    /// The method, in capitals.
-    pub method: &'static str,
 }
 
 impl Endpoint {
@@ -100,29 +92,8 @@ impl Endpoint {
     pub fn routes(&self) -> Vec<Route> {
         let (_, document) = (self.mount)().split_for_parts();
         let environments: &[&str] = if self.scoped { &["", "/sandbox"] } else { &[""] };
-        let mut routes = Vec::new();
-        for prefix in environments {
-            for (path, item) in &document.paths.paths {
-                let path = format!("{prefix}{}", gateway_path(path));
-                routes.extend(methods(item).map(|method| Route { path: path.clone(), method }));
-            }
-        }
-        routes
+        environments.iter().flat_map(|prefix| gateway::routes(prefix, &document)).collect()
     }
-}
-
-/// A wildcard is `{*path}` in axum and `{path+}` in API Gateway.
-fn gateway_path(path: &str) -> String {
-    match path.split_once("{*") {
-        Some((before, name)) => format!("{before}{{{}+}}", name.trim_end_matches('}')),
-        None => path.to_owned(),
-    }
-}
-
-fn methods(item: &PathItem) -> impl Iterator<Item = &'static str> {
-    let PathItem { get, put, post, patch, delete, .. } = item;
-    let operations = [("GET", get), ("HEAD", get), ("POST", post), ("PUT", put), ("PATCH", patch), ("DELETE", delete)];
-    operations.into_iter().filter(|(_, operation)| operation.is_some()).map(|(method, _)| method)
 }
 
 macro_rules! endpoints {
